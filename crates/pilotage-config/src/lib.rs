@@ -1,0 +1,1 @@
+//! Objects exactly as written: Istio and Kubernetes kinds, loading with spans, diagnostics.

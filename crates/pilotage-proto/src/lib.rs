@@ -1,0 +1,1 @@
+//! The Envoy v3 messages Pilotage speaks, with protobuf-JSON.
