@@ -14,3 +14,21 @@
 )]
 
 pub mod facets;
+pub mod vectors;
+pub mod yaml;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the checkout.
+#[must_use]
+pub fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("the crate lies two levels below the root").to_owned()
+}
+
+/// Material beside the checkout that some tests use where it is present; a fresh clone has none.
+#[must_use]
+pub fn shared() -> Option<PathBuf> {
+    let path = root().parent()?.join("shared");
+    path.is_dir().then_some(path)
+}

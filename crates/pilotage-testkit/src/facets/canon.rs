@@ -39,10 +39,15 @@ pub fn canon(value: &Value) -> Value {
     }
 }
 
+/// Whether fields called `name` are left out.
+pub(super) fn is_ignored(name: &str) -> bool {
+    IGNORED.contains(&name)
+}
+
 fn canon_fields(fields: &Map<String, Value>) -> Map<String, Value> {
     fields
         .iter()
-        .filter(|(name, _)| !IGNORED.contains(&name.as_str()))
+        .filter(|(name, _)| !is_ignored(name))
         .map(|(name, value)| (name.clone(), canon(value)))
         .filter(|(_, value)| !says_nothing(value))
         .collect()
