@@ -1,0 +1,68 @@
+//! Circuit breakers: how much a cluster may be given at once.
+
+use pilotage_proto::envoy::config::cluster::v3::CircuitBreakers as Proto;
+
+use crate::rejection::Warnings;
+
+/// Limits of one cluster at default priority. Envoy's defaults apply where nothing is set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CircuitBreakers {
+    /// Open connections.
+    pub max_connections: u32,
+    /// Requests waiting for a connection.
+    pub max_pending_requests: u32,
+    /// Requests in flight.
+    pub max_requests: u32,
+    /// Retries in flight, unless there is a budget.
+    pub max_retries: u32,
+    /// Retries in flight as a share of requests in flight.
+    pub retry_budget: Option<RetryBudget>,
+}
+
+/// A retry budget.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryBudget {
+    /// Percent of active and pending requests that may be retries.
+    pub percent: f64,
+    /// Retries always allowed.
+    pub min_concurrency: u32,
+}
+
+impl Default for CircuitBreakers {
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            max_pending_requests: 1024,
+            max_requests: 1024,
+            max_retries: 3,
+            retry_budget: None,
+        }
+    }
+}
+
+impl CircuitBreakers {
+    pub(crate) fn compile(proto: Option<&Proto>, warnings: &mut Warnings) -> Self {
+        let mut limits = Self::default();
+        let Some(proto) = proto else { return limits };
+        if !proto.per_host_thresholds.is_empty() {
+            warnings.note("circuit_breakers.per_host_thresholds", "limits per host are not obeyed");
+        }
+        for (index, threshold) in proto.thresholds.iter().enumerate() {
+            if threshold.priority != 0 {
+                let path = format!("circuit_breakers.thresholds[{index}].priority");
+                warnings.note(&path, "only the default priority is used");
+                continue;
+            }
+            limits.max_connections = threshold.max_connections.unwrap_or(limits.max_connections);
+            limits.max_pending_requests =
+                threshold.max_pending_requests.unwrap_or(limits.max_pending_requests);
+            limits.max_requests = threshold.max_requests.unwrap_or(limits.max_requests);
+            limits.max_retries = threshold.max_retries.unwrap_or(limits.max_retries);
+            limits.retry_budget = threshold.retry_budget.as_ref().map(|budget| RetryBudget {
+                percent: budget.budget_percent.map_or(20.0, |p| p.value),
+                min_concurrency: budget.min_retry_concurrency.unwrap_or(3),
+            });
+        }
+        limits
+    }
+}

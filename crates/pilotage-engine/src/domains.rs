@@ -1,0 +1,5 @@
+//! Virtual hosts by domain.
+
+/// Index of domains.
+#[derive(Debug, Default)]
+pub(crate) struct Domains {}

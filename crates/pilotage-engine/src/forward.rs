@@ -1,0 +1,230 @@
+//! A request that goes upstream: where to, within which limits, and how its head changes on the way.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue};
+
+use crate::cluster::ClusterTable;
+use crate::header_format::FormatContext;
+use crate::local_reply::LocalReply;
+use crate::request::{RequestHead, UpstreamHead};
+use crate::response_flag::ResponseFlags;
+use crate::route::{ForwardAction, RouteAction, RouteEntry, WeightedCluster};
+use crate::timeouts::Timeouts;
+
+/// A request on its way upstream.
+#[derive(Debug)]
+pub struct Forward {
+    /// The route that took it.
+    pub route: Arc<RouteEntry>,
+    /// The cluster that gets it.
+    pub cluster: Arc<ClusterTable>,
+    /// Which of the route's weighted clusters was drawn; 0 for a route with one cluster.
+    pub weighted_index: usize,
+    /// Time limits.
+    pub timeouts: Timeouts,
+    /// Hash of the request for consistent hashing.
+    pub hash: Option<u64>,
+    /// A cookie to set for consistent hashing.
+    pub set_cookie: Option<HeaderValue>,
+    /// Clusters that get a copy, by index into the route's mirrors.
+    pub mirrors: Vec<usize>,
+    /// To wait before anything is sent: an injected delay.
+    pub delay: Option<Duration>,
+    /// The origin that the CORS policy allows.
+    pub cors_origin: Option<HeaderValue>,
+    /// Flags so far: [`ResponseFlags::DELAY_INJECTED`].
+    pub flags: ResponseFlags,
+    /// Host to write when the chosen endpoint's name is to be the authority (`auto_host_rewrite`).
+    pub auto_host_rewrite: bool,
+    pub(crate) suppress_envoy_headers: bool,
+}
+
+/// What was learned about an exchange by the time its response headers are sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exchange<'a> {
+    /// Attempts made, the first included.
+    pub attempts: u32,
+    /// The endpoint that answered.
+    pub upstream: Option<SocketAddr>,
+    /// Name of the upstream cluster.
+    pub cluster: Option<&'a str>,
+    /// Flags so far.
+    pub flags: ResponseFlags,
+    /// Time from the request to the upstream's headers.
+    pub upstream_service_time: Option<Duration>,
+    /// Status of the answer.
+    pub status: Option<u16>,
+    /// Why the answer is what it is.
+    pub details: &'a str,
+    /// Wall-clock time at which the request began, since the Unix epoch.
+    pub start: Duration,
+    /// Name of this machine.
+    pub hostname: &'a str,
+}
+
+impl Forward {
+    /// The forwarding part of the route.
+    pub fn action(&self) -> Option<&ForwardAction> {
+        match &self.route.action {
+            RouteAction::Forward(action) => Some(action),
+            RouteAction::Redirect(_) | RouteAction::DirectResponse(_) => None,
+        }
+    }
+}
+
+impl Forward {
+    /// The weighted cluster that was drawn.
+    pub fn weighted_cluster(&self) -> Option<&WeightedCluster> {
+        None
+    }
+
+    /// Makes `head` the head of attempt number `attempt` (the first is 1): header operations, path and host rewrite,
+    /// and the `x-envoy-…` headers. For a retry, start again from the head that arrived.
+    pub fn apply_request_headers(
+        &self,
+        head: &mut UpstreamHead<'_>,
+        original: &RequestHead<'_>,
+        exchange: &Exchange<'_>,
+    ) {
+        let _ = (head, original, exchange);
+    }
+
+    /// Applies the route's operations, CORS headers and `x-envoy-…` headers to the headers of an answer.
+    pub fn apply_response_headers(
+        &self,
+        headers: &mut HeaderMap,
+        request: &RequestHead<'_>,
+        exchange: &Exchange<'_>,
+    ) {
+        let _ = (headers, request, exchange);
+    }
+
+    /// An answer in place of the upstream's: `UH`, `UF`, `UT` and so on, with Envoy's body and details.
+    pub fn failure(&self, failure: UpstreamFailure) -> LocalReply {
+        let (status, body, flags, details) = failure.parts();
+        let status =
+            http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::SERVICE_UNAVAILABLE);
+        let mut reply = LocalReply::new(status, body, details).with_flags(self.flags | flags);
+        reply.route = Some(Arc::clone(&self.route));
+        reply.cluster = Some(Arc::clone(&self.cluster.settings.name));
+        if failure == UpstreamFailure::Overflow {
+            reply.headers.insert(OVERLOADED, HeaderValue::from_static("true"));
+        }
+        reply
+    }
+}
+
+const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
+
+/// Why there is no answer from upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamFailure {
+    /// No endpoint may be used.
+    NoHealthyUpstream,
+    /// A circuit breaker refused the request.
+    Overflow,
+    /// The whole request took too long.
+    Timeout,
+    /// The last attempt took too long.
+    PerTryTimeout,
+    /// The stream was idle for too long.
+    IdleTimeout,
+    /// The request lived longer than it may.
+    MaxDuration,
+    /// No connection could be made.
+    ConnectFailure,
+    /// Making the connection took too long.
+    ConnectTimeout,
+    /// The upstream closed the connection.
+    ConnectionTermination,
+    /// The upstream reset the stream.
+    RemoteReset,
+    /// The upstream refused the stream.
+    RefusedStream,
+    /// The upstream broke the protocol.
+    ProtocolError,
+}
+
+impl UpstreamFailure {
+    fn parts(self) -> (u16, &'static str, ResponseFlags, &'static str) {
+        use crate::response_flag::details;
+        match self {
+            Self::NoHealthyUpstream => (
+                503,
+                "no healthy upstream",
+                ResponseFlags::NO_HEALTHY_UPSTREAM,
+                details::NO_HEALTHY_UPSTREAM,
+            ),
+            Self::Overflow => (
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: overflow",
+                ResponseFlags::UPSTREAM_OVERFLOW,
+                "upstream_reset_before_response_started{overflow}",
+            ),
+            Self::Timeout => (
+                504,
+                "upstream request timeout",
+                ResponseFlags::UPSTREAM_TIMEOUT,
+                details::RESPONSE_TIMEOUT,
+            ),
+            Self::PerTryTimeout => (
+                504,
+                "upstream request timeout",
+                ResponseFlags::UPSTREAM_TIMEOUT,
+                details::PER_TRY_TIMEOUT,
+            ),
+            Self::IdleTimeout => (
+                408,
+                "stream timeout",
+                ResponseFlags::STREAM_IDLE_TIMEOUT,
+                details::STREAM_IDLE_TIMEOUT,
+            ),
+            Self::MaxDuration => (
+                408,
+                "downstream duration timeout",
+                ResponseFlags::MAX_DURATION_REACHED,
+                details::MAX_DURATION,
+            ),
+            Self::ConnectFailure => (
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
+                ResponseFlags::UPSTREAM_CONNECTION_FAILURE,
+                "upstream_reset_before_response_started{remote_connection_failure}",
+            ),
+            Self::ConnectTimeout => (
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
+                ResponseFlags::UPSTREAM_CONNECTION_FAILURE,
+                "upstream_reset_before_response_started{connection_timeout}",
+            ),
+            Self::ConnectionTermination => (
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+                ResponseFlags::UPSTREAM_TERMINATION,
+                "upstream_reset_before_response_started{connection_termination}",
+            ),
+            Self::RemoteReset => (
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: remote reset",
+                ResponseFlags::UPSTREAM_RESET,
+                "upstream_reset_before_response_started{remote_reset}",
+            ),
+            Self::RefusedStream => (
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: remote refused stream reset",
+                ResponseFlags::UPSTREAM_RESET,
+                "upstream_reset_before_response_started{remote_refused_stream_reset}",
+            ),
+            Self::ProtocolError => (
+                502,
+                "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+                ResponseFlags::UPSTREAM_PROTOCOL_ERROR,
+                "upstream_reset_before_response_started{protocol_error}",
+            ),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What is counted while requests run, and outlives every change of the tables.
+//!
+//! Tables are immutable and replaced as a whole; these counters are shared with each new generation, so that a change
+//! of configuration neither forgets a request in flight nor resets a balancer.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::endpoint::EndpointAddress;
+
+/// Counters of every cluster, by name. Cheap to share; locked only while tables are built, never by a request.
+#[derive(Debug, Default)]
+pub struct LiveState {
+    clusters: Mutex<BTreeMap<String, Arc<ClusterState>>>,
+}
+
+impl LiveState {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The state of cluster `name`, made on first use.
+    pub fn cluster(&self, name: &str) -> Arc<ClusterState> {
+        let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = clusters.get(name) {
+            return Arc::clone(state);
+        }
+        let state = Arc::new(ClusterState::default());
+        clusters.insert(name.to_owned(), Arc::clone(&state));
+        state
+    }
+
+    /// All clusters with state, by name: what metrics and the admin endpoint show.
+    pub fn clusters(&self) -> Vec<(String, Arc<ClusterState>)> {
+        let clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        clusters.iter().map(|(name, state)| (name.clone(), Arc::clone(state))).collect()
+    }
+
+    /// Forgets clusters and endpoints that no table and no request holds any more. Called after a table swap.
+    pub fn forget_unused(&self) {
+        let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        clusters.retain(|_, state| {
+            state.forget_unused();
+            Arc::strong_count(state) > 1
+        });
+    }
+}
+
+/// Live counters of one cluster. Gauges are numbers of things alive now; totals only grow.
+#[derive(Debug, Default)]
+pub struct ClusterState {
+    /// Requests sent to an endpoint and not finished.
+    pub active_requests: Gauge,
+    /// Requests waiting for a connection.
+    pub pending_requests: Gauge,
+    /// Open upstream connections.
+    pub connections: Gauge,
+    /// Retries in flight.
+    pub retries: Gauge,
+    /// Requests ever sent.
+    pub requests_total: Counter,
+    /// Retries ever made.
+    pub retries_total: Counter,
+    /// Times a circuit breaker refused something.
+    pub overflow_total: Counter,
+    endpoints: Mutex<BTreeMap<EndpointAddress, Arc<EndpointState>>>,
+}
+
+impl ClusterState {
+    /// The state of the endpoint at `address`, made on first use. Locks: for building tables only.
+    pub fn endpoint(&self, address: &EndpointAddress) -> Arc<EndpointState> {
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = endpoints.get(address) {
+            return Arc::clone(state);
+        }
+        let state = Arc::new(EndpointState::default());
+        endpoints.insert(address.clone(), Arc::clone(&state));
+        state
+    }
+
+    fn forget_unused(&self) {
+        let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoints.retain(|_, state| Arc::strong_count(state) > 1);
+    }
+}
+
+/// Live counters of one endpoint of one cluster.
+#[derive(Debug, Default)]
+pub struct EndpointState {
+    /// Requests sent and not finished: what LEAST_REQUEST compares.
+    pub active_requests: Gauge,
+    /// Open connections.
+    pub connections: Gauge,
+    /// Requests ever sent.
+    pub requests_total: Counter,
+    /// Requests answered with anything but a 5xx.
+    pub success_total: Counter,
+    /// Requests answered with a 5xx, or not at all.
+    pub error_total: Counter,
+    /// Connections that could not be made.
+    pub connect_failures_total: Counter,
+}
+
+/// A number of things alive now.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU32);
+
+impl Gauge {
+    /// The present value.
+    pub fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// One more. Every call is matched by one of [`Gauge::decrease`]; [`Gauge::hold`] does so by itself.
+    pub fn increase(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
+    /// One less; stays at zero.
+    pub fn decrease(&self) {
+        let less = |value: u32| Some(value.saturating_sub(1));
+        // The closure always gives a value, so this cannot fail.
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok();
+    }
+
+    /// One more if that stays within `limit`; circuit breakers ask this.
+    pub fn try_increase(&self, limit: u32) -> bool {
+        let more = |value: u32| (value < limit).then(|| value.wrapping_add(1));
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// The present value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// One more.
+    pub fn increase(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts one request against a cluster and an endpoint until dropped.
+#[derive(Debug)]
+pub struct ActiveRequest {
+    cluster: Arc<ClusterState>,
+    endpoint: Arc<EndpointState>,
+}
+
+impl ActiveRequest {
+    /// Starts counting.
+    pub fn begin(cluster: &Arc<ClusterState>, endpoint: &Arc<EndpointState>) -> Self {
+        cluster.active_requests.increase();
+        cluster.requests_total.increase();
+        endpoint.active_requests.increase();
+        endpoint.requests_total.increase();
+        Self { cluster: Arc::clone(cluster), endpoint: Arc::clone(endpoint) }
+    }
+
+    /// Notes how the request ended: `status` of the answer, `None` when there was none.
+    pub fn ended(&self, status: Option<http::StatusCode>) {
+        match status {
+            Some(status) if !status.is_server_error() => self.endpoint.success_total.increase(),
+            _ => self.endpoint.error_total.increase(),
+        }
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        self.cluster.active_requests.decrease();
+        self.endpoint.active_requests.decrease();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{ActiveRequest, Gauge, LiveState};
+    use crate::endpoint::EndpointAddress;
+
+    #[test]
+    fn a_gauge_respects_its_limit_and_its_floor() {
+        let gauge = Gauge::default();
+        gauge.decrease();
+        assert_eq!(gauge.get(), 0);
+        assert!(gauge.try_increase(1));
+        assert!(!gauge.try_increase(1));
+    }
+
+    #[test]
+    fn state_lives_as_long_as_somebody_holds_it() {
+        let live = LiveState::new();
+        let cluster = live.cluster("a");
+        let address = EndpointAddress::Socket(([10, 0, 0, 1], 80).into());
+        let request = ActiveRequest::begin(&cluster, &cluster.endpoint(&address));
+        live.forget_unused();
+        assert_eq!(live.cluster("a").endpoint(&address).active_requests.get(), 1);
+        drop((request, cluster));
+        live.forget_unused();
+        assert!(live.clusters().is_empty());
+        assert_eq!(Arc::strong_count(&live.cluster("a")), 2);
+    }
+}

@@ -1,0 +1,127 @@
+//! Choosing one endpoint of a cluster for one attempt.
+
+mod least_request;
+mod random;
+mod round_robin;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::cluster::{ClusterTable, Discovery};
+use crate::endpoint::{Endpoint, EndpointAddress, Health, Locality};
+use crate::endpoint_set::{EndpointSet, Group};
+use crate::env::Env;
+
+/// How an endpoint of a group is chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Policy {
+    /// In turn, each as often as its weight says.
+    RoundRobin,
+    /// Of a few drawn at random, the one with the fewest requests in flight.
+    LeastRequest {
+        /// How many are drawn.
+        choices: u32,
+    },
+    /// Drawn at random.
+    Random,
+    /// Where the client wanted to go.
+    OriginalDst {
+        /// Replaces the port of the original destination.
+        port: Option<u16>,
+    },
+}
+
+/// What choosing an endpoint may look at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PickContext<'a> {
+    /// Where the client wanted to go, for [`Policy::OriginalDst`].
+    pub original_destination: Option<SocketAddr>,
+    /// Hash of the request, for consistent hashing.
+    pub hash: Option<u64>,
+    /// Endpoints that earlier attempts of this request used, and that should not be chosen again.
+    pub avoid: &'a [EndpointAddress],
+    /// How often to draw again when an endpoint to avoid was drawn.
+    pub max_redraws: u32,
+}
+
+/// Why no endpoint could be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PickError {
+    /// No endpoint may be used: Envoy's `UH`.
+    #[error("no healthy upstream")]
+    NoHealthyUpstream,
+}
+
+/// Chooses an endpoint of `cluster`, whose endpoints are `set` now.
+pub(crate) fn pick(
+    cluster: &ClusterTable,
+    set: &EndpointSet,
+    context: &PickContext<'_>,
+    env: &mut Env<'_>,
+) -> Result<Arc<Endpoint>, PickError> {
+    if let Policy::OriginalDst { port } = cluster.settings.policy {
+        return original_destination(cluster, context, port);
+    }
+    if cluster.settings.discovery == Discovery::DynamicForwardProxy {
+        return Err(PickError::NoHealthyUpstream);
+    }
+    let group = choose_group(set, env).ok_or(PickError::NoHealthyUpstream)?;
+    let mut redraws = if context.avoid.is_empty() { 0 } else { context.max_redraws };
+    loop {
+        let drawn = match cluster.settings.policy {
+            Policy::RoundRobin => round_robin::pick(group),
+            Policy::LeastRequest { choices } => least_request::pick(group, choices, env),
+            Policy::Random | Policy::OriginalDst { .. } => random::pick(group, env),
+        };
+        let endpoint = drawn.ok_or(PickError::NoHealthyUpstream)?;
+        if redraws == 0 || !context.avoid.contains(&endpoint.address) {
+            return Ok(Arc::clone(endpoint));
+        }
+        redraws -= 1;
+    }
+}
+
+/// The group of endpoints to choose from: priority by load, then locality by weight.
+fn choose_group<'s>(set: &'s EndpointSet, env: &mut Env<'_>) -> Option<&'s Group> {
+    let single = set.loads.len() == 1;
+    let certain = set.loads.first().filter(|load| single && load.degraded_percent == 0);
+    let mut point = match certain {
+        Some(_) => 0,
+        None => u32::try_from(env.random().checked_rem(100)?).ok()?,
+    };
+    for (priority, load) in set.priorities.iter().zip(&set.loads) {
+        if point < load.healthy_percent {
+            return if load.panic { priority.all.next() } else { priority.healthy.next() };
+        }
+        point -= load.healthy_percent;
+    }
+    for (priority, load) in set.priorities.iter().zip(&set.loads) {
+        if point < load.degraded_percent {
+            return if load.panic { priority.all.next() } else { priority.degraded.next() };
+        }
+        point -= load.degraded_percent;
+    }
+    None
+}
+
+/// An endpoint at the place the client wanted to reach. It has counters of its own only for this request.
+fn original_destination(
+    cluster: &ClusterTable,
+    context: &PickContext<'_>,
+    port: Option<u16>,
+) -> Result<Arc<Endpoint>, PickError> {
+    let mut address = context.original_destination.ok_or(PickError::NoHealthyUpstream)?;
+    if let Some(port) = port {
+        address.set_port(port);
+    }
+    Ok(Arc::new(Endpoint {
+        address: EndpointAddress::Socket(address),
+        hostname: Arc::default(),
+        weight: 1,
+        health: Health::Healthy,
+        locality: Arc::new(Locality::default()),
+        priority: 0,
+        tls: cluster.settings.tls.clone(),
+        state: Arc::default(),
+    }))
+}

@@ -1,0 +1,142 @@
+//! Answers that the proxy gives itself.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use crate::response_flag::ResponseFlags;
+use crate::route::RouteEntry;
+
+/// An answer without an upstream.
+#[derive(Clone, Debug)]
+pub struct LocalReply {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers beyond `content-length` and `content-type`: `location` and what the route adds.
+    pub headers: HeaderMap,
+    /// Body; plain text unless the headers say otherwise.
+    pub body: Bytes,
+    /// What went wrong, if anything.
+    pub flags: ResponseFlags,
+    /// Why: `%RESPONSE_CODE_DETAILS%`.
+    pub details: Cow<'static, str>,
+    /// The route that answers or was about to be used.
+    pub route: Option<Arc<RouteEntry>>,
+    /// The cluster that was meant, also when it does not exist.
+    pub cluster: Option<Arc<str>>,
+    /// gRPC status to answer gRPC requests with, where the HTTP status alone does not say it.
+    pub grpc_status: Option<u32>,
+    /// To wait before answering: an injected delay.
+    pub delay: Option<Duration>,
+    /// A `Connection: close` is due: the client broke the protocol.
+    pub close: bool,
+}
+
+impl LocalReply {
+    /// An answer of `status` with a text body, which may be empty.
+    pub fn new(status: StatusCode, body: impl Into<Bytes>, details: &'static str) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: body.into(),
+            flags: ResponseFlags::NONE,
+            details: Cow::Borrowed(details),
+            route: None,
+            cluster: None,
+            grpc_status: None,
+            delay: None,
+            close: false,
+        }
+    }
+
+    /// The same with `flags`.
+    #[must_use]
+    pub fn with_flags(mut self, flags: ResponseFlags) -> Self {
+        self.flags.insert(flags);
+        self
+    }
+
+    /// The response to send. A gRPC request gets status 200 with the error in `grpc-status` and `grpc-message`; an
+    /// answer to HEAD has no body.
+    pub fn into_response(self, is_grpc: bool, is_head: bool) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        let mut headers = self.headers;
+        if is_grpc {
+            let status = self.grpc_status.unwrap_or_else(|| grpc_status(self.status));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            headers.insert(GRPC_STATUS, HeaderValue::from(status));
+            if !self.body.is_empty()
+                && let Ok(message) = HeaderValue::from_str(&percent_encoded(&self.body))
+            {
+                headers.insert(GRPC_MESSAGE, message);
+            }
+        } else {
+            *response.status_mut() = self.status;
+            if !self.body.is_empty() {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+                headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain"));
+                if !is_head {
+                    *response.body_mut() = self.body;
+                }
+            } else if !headers.contains_key(CONTENT_LENGTH) && self.status != StatusCode::NO_CONTENT
+            {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+        }
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// The gRPC status that stands for an HTTP status.
+pub fn grpc_status(status: StatusCode) -> u32 {
+    match status.as_u16() {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502 | 503 | 504 => 14,
+        _ => 2,
+    }
+}
+
+/// `message` as gRPC writes it in a header: everything but printable ASCII as `%XX`, and `%` too.
+fn percent_encoded(message: &[u8]) -> String {
+    let mut text = String::with_capacity(message.len());
+    for byte in message {
+        if (0x20..=0x7e).contains(byte) && *byte != b'%' {
+            text.push(char::from(*byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::LocalReply;
+
+    #[test]
+    fn a_grpc_client_gets_a_grpc_error() {
+        let reply = LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, "no healthy upstream", "x");
+        let response = reply.clone().into_response(true, false);
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["grpc-status"], "14");
+        assert_eq!(response.headers()["grpc-message"], "no healthy upstream");
+        assert!(response.body().is_empty());
+        let response = reply.into_response(false, true);
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["content-length"], "19");
+        assert!(response.body().is_empty());
+    }
+}

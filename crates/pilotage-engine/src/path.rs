@@ -1,0 +1,1 @@
+//! Paths: what is compared, and how they are normalized.

@@ -1,0 +1,76 @@
+//! A request as the engine sees it, before and after routing.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use http::{HeaderMap, Method, Version};
+
+/// What is known of the client's connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Downstream<'a> {
+    /// The peer of the TCP connection, or what the PROXY protocol said it is.
+    pub peer: SocketAddr,
+    /// The address the client connected to: the original destination where traffic is captured.
+    pub local: SocketAddr,
+    /// Whether the client's connection is TLS that this proxy ends.
+    pub tls: bool,
+    /// Server name that the client asked for.
+    pub server_name: Option<&'a str>,
+    /// URI name of the client's certificate (`spiffe://…`), when it presented one.
+    pub peer_principal: Option<&'a str>,
+}
+
+/// Request line and headers. Borrowed; nothing is copied to take a decision.
+///
+/// `authority`, `path` and `headers` are those after [`crate::forwarded::prepare`].
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// Method.
+    pub method: &'a Method,
+    /// `http` or `https`: the `:scheme`, for HTTP/1 as `prepare` determined it.
+    pub scheme: &'a str,
+    /// `:authority` or `Host` as received, port included.
+    pub authority: &'a str,
+    /// Path and query: the `:path`.
+    pub path: &'a str,
+    /// HTTP version of the client.
+    pub version: Version,
+    /// Headers. A `host` entry may or may not be among them; `authority` is what counts.
+    pub headers: &'a HeaderMap,
+    /// The client's connection.
+    pub downstream: &'a Downstream<'a>,
+    /// The client's address as trusted: from `x-forwarded-for` where that is to be believed.
+    pub client: SocketAddr,
+}
+
+impl RequestHead<'_> {
+    /// Whether the request is gRPC: its content type says so.
+    pub fn is_grpc(&self) -> bool {
+        is_grpc(self.headers)
+    }
+}
+
+/// Whether `headers` are those of a gRPC request: content type `application/grpc` or `application/grpc+…`.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(http::header::CONTENT_TYPE) else { return false };
+    match kind.as_bytes().strip_prefix(b"application/grpc") {
+        Some([]) => true,
+        Some([next, ..]) => *next == b'+',
+        None => false,
+    }
+}
+
+/// The head of a request on its way upstream, which a route changes.
+#[derive(Debug)]
+pub struct UpstreamHead<'a> {
+    /// Method; routes do not change it.
+    pub method: &'a Method,
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// Path and query.
+    pub path: Cow<'a, str>,
+    /// Authority.
+    pub authority: Cow<'a, str>,
+    /// Headers without `host`.
+    pub headers: &'a mut HeaderMap,
+}

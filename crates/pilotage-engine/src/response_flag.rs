@@ -1,0 +1,163 @@
+//! Response flags: Envoy's short names for what kept a request from an ordinary answer.
+
+use std::fmt;
+
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident = $bit:expr, $short:expr;)*) => {
+        impl ResponseFlags {
+            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
+
+            const NAMES: &'static [(Self, &'static str)] = &[$((Self::$name, $short)),*];
+        }
+    };
+}
+
+/// A set of response flags, as in the access log's `%RESPONSE_FLAGS%`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ResponseFlags(u32);
+
+// In the order in which Envoy lists them.
+flags! {
+    /// The upstream cluster has no healthy endpoint.
+    NO_HEALTHY_UPSTREAM = 0, "UH";
+    /// The upstream connection could not be made.
+    UPSTREAM_CONNECTION_FAILURE = 1, "UF";
+    /// A circuit breaker refused the request.
+    UPSTREAM_OVERFLOW = 2, "UO";
+    /// No route matched.
+    NO_ROUTE = 3, "NR";
+    /// The retry limit was reached, or no more connect attempts were left.
+    RETRY_LIMIT_EXCEEDED = 4, "URX";
+    /// The route's cluster does not exist.
+    NO_CLUSTER = 5, "NC";
+    /// The downstream connection went away.
+    DOWNSTREAM_TERMINATION = 6, "DC";
+    /// The stream was reset by this proxy.
+    LOCAL_RESET = 7, "LR";
+    /// The upstream reset the stream.
+    UPSTREAM_RESET = 8, "UR";
+    /// The upstream closed the connection.
+    UPSTREAM_TERMINATION = 9, "UC";
+    /// A delay was injected.
+    DELAY_INJECTED = 10, "DI";
+    /// An abort was injected.
+    FAULT_INJECTED = 11, "FI";
+    /// The request was refused by a rate limit.
+    RATE_LIMITED = 12, "RL";
+    /// The upstream did not answer in time.
+    UPSTREAM_TIMEOUT = 13, "UT";
+    /// The stream was idle for too long.
+    STREAM_IDLE_TIMEOUT = 14, "SI";
+    /// The downstream broke the protocol.
+    DOWNSTREAM_PROTOCOL_ERROR = 15, "DPE";
+    /// The upstream broke the protocol.
+    UPSTREAM_PROTOCOL_ERROR = 16, "UPE";
+    /// The stream lived longer than it may.
+    MAX_DURATION_REACHED = 17, "UMSDR";
+    /// The downstream connection lived longer than it may.
+    DURATION_TIMEOUT = 18, "DT";
+    /// The proxy is overloaded.
+    OVERLOADED = 19, "OM";
+    /// A DNS name could not be resolved.
+    DNS_FAILURE = 20, "DF";
+}
+
+impl ResponseFlags {
+    /// No flag.
+    pub const NONE: Self = Self(0);
+
+    /// Whether no flag is set.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of `other` is set.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Sets `other` too.
+    pub fn insert(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+impl std::ops::BitOr for ResponseFlags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The short names joined by commas; nothing for the empty set (the access log prints `-` there).
+impl fmt::Display for ResponseFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for (flag, name) in Self::NAMES {
+            if self.contains(*flag) {
+                if !first {
+                    f.write_str(",")?;
+                }
+                first = false;
+                f.write_str(name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Values of `%RESPONSE_CODE_DETAILS%`: who answered, and why.
+pub mod details {
+    /// The upstream answered.
+    pub const VIA_UPSTREAM: &str = "via_upstream";
+    /// No route matched.
+    pub const ROUTE_NOT_FOUND: &str = "route_not_found";
+    /// The route's cluster does not exist.
+    pub const CLUSTER_NOT_FOUND: &str = "cluster_not_found";
+    /// The route answers itself: a redirect or a direct response.
+    pub const DIRECT_RESPONSE: &str = "direct_response";
+    /// The cluster has no healthy endpoint.
+    pub const NO_HEALTHY_UPSTREAM: &str = "no_healthy_upstream";
+    /// A fault was injected.
+    pub const FAULT_ABORT: &str = "fault_filter_abort";
+    /// The CORS filter answered a preflight request.
+    pub const CORS_RESPONSE: &str = "cors_response";
+    /// The path could not be normalized.
+    pub const PATH_NORMALIZATION_FAILED: &str = "path_normalization_failed";
+    /// The request has no `:path`.
+    pub const MISSING_PATH: &str = "missing_path_rejected";
+    /// The request names no host.
+    pub const MISSING_HOST: &str = "missing_host_header";
+    /// HTTP/1.0 is not accepted.
+    pub const LOW_VERSION: &str = "low_version";
+    /// A header name holds an underscore.
+    pub const UNDERSCORE_HEADER: &str = "http.unexpected_underscore";
+    /// The requested upgrade is not allowed.
+    pub const UPGRADE_FAILED: &str = "upgrade_failed";
+    /// A circuit breaker refused the request.
+    pub const OVERFLOW: &str = "overflow";
+    /// The whole request took too long.
+    pub const RESPONSE_TIMEOUT: &str = "response_timeout";
+    /// One attempt took too long.
+    pub const PER_TRY_TIMEOUT: &str = "upstream_per_try_timeout";
+    /// The stream was idle for too long.
+    pub const STREAM_IDLE_TIMEOUT: &str = "stream_idle_timeout";
+    /// The request lived longer than it may.
+    pub const MAX_DURATION: &str = "max_duration_timeout";
+    /// No filter chain of the listener fits the connection.
+    pub const FILTER_CHAIN_NOT_FOUND: &str = "filter_chain_not_found";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ResponseFlags;
+
+    #[test]
+    fn flags_print_in_envoys_order() {
+        let flags = ResponseFlags::FAULT_INJECTED | ResponseFlags::DELAY_INJECTED;
+        assert_eq!(flags.to_string(), "DI,FI");
+        assert_eq!(ResponseFlags::NONE.to_string(), "");
+        assert!(!flags.contains(ResponseFlags::NO_CLUSTER));
+    }
+}

@@ -1,0 +1,5 @@
+//! Which requests a route takes.
+
+/// A compiled route match.
+#[derive(Debug, Default)]
+pub struct RouteMatch {}

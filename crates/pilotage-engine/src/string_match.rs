@@ -1,0 +1,260 @@
+//! Matching strings: exact, prefix, suffix, contains, or a regular expression over the whole string.
+
+use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
+use pilotage_proto::envoy::r#type::matcher::v3::{RegexMatcher, StringMatcher};
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::rejection::FieldError;
+
+/// Largest compiled size of one regular expression, in bytes. Envoy allows more than any sane pattern needs; this
+/// bounds what one route can cost.
+const MAX_REGEX_BYTES: usize = 8 << 20;
+
+/// A compiled string matcher.
+#[derive(Clone, Debug)]
+pub struct StringMatch {
+    pattern: Pattern,
+    ignore_case: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Pattern {
+    Exact(Box<str>),
+    Prefix(Box<str>),
+    Suffix(Box<str>),
+    Contains(Box<str>),
+    Regex(Box<Regex>),
+}
+
+impl StringMatch {
+    /// Compiles `proto`.
+    ///
+    /// # Errors
+    /// When it holds no pattern, or a regular expression that does not compile.
+    pub fn compile(proto: &StringMatcher) -> Result<Self, FieldError> {
+        let pattern = match &proto.match_pattern {
+            Some(MatchPattern::Exact(s)) => Pattern::Exact(s.as_str().into()),
+            Some(MatchPattern::Prefix(s)) => Pattern::Prefix(nonempty("prefix", s)?),
+            Some(MatchPattern::Suffix(s)) => Pattern::Suffix(nonempty("suffix", s)?),
+            Some(MatchPattern::Contains(s)) => {
+                let text = nonempty("contains", s)?;
+                let lower = || text.to_ascii_lowercase().into_boxed_str();
+                Pattern::Contains(if proto.ignore_case { lower() } else { text })
+            }
+            Some(MatchPattern::SafeRegex(regex)) => {
+                Pattern::Regex(Box::new(full_match(regex).map_err(|e| e.within("safe_regex"))?))
+            }
+            None => return Err(FieldError::new("match_pattern", "is not set")),
+        };
+        Ok(Self { pattern, ignore_case: proto.ignore_case })
+    }
+
+    /// A matcher of exactly `text`.
+    pub(crate) fn exact(text: &str) -> Self {
+        Self { pattern: Pattern::Exact(text.into()), ignore_case: false }
+    }
+
+    /// A matcher of the given kind, for the older one-field forms of header matchers.
+    pub(crate) fn of(pattern: MatchPattern) -> Result<Self, FieldError> {
+        Self::compile(&StringMatcher { match_pattern: Some(pattern), ignore_case: false })
+    }
+
+    /// Whether `value` fits.
+    pub fn matches(&self, value: &[u8]) -> bool {
+        let fold = self.ignore_case;
+        match &self.pattern {
+            Pattern::Exact(s) => equal(value, s.as_bytes(), fold),
+            Pattern::Prefix(s) => {
+                value.get(..s.len()).is_some_and(|start| equal(start, s.as_bytes(), fold))
+            }
+            Pattern::Suffix(s) => value
+                .len()
+                .checked_sub(s.len())
+                .and_then(|start| value.get(start..))
+                .is_some_and(|end| equal(end, s.as_bytes(), fold)),
+            Pattern::Contains(s) => {
+                value.windows(s.len()).any(|window| equal(window, s.as_bytes(), fold))
+            }
+            Pattern::Regex(regex) => regex.is_match(value),
+        }
+    }
+}
+
+fn equal(a: &[u8], b: &[u8], ignore_case: bool) -> bool {
+    if ignore_case { a.eq_ignore_ascii_case(b) } else { a == b }
+}
+
+fn nonempty(field: &str, text: &str) -> Result<Box<str>, FieldError> {
+    if text.is_empty() {
+        return Err(FieldError::new(field, "must not be empty"));
+    }
+    Ok(text.into())
+}
+
+/// Compiles `proto` so that it has to match the whole string, as RE2's FullMatch does.
+pub(crate) fn full_match(proto: &RegexMatcher) -> Result<Regex, FieldError> {
+    // A pattern such as `a)(b` must not become valid by being wrapped.
+    build(&proto.regex)?;
+    build(&format!(r"\A(?:{})\z", proto.regex))
+}
+
+/// Compiles `proto` to be searched for.
+pub(crate) fn search(proto: &RegexMatcher) -> Result<Regex, FieldError> {
+    build(&proto.regex)
+}
+
+/// RE2 works on UTF-8 by default as this crate does, but reads `\d`, `\w`, `\s`, `\b` as ASCII.
+fn build(pattern: &str) -> Result<Regex, FieldError> {
+    if pattern.is_empty() {
+        return Err(FieldError::new("regex", "must not be empty"));
+    }
+    RegexBuilder::new(&ascii_classes(pattern))
+        .size_limit(MAX_REGEX_BYTES)
+        .build()
+        .map_err(|error| FieldError::new("regex", format!("`{pattern}`: {error}")))
+}
+
+/// `pattern` with the Perl classes and word boundaries replaced by their ASCII forms, which is what RE2 means by them.
+fn ascii_classes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut in_class = false;
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some(class @ ('d' | 'D' | 'w' | 'W' | 's' | 'S')) => {
+                    let (name, negated) = match class {
+                        'd' => ("0-9", false),
+                        'D' => ("0-9", true),
+                        'w' => ("0-9A-Za-z_", false),
+                        'W' => ("0-9A-Za-z_", true),
+                        's' => (r"\t\n\f\r ", false),
+                        _ => (r"\t\n\f\r ", true),
+                    };
+                    let open = if negated { "[^" } else { "[" };
+                    out.push_str(open);
+                    out.push_str(name);
+                    out.push(']');
+                }
+                Some(edge @ ('b' | 'B')) if !in_class => {
+                    out.push_str(&format!(r"(?-u:\{edge})"));
+                }
+                Some('Q') => {
+                    // RE2 quotes up to \E.
+                    let rest: String = chars.clone().collect();
+                    let quoted = rest.split(r"\E").next().unwrap_or(&rest).to_owned();
+                    out.push_str(&regex::escape(&quoted));
+                    let skip = quoted.chars().count() + 2;
+                    for _ in 0..skip {
+                        chars.next();
+                    }
+                }
+                Some('C') => out.push_str("(?s-u:.)"),
+                Some('Z') => out.push_str(r"\z"),
+                Some(other) => {
+                    out.push('\\');
+                    out.push(other);
+                }
+                None => out.push('\\'),
+            },
+            '[' => {
+                // A bracket inside a class is a literal in RE2, unless it begins a POSIX class.
+                let posix = in_class && chars.clone().next() == Some(':');
+                if in_class && !posix {
+                    out.push_str(r"\[");
+                    continue;
+                }
+                out.push('[');
+                if posix {
+                    for c in chars.by_ref() {
+                        out.push(c);
+                        if c == ']' {
+                            break;
+                        }
+                    }
+                } else {
+                    in_class = true;
+                    class_start(&mut chars, &mut out);
+                }
+            }
+            ']' => {
+                in_class = false;
+                out.push(']');
+            }
+            '&' | '~' if in_class => {
+                // Doubled, these would be set operations.
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Copies what may follow `[` with a special meaning: `^`, and a `]` that is then a literal.
+fn class_start(chars: &mut std::str::Chars<'_>, out: &mut String) {
+    if chars.clone().next() == Some('^') {
+        out.push('^');
+        chars.next();
+    }
+    if chars.clone().next() == Some(']') {
+        out.push_str(r"\]");
+        chars.next();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
+    use pilotage_proto::envoy::r#type::matcher::v3::{RegexMatcher, StringMatcher};
+
+    use super::StringMatch;
+
+    fn regex(pattern: &str) -> MatchPattern {
+        MatchPattern::SafeRegex(RegexMatcher { regex: pattern.into(), ..Default::default() })
+    }
+
+    #[test]
+    fn every_kind_matches_what_it_should() {
+        for (pattern, ignore_case, value, expected) in [
+            (MatchPattern::Exact("Jason".into()), false, "Jason", true),
+            (MatchPattern::Exact("Jason".into()), false, "jason", false),
+            (MatchPattern::Exact("Jason".into()), true, "jASON", true),
+            (MatchPattern::Prefix("/a".into()), false, "/ab", true),
+            (MatchPattern::Prefix("/a".into()), true, "/AB", true),
+            (MatchPattern::Prefix("/a".into()), false, "/", false),
+            (MatchPattern::Suffix(".x".into()), false, "a.x", true),
+            (MatchPattern::Suffix(".x".into()), false, "x", false),
+            (MatchPattern::Contains("b".into()), false, "abc", true),
+            (MatchPattern::Contains("B".into()), true, "abc", true),
+            (MatchPattern::Contains("long".into()), false, "lo", false),
+            (regex("a|bc"), false, "bc", true),
+            (regex("a|bc"), false, "ab", false),
+            (regex("(?i)abc"), false, "ABC", true),
+            (regex(r"\d+"), false, "12", true),
+            (regex(r"\d+"), false, "१२", false),
+            (regex(r"[\w-]+"), false, "a_b-c", true),
+            (regex(r"[[:alpha:]]+"), false, "abc", true),
+            (regex(r"[[]a]"), false, "[a]", true),
+            (regex(r"[^]a]"), false, "b", true),
+            (regex(r".*\bfoo\b.*"), false, "a foo b", true),
+            (regex(r"\Qa.b\E+"), false, "a.bbb", true),
+            (regex("a.c"), false, "a\nc", false),
+            (regex("(.*?;)?(user=jason)(;.*)?"), false, "a=b;user=jason", true),
+            (regex(".*"), false, "", true),
+        ] {
+            let proto = StringMatcher { match_pattern: Some(pattern.clone()), ignore_case };
+            let compiled = StringMatch::compile(&proto).unwrap();
+            assert_eq!(compiled.matches(value.as_bytes()), expected, "{pattern:?} on {value}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_compile_is_an_error() {
+        for pattern in ["*", "(", "a)(b", "a{100000}{100000}", ""] {
+            assert!(StringMatch::of(regex(pattern)).is_err(), "{pattern}");
+        }
+        assert!(StringMatch::compile(&StringMatcher::default()).is_err());
+    }
+}
