@@ -1,0 +1,442 @@
+//! From nodes to typed values.
+//!
+//! Decoding never stops at the first problem. What cannot be decoded becomes a diagnostic and the
+//! field keeps its default; the caller learns from [`Decoder::failed`] that the object must not
+//! be used.
+
+mod numbers;
+mod suggest;
+mod text;
+
+pub(crate) use suggest::nearest;
+pub use text::Bytes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::codes;
+use crate::diagnostic::{Diagnostic, ObjectRef};
+use crate::field_path::{FieldPath, SpanTable, SpanTableBuilder};
+use crate::schema::{EnumSchema, FieldInfo, MessageSchema, Shape};
+use crate::span::{FieldSpan, Span};
+use crate::yaml::{Entry, Node, NodeKind, shorten};
+
+/// A value that can be read from a node.
+pub trait Decode: Sized {
+    /// What it looks like.
+    const SHAPE: Shape;
+
+    /// Reads it. `None` after a problem was reported.
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self>;
+
+    /// The value that stands for an explicit `null` in a list or map, if there is one.
+    fn from_null() -> Option<Self> {
+        None
+    }
+}
+
+/// What to do about fields that the schema does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// Report them: a typing mistake must not be ignored silently.
+    Reject,
+    /// Skip them: only a part of the kind is modelled.
+    Skip,
+}
+
+/// Where decoding stands: path, places seen, problems found.
+#[derive(Debug)]
+pub struct Decoder<'a> {
+    source: &'a Arc<str>,
+    unknown_fields: UnknownFields,
+    /// The shape of the whole object, in which misplaced fields are looked for.
+    root: Shape,
+    path: FieldPath,
+    spans: SpanTableBuilder,
+    problems: Vec<Diagnostic>,
+    failed: bool,
+    secret: bool,
+}
+
+impl<'a> Decoder<'a> {
+    /// A decoder for one object whose fields are those of `root`.
+    #[must_use]
+    pub fn new(source: &'a Arc<str>, unknown_fields: UnknownFields, root: Shape) -> Self {
+        Self {
+            source,
+            unknown_fields,
+            root,
+            path: FieldPath::root(),
+            spans: SpanTableBuilder::default(),
+            problems: Vec::new(),
+            failed: false,
+            secret: false,
+        }
+    }
+
+    /// Marks the object as one whose text must not be shown.
+    pub(crate) fn keep_secret(&mut self) {
+        self.secret = true;
+    }
+
+    /// From here on, skips fields that are not modelled.
+    pub(crate) fn skip_unknown_fields(&mut self) {
+        self.unknown_fields = UnknownFields::Skip;
+    }
+
+    /// The name of the source.
+    #[must_use]
+    pub fn source(&self) -> &'a Arc<str> {
+        self.source
+    }
+
+    /// Whether an error was found, so that the object must not be used.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The path of the value in hand.
+    #[must_use]
+    pub fn path(&self) -> &FieldPath {
+        &self.path
+    }
+
+    /// The places of all fields seen and the problems found, each naming `object`.
+    #[must_use]
+    pub fn finish(self, object: Option<&ObjectRef>) -> (SpanTable, Vec<Diagnostic>) {
+        let mut problems = self.problems;
+        for problem in &mut problems {
+            problem.object = object.cloned();
+        }
+        (self.spans.finish(), problems)
+    }
+
+    /// Notes the place of the value in hand.
+    pub(crate) fn note_place(&mut self, span: FieldSpan) {
+        self.spans.insert(&self.path, span);
+    }
+
+    /// Notes a problem with the value in hand.
+    pub(crate) fn report(&mut self, mut problem: Diagnostic) {
+        self.failed |= problem.is_error();
+        if problem.path.is_none() {
+            problem.path = Some(self.path.clone());
+        }
+        if self.secret {
+            for label in problem.primary.iter_mut().chain(&mut problem.secondary) {
+                label.hidden = true;
+            }
+        }
+        self.problems.push(problem);
+    }
+
+    /// Reports a value that is not what the field holds.
+    pub(crate) fn wrong_type(&mut self, node: &Node, expected: &str) {
+        let found = if self.secret { kind_only(node).to_owned() } else { node.describe() };
+        let mut problem = Diagnostic::new(
+            codes::IST0106,
+            format!("`{}` has to be {expected}, and this is {found}", self.path),
+        )
+        .at(self.source, first_line(node), format!("expected {expected}"));
+        if expected == "text"
+            && matches!(node.kind, NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_))
+        {
+            problem = problem.help("put it in quotes, so that YAML takes it for text");
+        }
+        self.report(problem);
+    }
+
+    /// Reports a value of the right type that cannot be.
+    pub(crate) fn invalid(&mut self, node: &Node, message: String, label: &str) {
+        let problem =
+            Diagnostic::new(codes::IST0106, message).at(self.source, first_line(node), label);
+        self.report(problem);
+    }
+
+    /// Begins to read the fields of a message.
+    pub fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        schema: &'static MessageSchema,
+    ) -> Option<Fields<'n>> {
+        match &node.kind {
+            NodeKind::Map(entries) => Some(Fields { entries: entries.iter(), schema, seen: 0 }),
+            _ => {
+                let expected = Shape::Message(schema).describe();
+                self.wrong_type(node, &format!("a mapping with {expected}"));
+                None
+            }
+        }
+    }
+
+    /// Reads a field into its place. An explicit null is the same as an absent field.
+    pub fn set<T: Decode>(&mut self, field: &'static FieldInfo, entry: &Entry, place: &mut T) {
+        let mark = self.path.mark();
+        self.path.push_field(field.name);
+        self.spans.insert(&self.path, entry.span());
+        if !entry.value.is_null()
+            && let Some(value) = T::decode(&entry.value, self)
+        {
+            *place = value;
+        }
+        self.path.truncate(mark);
+    }
+
+    /// Reports fields that exclude each other.
+    pub fn at_most_one(&mut self, node: &Node, choices: &[(&'static str, bool)]) {
+        let set: Vec<&str> =
+            choices.iter().filter(|(_, is_set)| *is_set).map(|(name, _)| *name).collect();
+        let [first, second, ..] = set.as_slice() else { return };
+        let message =
+            format!("`{}` can have only one of {}", self.path, quoted(set.iter().copied()));
+        let place = |name: &str| node.entry(name).map_or(first_line(node), |entry| entry.key_span);
+        let problem = Diagnostic::new(codes::IST0106, message)
+            .at(self.source, place(second), "this one")
+            .also_at(self.source, place(first), "or this one");
+        self.report(problem);
+    }
+
+    /// The number of an enumeration's value, given by name or number.
+    pub fn enum_number(&mut self, node: &Node, schema: &'static EnumSchema) -> Option<i32> {
+        let number = match &node.kind {
+            NodeKind::String(name) => {
+                schema.values.iter().find(|(known, _)| *known == &**name).map(|(_, number)| *number)
+            }
+            // A name such as `ON` is a truth value for YAML.
+            NodeKind::Int(raw) => crate::yaml::integer(raw)
+                .and_then(|value| i32::try_from(value).ok())
+                .filter(|value| schema.values.iter().any(|(_, number)| number == value)),
+            _ => None,
+        };
+        if number.is_none() {
+            let message = format!(
+                "`{}` has to be {}, and this is {}",
+                self.path,
+                Shape::Enum(schema).describe(),
+                node.describe()
+            );
+            let label = match node.as_str().and_then(|name| suggest::nearest(name, schema.names()))
+            {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("not a value of {}", schema.name),
+            };
+            self.invalid(node, message, &label);
+        }
+        number
+    }
+
+    /// Reports a field that the message does not have.
+    fn unknown_field(&mut self, entry: &Entry, schema: &'static MessageSchema) {
+        if self.unknown_fields == UnknownFields::Skip {
+            return;
+        }
+        let path = self.path.field(&entry.key);
+        let mut problem =
+            Diagnostic::new(codes::IST0106, format!("unknown field `{path}`")).on_field(path);
+        let label = if let Some(name) =
+            suggest::nearest(&entry.key, schema.fields.iter().map(|field| field.name))
+        {
+            format!("did you mean `{name}`?")
+        } else if let Some(place) = suggest::elsewhere(&entry.key, &self.root, &self.path) {
+            problem = problem.help(format!("move it to `{place}`, or correct the indentation"));
+            format!("belongs under `{}`", suggest::parent(&place))
+        } else {
+            format!("{} has no such field", schema.name)
+        };
+        if problem.help.is_none() && schema.fields.len() <= 12 && !label.starts_with("did") {
+            let known = quoted(schema.fields.iter().map(|field| field.name));
+            problem = problem.help(format!("known here: {known}"));
+        }
+        let problem = problem.at(self.source, entry.key_span, label);
+        self.report(problem);
+    }
+
+    fn repeated_field(&mut self, entry: &Entry, field: &'static FieldInfo) {
+        let problem = Diagnostic::new(
+            codes::PIL0004,
+            format!("`{}` is given twice, in two spellings", self.path.field(field.name)),
+        )
+        .at(self.source, entry.key_span, "the second one")
+        .help(format!("keep the usual spelling, `{}`", field.name));
+        self.report(problem);
+    }
+}
+
+/// The fields of a message that were written, unknown ones being reported on the way.
+#[derive(Debug)]
+pub struct Fields<'n> {
+    entries: std::slice::Iter<'n, Entry>,
+    schema: &'static MessageSchema,
+    seen: u128,
+}
+
+impl<'n> Fields<'n> {
+    /// The next known field and what was written for it.
+    pub fn next(&mut self, decoder: &mut Decoder<'_>) -> Option<(&'static FieldInfo, &'n Entry)> {
+        for entry in self.entries.by_ref() {
+            let known = self
+                .schema
+                .fields
+                .iter()
+                .enumerate()
+                .find(|(_, field)| field.is_called(&entry.key));
+            let Some((position, field)) = known else {
+                decoder.unknown_field(entry, self.schema);
+                continue;
+            };
+            let bit = 1_u128.checked_shl(u32::try_from(position).unwrap_or(u32::MAX)).unwrap_or(0);
+            if self.seen & bit != 0 {
+                decoder.repeated_field(entry, field);
+                continue;
+            }
+            self.seen |= bit;
+            return Some((field, entry));
+        }
+        None
+    }
+}
+
+impl<T: Decode> Decode for Option<T> {
+    const SHAPE: Shape = T::SHAPE;
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        T::decode(node, decoder).map(Some)
+    }
+
+    fn from_null() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Decode> Decode for Box<T> {
+    const SHAPE: Shape = T::SHAPE;
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        T::decode(node, decoder).map(Box::new)
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    const SHAPE: Shape = Shape::List(&T::SHAPE);
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let NodeKind::Seq(items) = &node.kind else {
+            decoder.wrong_type(node, &format!("a list of {}", plural(&T::SHAPE)));
+            return None;
+        };
+        let mut out = Self::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let mark = decoder.path.mark();
+            decoder.path.push_index(index);
+            decoder.note_place(FieldSpan { key: item.span, value: item.span });
+            if item.is_null() {
+                match T::from_null() {
+                    Some(value) => out.push(value),
+                    None => {
+                        let message = format!("`{}` is empty", decoder.path);
+                        decoder.invalid(item, message, "an entry of a list cannot be null");
+                    }
+                }
+            } else if let Some(value) = T::decode(item, decoder) {
+                out.push(value);
+            }
+            decoder.path.truncate(mark);
+        }
+        Some(out)
+    }
+}
+
+/// A key of a map.
+pub trait MapKey: Sized + Ord {
+    /// Reads it from the text of the key.
+    fn from_key(text: &str) -> Option<Self>;
+    /// What it has to be.
+    const EXPECTED: &'static str;
+}
+
+impl MapKey for String {
+    const EXPECTED: &'static str = "text";
+
+    fn from_key(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
+impl MapKey for u32 {
+    const EXPECTED: &'static str = "a number from 0 to 4294967295";
+
+    fn from_key(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl<K: MapKey, T: Decode> Decode for BTreeMap<K, T> {
+    const SHAPE: Shape = Shape::Map(&T::SHAPE);
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let NodeKind::Map(entries) = &node.kind else {
+            decoder.wrong_type(node, "a mapping");
+            return None;
+        };
+        let mut out = Self::new();
+        for entry in entries {
+            let mark = decoder.path.mark();
+            decoder.path.push_field(&entry.key);
+            decoder.note_place(entry.span());
+            if let Some(key) = K::from_key(&entry.key) {
+                let value = if entry.value.is_null() {
+                    T::from_null().or_else(|| {
+                        decoder.wrong_type(&entry.value, &T::SHAPE.describe());
+                        None
+                    })
+                } else {
+                    T::decode(&entry.value, decoder)
+                };
+                if let Some(value) = value {
+                    out.insert(key, value);
+                }
+            } else {
+                let message =
+                    format!("the key `{}` has to be {}", shorten(&entry.key), K::EXPECTED);
+                let problem =
+                    Diagnostic::new(codes::IST0106, message).at(decoder.source, entry.key_span, "");
+                decoder.report(problem);
+            }
+            decoder.path.truncate(mark);
+        }
+        Some(out)
+    }
+}
+
+/// The span of a value as far as it is worth underlining: scalars as a whole, of lists and
+/// mappings the beginning.
+fn first_line(node: &Node) -> Span {
+    node.span
+}
+
+fn kind_only(node: &Node) -> &'static str {
+    match node.kind {
+        NodeKind::Null => "nothing",
+        NodeKind::Bool(_) => "a truth value",
+        NodeKind::Int(_) | NodeKind::Float(_) => "a number",
+        NodeKind::String(_) => "text",
+        NodeKind::Seq(_) => "a list",
+        NodeKind::Map(_) => "a mapping",
+    }
+}
+
+fn plural(shape: &Shape) -> String {
+    match shape {
+        Shape::Scalar("text") => "texts".to_owned(),
+        Shape::Scalar(name) => (*name).to_owned(),
+        Shape::Enum(schema) => format!("{} names", schema.name),
+        Shape::Message(schema) => format!("{} entries", schema.name),
+        Shape::List(_) => "lists".to_owned(),
+        Shape::Map(_) => "mappings".to_owned(),
+    }
+}
+
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,349 @@
+//! From the parser's events to trees of nodes, one document at a time.
+
+use std::collections::BTreeMap;
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, Tag, options};
+
+use super::{Document, Entry, Limits, Node, NodeKind, Parsed, SourceName, mistakes, scalars};
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::span::Span;
+
+/// Parses `text` and hands every document and every problem to `sink`, in order.
+///
+/// One document is in memory at a time. A broken document is a problem; parsing goes on at the
+/// next `---`.
+pub(crate) fn parse(
+    source: &SourceName,
+    text: &str,
+    limits: &Limits,
+    sink: &mut dyn FnMut(Parsed),
+) {
+    if text.len() > limits.bytes.min(u32::MAX as usize) {
+        let message = format!(
+            "{source} has {} MiB; a source may have at most {} MiB",
+            text.len() >> 20,
+            limits.bytes >> 20
+        );
+        let problem = Diagnostic::new(codes::PIL0002, message).help("split it into several files");
+        sink(Parsed::Problem(Box::new(problem)));
+        return;
+    }
+    let mut settings = options! {
+        emit_unresolved_aliases: true,
+        flow_nesting_limit: limits.depth,
+        block_nesting_limit: limits.depth,
+    };
+    settings.set_emit_comments(false);
+    let mut parser = Parser::new_from_str_with_options(text, settings);
+    let mut index = 0;
+    loop {
+        let mut builder = Builder::new(source, text, limits);
+        let outcome = builder.document(&mut parser);
+        for problem in std::mem::take(&mut builder.problems) {
+            sink(Parsed::Problem(Box::new(problem)));
+        }
+        match outcome {
+            Outcome::Document(node) => sink(Parsed::Document(Document { index, node })),
+            Outcome::Dropped => {}
+            Outcome::Failed(error) => {
+                let problem = mistakes::explain(source, text, &error, limits);
+                sink(Parsed::Problem(Box::new(problem)));
+            }
+            Outcome::End => return,
+        }
+        index += 1;
+        if !matches!(parser.proceed_next_document(), Ok(true)) {
+            return;
+        }
+    }
+}
+
+/// What became of a document.
+enum Outcome {
+    /// It is whole.
+    Document(Node),
+    /// It has problems, which were noted.
+    Dropped,
+    /// The parser cannot read it.
+    Failed(ScanError),
+    /// There is none.
+    End,
+}
+
+/// An open list or mapping.
+struct Frame {
+    content: Content,
+    span: Span,
+    anchor: usize,
+    /// Nodes built before this one.
+    nodes_before: usize,
+    /// Levels of nesting below this one so far.
+    height: usize,
+}
+
+enum Content {
+    Seq(Vec<Node>),
+    Map(Vec<Entry>, Option<(Box<str>, Span)>),
+}
+
+/// A finished value that aliases may repeat, and what a copy costs.
+struct Anchored {
+    node: Node,
+    size: usize,
+    height: usize,
+}
+
+struct Builder<'a> {
+    source: &'a SourceName,
+    text: &'a str,
+    limits: &'a Limits,
+    problems: Vec<Diagnostic>,
+    frames: Vec<Frame>,
+    anchors: BTreeMap<usize, Anchored>,
+    /// Nodes built so far, copies for anchors and aliases included.
+    nodes: usize,
+    root: Option<Node>,
+}
+
+/// Whether to go on with the document.
+enum Step {
+    Continue,
+    Finished,
+    TooLarge,
+}
+
+impl<'a> Builder<'a> {
+    fn new(source: &'a SourceName, text: &'a str, limits: &'a Limits) -> Self {
+        Self {
+            source,
+            text,
+            limits,
+            problems: Vec::new(),
+            frames: Vec::new(),
+            anchors: BTreeMap::new(),
+            nodes: 0,
+            root: None,
+        }
+    }
+
+    /// Reads one document from the parser.
+    fn document<'i>(&mut self, parser: &mut Parser<'i, StrInput<'i>>) -> Outcome {
+        loop {
+            let (event, span) = match parser.next_event() {
+                None => return Outcome::End,
+                Some(Ok(next)) => next,
+                // What an alias that is none does to the structure after it is its
+                // consequence; one message is enough.
+                Some(Err(_)) if !self.problems.is_empty() => return Outcome::Dropped,
+                Some(Err(error)) => return Outcome::Failed(error),
+            };
+            if matches!(event, Event::StreamEnd) {
+                return Outcome::End;
+            }
+            match self.event(event, to_span(&span.start, &span.end)) {
+                Step::Continue => {}
+                Step::TooLarge => {
+                    self.too_large(to_span(&span.start, &span.end));
+                    return Outcome::Dropped;
+                }
+                Step::Finished if self.problems.is_empty() => {
+                    let nothing = Node { kind: NodeKind::Null, span: Span::default() };
+                    return Outcome::Document(self.root.take().unwrap_or(nothing));
+                }
+                Step::Finished => return Outcome::Dropped,
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, span: Span) -> Step {
+        match event {
+            Event::DocumentEnd => Step::Finished,
+            Event::Scalar(value, style, anchor, tag) => {
+                let kind = scalar(&value, style, tag.as_deref());
+                self.nodes += 1;
+                self.finished(Node { kind, span }, anchor, 1, 0)
+            }
+            Event::SequenceStart(_, anchor, _) => self.open(Content::Seq(Vec::new()), span, anchor),
+            Event::MappingStart(_, anchor, _) => {
+                self.open(Content::Map(Vec::new(), None), span, anchor)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Alias(id) => self.alias(id, span),
+            Event::UnresolvedAlias(name) => {
+                let problem = mistakes::not_an_alias(self.source, self.text, &name, span);
+                self.problems.push(problem);
+                let kind = NodeKind::String(format!("*{name}").into());
+                self.finished(Node { kind, span }, 0, 1, 0)
+            }
+            // The rest is no content: the start of a document, and whatever else the parser may
+            // say about the presentation.
+            _ => Step::Continue,
+        }
+    }
+
+    fn open(&mut self, content: Content, span: Span, anchor: usize) -> Step {
+        let nodes_before = self.nodes;
+        self.nodes += 1;
+        self.frames.push(Frame { content, span, anchor, nodes_before, height: 0 });
+        if self.frames.len() > self.limits.depth { Step::TooLarge } else { Step::Continue }
+    }
+
+    /// Puts a finished value of `size` nodes and `height` levels where it belongs.
+    fn finished(&mut self, node: Node, anchor: usize, size: usize, height: usize) -> Step {
+        if anchor != 0 {
+            self.nodes += size;
+        }
+        if self.nodes > self.limits.nodes {
+            return Step::TooLarge;
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchored { node: node.clone(), size, height });
+        }
+        let Some(frame) = self.frames.last_mut() else {
+            self.root = Some(node);
+            return Step::Continue;
+        };
+        frame.height = frame.height.max(height + 1);
+        match &mut frame.content {
+            Content::Seq(items) => items.push(node),
+            Content::Map(entries, key) => match key.take() {
+                Some((name, key_span)) => entries.push(Entry { key: name, key_span, value: node }),
+                None => {
+                    let text = key_text(&node, self.text).unwrap_or_else(|| {
+                        self.problems.push(mistakes::complex_key(self.source, &node));
+                        "".into()
+                    });
+                    *key = Some((text, node.span));
+                }
+            },
+        }
+        Step::Continue
+    }
+
+    /// Finishes the innermost list or mapping.
+    fn close(&mut self, end: Span) -> Step {
+        let Some(frame) = self.frames.pop() else { return Step::Continue };
+        let kind = match frame.content {
+            Content::Seq(items) => NodeKind::Seq(items),
+            Content::Map(mut entries, _) => {
+                self.report_duplicates(&entries);
+                merge(&mut entries);
+                NodeKind::Map(entries)
+            }
+        };
+        let mut span = frame.span;
+        span.end = end.end.max(span.end);
+        // A block ends where the next thing begins; the blank space between is not part of it.
+        let covered = span.slice(self.text).trim_end().len();
+        span.end = span.start + u32::try_from(covered).unwrap_or(0);
+        let size = self.nodes - frame.nodes_before;
+        self.finished(Node { kind, span }, frame.anchor, size, frame.height)
+    }
+
+    /// Repeats the value of an anchor.
+    fn alias(&mut self, id: usize, span: Span) -> Step {
+        let Some(anchored) = self.anchors.get(&id) else {
+            // The anchor's own value is still open: the alias would contain itself.
+            self.problems.push(mistakes::circular_alias(self.source, self.text, span));
+            self.nodes += 1;
+            return self.finished(Node { kind: NodeKind::Null, span }, 0, 1, 0);
+        };
+        let (size, height) = (anchored.size, anchored.height);
+        if self.nodes + size > self.limits.nodes || self.frames.len() + height > self.limits.depth {
+            return Step::TooLarge;
+        }
+        let mut node = anchored.node.clone();
+        node.span = span;
+        self.nodes += size;
+        self.finished(node, 0, size, height)
+    }
+
+    fn report_duplicates(&mut self, entries: &[Entry]) {
+        let mut sorted: Vec<&Entry> = entries.iter().filter(|entry| &*entry.key != "<<").collect();
+        sorted.sort_by_key(|entry| (&entry.key, entry.key_span.start));
+        let mut first: Option<&Entry> = None;
+        for entry in sorted {
+            match first {
+                Some(other) if other.key == entry.key => {
+                    self.problems.push(mistakes::duplicate_key(self.source, other, entry));
+                }
+                _ => first = Some(entry),
+            }
+        }
+    }
+
+    fn too_large(&mut self, span: Span) {
+        let Limits { nodes, depth, .. } = *self.limits;
+        let message = format!(
+            "the document is too large: at most {nodes} values, nested at most {depth} levels deep"
+        );
+        let mut problem = Diagnostic::new(codes::PIL0002, message).at(
+            self.source,
+            Span { end: span.start, ..span },
+            "read up to here",
+        );
+        if !self.anchors.is_empty() {
+            problem = problem.note("values repeated by aliases count each time");
+        }
+        self.problems.push(problem);
+    }
+}
+
+/// The value of a scalar, its tag considered.
+fn scalar(value: &str, style: ScalarStyle, tag: Option<&Tag>) -> NodeKind {
+    let plain = style == ScalarStyle::Plain;
+    match tag {
+        Some(tag) if tag.is_yaml_core_schema_tag("str") => NodeKind::String(value.into()),
+        Some(tag) if tag.is_yaml_core_schema() => scalars::resolve(value),
+        None if plain => scalars::resolve(value),
+        _ => NodeKind::String(value.into()),
+    }
+}
+
+/// The text of a key; `None` for keys that are lists or mappings.
+fn key_text(node: &Node, source: &str) -> Option<Box<str>> {
+    match &node.kind {
+        NodeKind::String(text) | NodeKind::Int(text) | NodeKind::Float(text) => Some(text.clone()),
+        NodeKind::Bool(_) | NodeKind::Null => Some(node.span.slice(source).into()),
+        NodeKind::Seq(_) | NodeKind::Map(_) => None,
+    }
+}
+
+/// Carries out merge keys: `<<: *defaults` adds the entries that are not written out.
+fn merge(entries: &mut Vec<Entry>) {
+    let Some(at) = entries.iter().position(|entry| &*entry.key == "<<") else { return };
+    let merged = entries.remove(at);
+    let maps = match merged.value.kind {
+        NodeKind::Map(map) => vec![map],
+        NodeKind::Seq(items) => items
+            .into_iter()
+            .filter_map(|item| match item.kind {
+                NodeKind::Map(map) => Some(map),
+                _ => None,
+            })
+            .collect(),
+        // Not a merge key after all; the decoder will say that it does not know the field.
+        _ => {
+            entries.insert(at, merged);
+            return;
+        }
+    };
+    let mut known: std::collections::BTreeSet<Box<str>> =
+        entries.iter().map(|entry| entry.key.clone()).collect();
+    for entry in maps.into_iter().flatten() {
+        if known.insert(entry.key.clone()) {
+            entries.push(entry);
+        }
+    }
+}
+
+pub(super) fn to_span(start: &Marker, end: &Marker) -> Span {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Span {
+        start: number(start.byte_offset().unwrap_or(0)),
+        end: number(end.byte_offset().unwrap_or(0)),
+        line: number(start.line()),
+        column: number(start.col()).saturating_add(1),
+    }
+}
