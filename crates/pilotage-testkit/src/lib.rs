@@ -14,7 +14,9 @@
 )]
 
 pub mod facets;
+pub mod peers;
 pub mod vectors;
+pub mod workspace;
 pub mod yaml;
 
 use std::path::{Path, PathBuf};
