@@ -14,6 +14,7 @@
 )]
 
 pub mod facets;
+pub mod ledger;
 pub mod peers;
 pub mod vectors;
 pub mod workspace;

@@ -9,6 +9,7 @@ const TWICE: &[(&str, &str)] = &[
     ("foldhash", "hashbrown 0.15"),
     ("hashbrown", "petgraph 0.8, of the build of the protos"),
     ("syn", "the derives of prost, miette and logos, of the build of the protos"),
+    ("unicode-width", "miette, of the build of the protos"),
 ];
 
 #[test]

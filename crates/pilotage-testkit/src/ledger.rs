@@ -1,0 +1,157 @@
+//! The field ledger: every leaf field of every kind of Istio's API, and what Pilotage does with it.
+//!
+//! `docs/field-ledger.tsv` has one line for each: kind, path, status, and where to read on. Statuses are
+//!
+//! - `implemented`, with the page of `docs/spec/` that shows it;
+//! - `warned` and `rejected`, with the code of the diagnostic that says so;
+//! - `planned`, with the code of the diagnostic that says that the field has no effect yet, or `-` while there is none.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use pilotage_config::schema::{MessageSchema, Shape};
+use pilotage_config::{
+    destination_rule, gateway, mesh, security, service_entry, sidecar, virtual_service,
+    workload_entry, workload_group,
+};
+
+/// The kinds of the ledger.
+const KINDS: [(&str, &MessageSchema); 11] = [
+    ("VirtualService", virtual_service::VirtualService::SCHEMA),
+    ("DestinationRule", destination_rule::DestinationRule::SCHEMA),
+    ("Gateway", gateway::Gateway::SCHEMA),
+    ("ServiceEntry", service_entry::ServiceEntry::SCHEMA),
+    ("WorkloadEntry", workload_entry::WorkloadEntry::SCHEMA),
+    ("WorkloadGroup", workload_group::WorkloadGroup::SCHEMA),
+    ("Sidecar", sidecar::Sidecar::SCHEMA),
+    ("ProxyConfig", mesh::ProxyConfigObject::SCHEMA),
+    ("PeerAuthentication", security::PeerAuthentication::SCHEMA),
+    ("RequestAuthentication", security::RequestAuthentication::SCHEMA),
+    ("MeshConfig", mesh::MeshConfig::SCHEMA),
+];
+
+/// The leaf fields of the API in its own order: kind and path, `[]` standing for list entries and `{}` for map values.
+#[must_use]
+pub fn leaves() -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    for (kind, schema) in KINDS {
+        let root = if kind == "MeshConfig" { "" } else { "spec" };
+        Shape::Message(schema).leaves(root, &mut |path| {
+            found.push((kind, path.trim_start_matches('.').to_owned()));
+        });
+    }
+    found
+}
+
+/// A line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The kind.
+    pub kind: String,
+    /// The path of the leaf.
+    pub path: String,
+    /// `implemented`, `warned`, `rejected` or `planned`.
+    pub status: String,
+    /// A page below `docs/`, a code, or `-`.
+    pub reference: String,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\t{}\t{}\t{}", self.kind, self.path, self.status, self.reference)
+    }
+}
+
+/// The lines of `text`; a line of another form is an error.
+///
+/// # Errors
+/// The number of the line and what is wrong with it.
+pub fn parse(text: &str) -> Result<Vec<Entry>, String> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
+    lines
+        .map(|(index, line)| {
+            let columns: Vec<&str> = line.split('\t').collect();
+            let [kind, path, status, reference] = columns[..] else {
+                return Err(format!("line {}: four columns are expected", index + 1));
+            };
+            let [kind, path, status, reference] =
+                [kind, path, status, reference].map(str::to_owned);
+            Ok(Entry { kind, path, status, reference })
+        })
+        .collect()
+}
+
+/// What is wrong with `entries`: missing and unknown fields, pages and codes that do not exist.
+#[must_use]
+pub fn findings(entries: &[Entry]) -> Vec<String> {
+    let docs = crate::root().join("docs");
+    let mut findings = Vec::new();
+    let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for entry in entries {
+        *known.entry((&entry.kind, &entry.path)).or_default() += 1;
+        let reference = entry.reference.as_str();
+        let is_code = pilotage_config::Code::find(reference).is_some();
+        let fits = match entry.status.as_str() {
+            "implemented" => reference.starts_with("spec/") && docs.join(reference).is_file(),
+            "warned" | "rejected" => is_code,
+            "planned" => is_code || reference == "-",
+            _ => false,
+        };
+        if !fits {
+            findings.push(format!("{entry}: no such status, page or code"));
+        }
+    }
+    let leaves = leaves();
+    for (kind, path) in &leaves {
+        match known.remove(&(*kind, path.as_str())) {
+            None => findings.push(format!("{kind} {path} is missing")),
+            Some(1) => {}
+            Some(times) => findings.push(format!("{kind} {path} stands {times} times")),
+        }
+    }
+    findings.extend(known.keys().map(|(kind, path)| format!("{kind} {path} is no field")));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, findings, leaves, parse};
+
+    fn planned() -> Vec<Entry> {
+        let entry = |(kind, path): (&str, String)| Entry {
+            kind: kind.into(),
+            path,
+            status: "planned".into(),
+            reference: "-".into(),
+        };
+        leaves().into_iter().map(entry).collect()
+    }
+
+    #[test]
+    fn a_complete_ledger_has_no_findings_and_reads_back() {
+        let entries = planned();
+        assert_eq!(findings(&entries), [""; 0]);
+        let text: Vec<String> = entries.iter().map(ToString::to_string).collect();
+        assert_eq!(parse(&text.join("\n")).unwrap(), entries);
+    }
+
+    #[test]
+    fn each_kind_of_mistake_is_found() {
+        let mut entries = planned();
+        let gone = entries.remove(0);
+        entries[0].status = "done".into();
+        entries[1].status = "implemented".into();
+        entries[1].reference = "spec/no-such-page.md".into();
+        entries[2].status = "warned".into();
+        entries[2].reference = "IST9999".into();
+        entries[3].path = "spec.unheardOf".into();
+        let repeated = entries[4].clone();
+        entries.push(repeated);
+        let found = findings(&entries).join("\n");
+        for part in
+            [&gone.path, "done", "no-such-page", "IST9999", "unheardOf is no field", "2 times"]
+        {
+            assert!(found.contains(part), "{part} is not in\n{found}");
+        }
+    }
+}
