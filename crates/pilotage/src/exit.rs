@@ -1,0 +1,30 @@
+//! Exit codes, which scripts rely on.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Done, and nothing to complain about.
+    Ok,
+    /// Something failed that is neither of the others.
+    Unknown,
+    /// The command line makes no sense.
+    Usage,
+    /// A file is missing, unreadable or not what it should be.
+    BadData,
+    /// The command worked, and found problems in what it looked at.
+    IssuesFound,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Ok => 0,
+            Status::Unknown => 1,
+            Status::Usage => 64,
+            Status::BadData => 65,
+            Status::IssuesFound => 79,
+        })
+    }
+}

@@ -1,0 +1,63 @@
+//! Printing: formats, tables, YAML.
+
+mod diagnostics;
+mod table;
+mod yaml;
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+pub(crate) use self::diagnostics::diagnostic;
+pub(crate) use self::table::Table;
+
+/// In which form to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables for people
+    Short,
+    /// JSON for programs
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+/// Why an answer could not be printed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    /// Standard output is gone or full.
+    #[error("cannot write the answer: {0}")]
+    Write(#[from] io::Error),
+    /// A message has no JSON form.
+    #[error("cannot write the answer as JSON: {0}")]
+    Message(#[from] pilotage_proto::json::JsonError),
+    /// JSON itself failed.
+    #[error("cannot write the answer as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Prints `value` as JSON or YAML, for programs.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn print_value(value: &Value, format: Format) -> Result<(), OutputError> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if format == Format::Yaml {
+        yaml::write(&mut out, value)?;
+    } else {
+        serde_json::to_writer_pretty(&mut out, value)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Prints text for people. Colours are taken out when standard output is no terminal or `NO_COLOR` is set.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn print_text(text: &str) -> Result<(), OutputError> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
