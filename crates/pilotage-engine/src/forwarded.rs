@@ -13,7 +13,7 @@ use crate::request::Downstream;
 
 /// A request as it arrived.
 #[derive(Debug)]
-pub struct Arrived<'a> {
+pub struct Arrived<'a, 'h> {
     /// Method.
     pub method: &'a Method,
     /// `:scheme`, if the client sent one (HTTP/2, or HTTP/1 with an absolute URI).
@@ -24,8 +24,8 @@ pub struct Arrived<'a> {
     pub path: &'a str,
     /// HTTP version.
     pub version: Version,
-    /// Headers; changed in place.
-    pub headers: &'a mut HeaderMap,
+    /// Headers; changed in place. What [`prepare`] finds out does not borrow from them.
+    pub headers: &'h mut HeaderMap,
     /// The client's connection.
     pub downstream: &'a Downstream<'a>,
 }
@@ -52,7 +52,7 @@ pub struct Prepared<'a> {
 /// The answer to give instead: 400 for a broken path or a missing host, 426 for HTTP/1.0, a redirect for escaped slashes.
 pub fn prepare<'a>(
     manager: &HttpManager,
-    request: &mut Arrived<'a>,
+    request: &mut Arrived<'a, '_>,
     env: &mut Env<'_>,
 ) -> Result<Prepared<'a>, Box<LocalReply>> {
     let _ = (manager, env);
