@@ -1,0 +1,7 @@
+//! EDS resources.
+
+use pilotage_model::ProxyView;
+use pilotage_proto::ResourceSet;
+
+/// Adds the endpoints of the proxy. Not built yet: there are none.
+pub(crate) fn add(_view: &ProxyView, _set: &mut ResourceSet) {}

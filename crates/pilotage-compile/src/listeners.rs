@@ -1,0 +1,7 @@
+//! LDS resources.
+
+use pilotage_model::ProxyView;
+use pilotage_proto::ResourceSet;
+
+/// Adds the listeners of the proxy. Not built yet: there are none.
+pub(crate) fn add(_view: &ProxyView, _set: &mut ResourceSet) {}

@@ -1,0 +1,7 @@
+//! RDS resources.
+
+use pilotage_model::ProxyView;
+use pilotage_proto::ResourceSet;
+
+/// Adds the routes of the proxy. Not built yet: there are none.
+pub(crate) fn add(_view: &ProxyView, _set: &mut ResourceSet) {}

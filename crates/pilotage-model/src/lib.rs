@@ -1,0 +1,35 @@
+//! Configuration with its names resolved: who sees which service, which rules hold for it, and what one proxy needs.
+//!
+//! [`build`] turns all objects into a [`Snapshot`]; [`view`] takes out of it what one [`ProxyClass`] needs, a
+//! [`ProxyView`]. Views are values: equal views compile to equal resources. Nothing here reads a clock, a file or the
+//! network.
+
+pub mod age;
+pub mod destination_rule;
+pub mod endpoint;
+pub mod gateway;
+pub mod host;
+pub mod inbound;
+pub mod labels;
+pub mod locality;
+pub mod mesh;
+pub mod origin;
+pub mod peer_authentication;
+pub mod protocol;
+pub mod proxy;
+pub mod registry;
+pub mod service;
+pub mod sidecar;
+pub mod snapshot;
+mod view;
+pub mod virtual_service;
+pub mod visibility;
+pub mod workloads;
+
+pub use host::Host;
+pub use mesh::Mesh;
+pub use origin::Origin;
+pub use protocol::Protocol;
+pub use proxy::{ProxyClass, ProxyKind};
+pub use snapshot::{Inputs, Snapshot, build};
+pub use view::{ProxyView, ServiceView, view};

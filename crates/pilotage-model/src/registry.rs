@@ -1,0 +1,219 @@
+//! All services with their endpoints, found by host and by who sees them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use pilotage_config::object::{Kind, Object, ServiceEntryObject};
+use pilotage_config::security::MutualTlsMode;
+
+use crate::endpoint::kubernetes::Slices;
+use crate::endpoint::{Endpoint, service_entry as entry_endpoints};
+use crate::host::Host;
+use crate::mesh::Mesh;
+use crate::peer_authentication::PeerAuthentications;
+use crate::service::{self, Service, kubernetes as kubernetes_service, service_entry};
+use crate::visibility::Rank;
+use crate::workloads::Workloads;
+
+/// A service and what is known about its host in its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Registered {
+    /// The service.
+    pub service: Arc<Service>,
+    /// The endpoints of its host in its namespace, of all objects that declare it.
+    pub endpoints: Arc<Endpoints>,
+}
+
+/// The endpoints of one host in one namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Endpoints {
+    /// All endpoints of all ports.
+    pub all: Vec<Endpoint>,
+    /// The identities of endpoints and objects, sorted, with the aliases of the trust domain.
+    pub identities: Vec<Arc<str>>,
+}
+
+/// All services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registry {
+    /// Oldest first.
+    services: Vec<Registered>,
+    by_host: BTreeMap<Host, BTreeMap<Arc<str>, usize>>,
+    public: Vec<usize>,
+    private: BTreeMap<Arc<str>, Vec<usize>>,
+    exported: BTreeMap<Arc<str>, Vec<usize>>,
+}
+
+type EntryObjects<'a> = BTreeMap<(&'a str, &'a str), &'a ServiceEntryObject>;
+
+impl Registry {
+    /// Collects the services of all objects and finds their endpoints.
+    #[must_use]
+    pub fn build(
+        objects: &[Arc<Object>],
+        workloads: &Workloads,
+        policies: &PeerAuthentications,
+        mesh: &Mesh,
+    ) -> Self {
+        let slices = Slices::build(objects);
+        let mut entries: EntryObjects<'_> = BTreeMap::new();
+        for object in objects {
+            if let Kind::ServiceEntry(entry) = &object.body {
+                entries.insert((object.namespace(), object.name()), entry);
+            }
+        }
+        let services = declared(objects, mesh);
+        let mut endpoints: BTreeMap<(Host, Arc<str>), Endpoints> = BTreeMap::new();
+        for service in &services {
+            let found = if service.is_kubernetes() {
+                slices.of(service, workloads)
+            } else {
+                let key = (&*service.namespace, &*service.object_name);
+                let entry = entries.get(&key);
+                entry.map(|e| entry_endpoints::of(service, e, workloads, mesh)).unwrap_or_default()
+            };
+            let key = (service.host.clone(), Arc::clone(&service.namespace));
+            let of_host = endpoints.entry(key).or_default();
+            of_host.add(service, found);
+        }
+        let mut registry = Self::default();
+        let shared: BTreeMap<_, _> = endpoints
+            .into_iter()
+            .map(|(key, mut of_host)| {
+                of_host.finish(policies, mesh);
+                (key, Arc::new(of_host))
+            })
+            .collect();
+        for service in services {
+            let key = (service.host.clone(), Arc::clone(&service.namespace));
+            let endpoints = shared.get(&key).cloned().unwrap_or_default();
+            registry.add(Registered { service: Arc::new(service), endpoints });
+        }
+        registry
+    }
+
+    fn add(&mut self, registered: Registered) {
+        let index = self.services.len();
+        let service = &registered.service;
+        let of_host = self.by_host.entry(service.host.clone()).or_default();
+        let known = of_host.get(&service.namespace).and_then(|known| self.services.get(*known));
+        // The oldest declaration counts, but one of Kubernetes always wins.
+        if known.is_none_or(|known| !known.service.is_kubernetes() && service.is_kubernetes()) {
+            of_host.insert(Arc::clone(&service.namespace), index);
+        }
+        use crate::visibility::Visibility::{Namespaces, None, Private, Public};
+        match &service.visibility {
+            Public => self.public.push(index),
+            Private => self.private.entry(Arc::clone(&service.namespace)).or_default().push(index),
+            Namespaces(namespaces) => {
+                for namespace in namespaces {
+                    let own = *namespace == service.namespace;
+                    let group = if own { &mut self.private } else { &mut self.exported };
+                    group.entry(Arc::clone(namespace)).or_default().push(index);
+                }
+            }
+            None => {}
+        }
+        self.services.push(registered);
+    }
+
+    /// All services, oldest first.
+    #[must_use]
+    pub fn all(&self) -> &[Registered] {
+        &self.services
+    }
+
+    /// The services that `namespace` sees: private ones, those exported to it, public ones; oldest first within each.
+    pub fn visible(&self, namespace: &str) -> impl Iterator<Item = &Registered> {
+        let group = |group: Option<&'_ Vec<usize>>| group.cloned().unwrap_or_default();
+        let private = group(self.private.get(namespace));
+        let exported = group(self.exported.get(namespace));
+        let indexes = private.into_iter().chain(exported).chain(self.public.iter().copied());
+        indexes.filter_map(|index| self.services.get(index))
+    }
+
+    /// The service that a destination of a client in `namespace` means, although the client does not import it: that
+    /// of its own namespace, else of the first namespace that it sees.
+    #[must_use]
+    pub fn destination(&self, host: &Host, namespace: &str) -> Option<&Registered> {
+        let of_host = self.by_host.get(host)?;
+        if let Some(own) = of_host.get(namespace) {
+            return self.services.get(*own);
+        }
+        let mut all = of_host.values().filter_map(|index| self.services.get(*index));
+        all.find(|found| {
+            let service = &found.service;
+            service
+                .visibility
+                .rank(&service.namespace, namespace)
+                .is_some_and(|r| r >= Rank::Private)
+        })
+    }
+
+    /// The service of this host in this namespace.
+    #[must_use]
+    pub fn get(&self, host: &Host, namespace: &str) -> Option<&Registered> {
+        self.services.get(*self.by_host.get(host)?.get(namespace)?)
+    }
+}
+
+/// All declared services, oldest first.
+fn declared(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Service> {
+    let namespaces: BTreeMap<&str, _> = objects
+        .iter()
+        .filter(|object| matches!(object.body, Kind::Namespace(_)))
+        .filter_map(|object| {
+            Some((object.name(), kubernetes_service::annotated_distribution(object)?))
+        })
+        .collect();
+    let mut services: Vec<Service> = Vec::new();
+    for object in objects {
+        match &object.body {
+            Kind::Service(written) => {
+                let distribution = namespaces.get(object.namespace()).copied();
+                services.push(kubernetes_service::convert(object, written, distribution, mesh));
+            }
+            Kind::ServiceEntry(entry) => {
+                services.extend(service_entry::convert(object, entry, mesh));
+            }
+            _ => {}
+        }
+    }
+    services.sort_by(|a, b| {
+        let key =
+            |service: &Service| (service.age, format!("{}.{}", service.name, service.namespace));
+        key(a).cmp(&key(b))
+    });
+    service::kubernetes::resolve_aliases(&mut services);
+    services
+}
+
+impl Endpoints {
+    fn add(&mut self, service: &Service, found: Vec<Endpoint>) {
+        if !service.resolution.is_dns() {
+            let identities = found.iter().map(|endpoint| Arc::clone(&endpoint.workload.identity));
+            self.identities.extend(identities.filter(|identity| !identity.is_empty()));
+        }
+        let names = service.subject_alt_names.iter();
+        self.identities.extend(names.map(|name| Arc::from(name.as_str())));
+        self.all.extend(found);
+    }
+
+    fn finish(&mut self, policies: &PeerAuthentications, mesh: &Mesh) {
+        let trust_domain = format!("spiffe://{}/", mesh.config().trust_domain);
+        let mut identities: BTreeSet<Arc<str>> = BTreeSet::new();
+        for identity in self.identities.drain(..) {
+            if let Some(rest) = identity.strip_prefix(&trust_domain) {
+                let aliases = mesh.config().trust_domain_aliases.iter();
+                identities.extend(aliases.map(|alias| format!("spiffe://{alias}/{rest}").into()));
+            }
+            identities.insert(identity);
+        }
+        self.identities = identities.into_iter().collect();
+        for endpoint in &mut self.all {
+            let workload = &endpoint.workload;
+            let mtls = policies.of_workload(&workload.namespace, &workload.labels);
+            endpoint.plaintext_only = mtls.of_port(endpoint.port) == MutualTlsMode::Disable;
+        }
+    }
+}
