@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codes;
-use crate::diagnostic::{Diagnostic, ObjectRef};
+use crate::diagnostic::{Diagnostic, ObjectRef, Severity};
 use crate::field_path::{FieldPath, SpanTable, SpanTableBuilder};
 use crate::schema::{EnumSchema, FieldInfo, MessageSchema, Shape};
-use crate::span::{FieldSpan, Span};
+use crate::span::FieldSpan;
 use crate::yaml::{Entry, Node, NodeKind, shorten};
 
 /// A value that can be read from a node.
@@ -38,8 +38,8 @@ pub trait Decode: Sized {
 /// What to do about fields that the schema does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownFields {
-    /// Report them: a typing mistake must not be ignored silently.
-    Reject,
+    /// Report them, as bad as this: a typing mistake must not be ignored silently.
+    Report(Severity),
     /// Skip them: only a part of the kind is modelled.
     Skip,
 }
@@ -133,12 +133,16 @@ impl<'a> Decoder<'a> {
 
     /// Reports a value that is not what the field holds.
     pub(crate) fn wrong_type(&mut self, node: &Node, expected: &str) {
+        if let Some(problem) = self.misplaced_fields(node) {
+            self.report(problem);
+            return;
+        }
         let found = if self.secret { kind_only(node).to_owned() } else { node.describe() };
         let mut problem = Diagnostic::new(
             codes::IST0106,
             format!("`{}` has to be {expected}, and this is {found}", self.path),
         )
-        .at(self.source, first_line(node), format!("expected {expected}"));
+        .at(self.source, node.span, format!("expected {expected}"));
         if expected == "text"
             && matches!(node.kind, NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_))
         {
@@ -147,10 +151,24 @@ impl<'a> Decoder<'a> {
         self.report(problem);
     }
 
+    /// A mapping where something else has to be, and whose first field is known elsewhere.
+    fn misplaced_fields(&self, node: &Node) -> Option<Diagnostic> {
+        let NodeKind::Map(entries) = &node.kind else { return None };
+        let entry = entries.first()?;
+        let place = suggest::elsewhere(&entry.key, &self.root, &self.path)?;
+        Some(
+            Diagnostic::new(
+                codes::PIL0009,
+                format!("`{}` does not belong under `{}`", entry.key, self.path),
+            )
+            .at(self.source, entry.key_span, format!("belongs under `{}`", suggest::parent(&place)))
+            .help(format!("its path is `{place}`; correct the indentation")),
+        )
+    }
+
     /// Reports a value of the right type that cannot be.
     pub(crate) fn invalid(&mut self, node: &Node, message: String, label: &str) {
-        let problem =
-            Diagnostic::new(codes::IST0106, message).at(self.source, first_line(node), label);
+        let problem = Diagnostic::new(codes::IST0106, message).at(self.source, node.span, label);
         self.report(problem);
     }
 
@@ -190,7 +208,7 @@ impl<'a> Decoder<'a> {
         let [first, second, ..] = set.as_slice() else { return };
         let message =
             format!("`{}` can have only one of {}", self.path, quoted(set.iter().copied()));
-        let place = |name: &str| node.entry(name).map_or(first_line(node), |entry| entry.key_span);
+        let place = |name: &str| node.entry(name).map_or(node.span, |entry| entry.key_span);
         let problem = Diagnostic::new(codes::IST0106, message)
             .at(self.source, place(second), "this one")
             .also_at(self.source, place(first), "or this one");
@@ -228,9 +246,7 @@ impl<'a> Decoder<'a> {
 
     /// Reports a field that the message does not have.
     fn unknown_field(&mut self, entry: &Entry, schema: &'static MessageSchema) {
-        if self.unknown_fields == UnknownFields::Skip {
-            return;
-        }
+        let UnknownFields::Report(severity) = self.unknown_fields else { return };
         let path = self.path.field(&entry.key);
         let mut problem =
             Diagnostic::new(codes::IST0106, format!("unknown field `{path}`")).on_field(path);
@@ -239,7 +255,10 @@ impl<'a> Decoder<'a> {
         {
             format!("did you mean `{name}`?")
         } else if let Some(place) = suggest::elsewhere(&entry.key, &self.root, &self.path) {
-            problem = problem.help(format!("move it to `{place}`, or correct the indentation"));
+            problem.code = codes::PIL0009;
+            problem.message =
+                format!("`{}` does not belong under `{}`", entry.key, display_path(&self.path));
+            problem = problem.help(format!("its path is `{place}`; correct the indentation"));
             format!("belongs under `{}`", suggest::parent(&place))
         } else {
             format!("{} has no such field", schema.name)
@@ -248,7 +267,7 @@ impl<'a> Decoder<'a> {
             let known = quoted(schema.fields.iter().map(|field| field.name));
             problem = problem.help(format!("known here: {known}"));
         }
-        let problem = problem.at(self.source, entry.key_span, label);
+        let problem = problem.at(self.source, entry.key_span, label).with_severity(severity);
         self.report(problem);
     }
 
@@ -409,10 +428,8 @@ impl<K: MapKey, T: Decode> Decode for BTreeMap<K, T> {
     }
 }
 
-/// The span of a value as far as it is worth underlining: scalars as a whole, of lists and
-/// mappings the beginning.
-fn first_line(node: &Node) -> Span {
-    node.span
+fn display_path(path: &FieldPath) -> &str {
+    if path.is_root() { "the top level" } else { path.as_str() }
 }
 
 fn kind_only(node: &Node) -> &'static str {

@@ -1,5 +1,10 @@
 //! Problems as values.
 
+mod json;
+mod render;
+
+pub use render::{RenderOptions, Sources};
+
 use std::fmt;
 use std::sync::Arc;
 

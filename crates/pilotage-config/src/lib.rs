@@ -30,7 +30,7 @@ pub mod workload_group;
 pub mod yaml;
 
 pub use codes::Code;
-pub use diagnostic::{Diagnostic, Label, ObjectRef, Severity};
+pub use diagnostic::{Diagnostic, Label, ObjectRef, RenderOptions, Severity, Sources};
 pub use double::Double;
 pub use duration::Duration;
 pub use field_path::{FieldPath, SpanTable};

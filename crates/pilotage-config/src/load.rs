@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::codes;
 use crate::decode::{Decode, Decoder, UnknownFields};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::mesh::MeshConfig;
 use crate::object::Object;
 use crate::yaml::{self, Limits, NodeKind, Parsed};
@@ -18,13 +18,21 @@ use crate::yaml::{self, Limits, NodeKind, Parsed};
 pub struct LoadOptions {
     /// The namespace of objects that name none.
     pub default_namespace: String,
+    /// How bad a field is that an Istio kind does not know, or that stands at a wrong place. An
+    /// error for what people write, as under `kubectl apply`. Less for objects that a cluster has
+    /// accepted already: Istio itself ignores such fields then.
+    pub unknown_fields: Severity,
     /// Bounds on the cost of one text.
     pub limits: Limits,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { default_namespace: "default".to_owned(), limits: Limits::default() }
+        Self {
+            default_namespace: "default".to_owned(),
+            unknown_fields: Severity::Error,
+            limits: Limits::default(),
+        }
     }
 }
 

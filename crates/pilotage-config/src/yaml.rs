@@ -4,6 +4,7 @@
 
 mod build;
 mod mistakes;
+mod outline;
 mod scalars;
 
 use std::sync::Arc;
@@ -142,13 +143,15 @@ pub(crate) struct Document {
     pub(crate) index: usize,
     /// Its value, when the text could be parsed.
     pub(crate) node: Node,
+    /// Whether it was read without problems. Otherwise it serves to find more of them.
+    pub(crate) whole: bool,
 }
 
 /// What a consumer of documents sees, in the order of the text.
 pub(crate) enum Parsed {
     /// A document that could be read.
     Document(Document),
-    /// A problem; the document that it is in is left out.
+    /// A problem; the document that it is in follows, if it can be read in part.
     Problem(Box<Diagnostic>),
 }
 

@@ -26,9 +26,14 @@ pub(super) fn load(
     options: &LoadOptions,
     loaded: &mut Loaded,
 ) {
-    let Document { index, node } = document;
+    let Document { index, node, whole } = document;
     let place = Source { file: Arc::clone(source), document: index, item: None, span: node.span };
+    let usable = loaded.objects.len();
     load_node(&node, place, options, loaded);
+    if !whole {
+        let broken = loaded.objects.split_off(usable);
+        loaded.broken.extend(broken);
+    }
 }
 
 fn load_node(node: &Node, place: Source, options: &LoadOptions, loaded: &mut Loaded) {
@@ -43,9 +48,8 @@ fn load_node(node: &Node, place: Source, options: &LoadOptions, loaded: &mut Loa
         }
         return;
     }
-    match head.kind(&place, loaded) {
-        Some(kind) => load_object(node, kind, &head, place, options, loaded),
-        None => {}
+    if let Some(kind) = head.kind(&place, loaded) {
+        load_object(node, kind, &head, place, options, loaded);
     }
 }
 
@@ -179,7 +183,11 @@ fn load_object(
         loaded.passed_over.add(head.kind_text);
         return;
     }
-    let policy = if kind.is_istio() { UnknownFields::Reject } else { UnknownFields::Skip };
+    let policy = if kind.is_istio() {
+        UnknownFields::Report(options.unknown_fields)
+    } else {
+        UnknownFields::Skip
+    };
     let mut decoder = Decoder::new(&place.file, policy, root_shape(kind));
     if kind == KindName::Secret {
         decoder.keep_secret();

@@ -18,7 +18,7 @@ impl MeshConfig {
         self.connect_timeout.get_or_insert(Duration::from_secs(10));
         self.hbone_idle_timeout.get_or_insert(Duration::from_secs(3600));
         self.protocol_detection_timeout.get_or_insert(Duration::ZERO);
-        self.outbound_traffic_policy.get_or_insert_with(|| MeshOutboundTrafficPolicy {
+        self.outbound_traffic_policy.get_or_insert(MeshOutboundTrafficPolicy {
             mode: MeshOutboundTrafficMode::AllowAny,
             tls: None,
         });

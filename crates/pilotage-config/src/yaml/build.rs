@@ -29,42 +29,113 @@ pub(crate) fn parse(
         sink(Parsed::Problem(Box::new(problem)));
         return;
     }
+    let mut parser = Parser::new_from_str_with_options(text, settings(limits));
+    let mut index = 0;
+    loop {
+        let mut builder = Builder::new(source, text, limits);
+        let outcome = builder.document(&mut parser);
+        let mut problems = std::mem::take(&mut builder.problems);
+        let node = match outcome {
+            Outcome::End => return,
+            Outcome::Document(node) => Some(node),
+            Outcome::TooLarge => None,
+            Outcome::Failed(error) => {
+                // What a `*` that is no alias does to the rest of the line is its consequence.
+                if problems.is_empty() {
+                    problems.push(mistakes::explain(source, text, &error, limits));
+                }
+                second_look(source, text, limits, index, &mut problems)
+            }
+        };
+        let whole = problems.is_empty();
+        for problem in problems {
+            sink(Parsed::Problem(Box::new(problem)));
+        }
+        if let Some(node) = node {
+            sink(Parsed::Document(Document { index, node, whole }));
+        }
+        index += 1;
+        match parser.proceed_next_document() {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                let problem = mistakes::explain(source, text, &error, limits);
+                sink(Parsed::Problem(Box::new(problem)));
+                return;
+            }
+        }
+    }
+}
+
+fn settings(limits: &Limits) -> granit_parser::Options {
     let mut settings = options! {
         emit_unresolved_aliases: true,
         flow_nesting_limit: limits.depth,
         block_nesting_limit: limits.depth,
     };
     settings.set_emit_comments(false);
-    let mut parser = Parser::new_from_str_with_options(text, settings);
-    let mut index = 0;
-    loop {
-        let mut builder = Builder::new(source, text, limits);
+    settings
+}
+
+/// Reads a document again with each `*` that is no alias replaced, so that one mistake does not
+/// hide all others. Gives the document, if it can be read then; it is not the one that was
+/// written and must not be used.
+fn second_look(
+    source: &SourceName,
+    text: &str,
+    limits: &Limits,
+    index: usize,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<Node> {
+    const LONGEST: usize = 1 << 20;
+    const MOST: usize = 16;
+    if text.len() > LONGEST || index > 64 {
+        return None;
+    }
+    let mut mended = text.to_owned();
+    for _ in 0..MOST {
+        let stars: Vec<usize> = problems
+            .iter()
+            .filter(|problem| problem.code == codes::PIL0007)
+            .filter_map(|problem| problem.primary.as_ref())
+            .map(|label| label.span.start as usize)
+            .filter(|at| mended.get(*at..at + 1) == Some("*"))
+            .collect();
+        if stars.is_empty() {
+            return None;
+        }
+        for at in stars {
+            mended.replace_range(at..=at, "x");
+        }
+        let mut parser = Parser::new_from_str_with_options(&mended, settings(limits));
+        for _ in 0..index {
+            parser.proceed_next_document().ok()?;
+        }
+        let mut builder = Builder::new(source, &mended, limits);
         let outcome = builder.document(&mut parser);
-        for problem in std::mem::take(&mut builder.problems) {
-            sink(Parsed::Problem(Box::new(problem)));
-        }
+        problems.append(&mut builder.problems);
         match outcome {
-            Outcome::Document(node) => sink(Parsed::Document(Document { index, node })),
-            Outcome::Dropped => {}
+            Outcome::Document(node) => return Some(node),
+            Outcome::TooLarge | Outcome::End => return None,
             Outcome::Failed(error) => {
-                let problem = mistakes::explain(source, text, &error, limits);
-                sink(Parsed::Problem(Box::new(problem)));
+                let problem = mistakes::explain(source, &mended, &error, limits);
+                let again = problem.code == codes::PIL0007;
+                problems.push(problem);
+                if !again {
+                    return None;
+                }
             }
-            Outcome::End => return,
-        }
-        index += 1;
-        if !matches!(parser.proceed_next_document(), Ok(true)) {
-            return;
         }
     }
+    None
 }
 
 /// What became of a document.
 enum Outcome {
-    /// It is whole.
+    /// It was read to its end, though perhaps with problems, which were noted.
     Document(Node),
-    /// It has problems, which were noted.
-    Dropped,
+    /// It exceeds the limits, which was noted.
+    TooLarge,
     /// The parser cannot read it.
     Failed(ScanError),
     /// There is none.
@@ -133,9 +204,6 @@ impl<'a> Builder<'a> {
             let (event, span) = match parser.next_event() {
                 None => return Outcome::End,
                 Some(Ok(next)) => next,
-                // What an alias that is none does to the structure after it is its
-                // consequence; one message is enough.
-                Some(Err(_)) if !self.problems.is_empty() => return Outcome::Dropped,
                 Some(Err(error)) => return Outcome::Failed(error),
             };
             if matches!(event, Event::StreamEnd) {
@@ -145,13 +213,12 @@ impl<'a> Builder<'a> {
                 Step::Continue => {}
                 Step::TooLarge => {
                     self.too_large(to_span(&span.start, &span.end));
-                    return Outcome::Dropped;
+                    return Outcome::TooLarge;
                 }
-                Step::Finished if self.problems.is_empty() => {
+                Step::Finished => {
                     let nothing = Node { kind: NodeKind::Null, span: Span::default() };
                     return Outcome::Document(self.root.take().unwrap_or(nothing));
                 }
-                Step::Finished => return Outcome::Dropped,
             }
         }
     }
@@ -211,7 +278,7 @@ impl<'a> Builder<'a> {
                 Some((name, key_span)) => entries.push(Entry { key: name, key_span, value: node }),
                 None => {
                     let text = key_text(&node, self.text).unwrap_or_else(|| {
-                        self.problems.push(mistakes::complex_key(self.source, &node));
+                        self.problems.push(mistakes::complex_key(self.source, self.text, &node));
                         "".into()
                     });
                     *key = Some((text, node.span));
