@@ -14,9 +14,6 @@ use crate::who::WhoError;
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// Part of the program that does not exist yet.
-    #[error("not built yet: {0}")]
-    NotBuilt(String),
     /// The files.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -37,7 +34,7 @@ impl CommandError {
             Self::Output(OutputError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
                 Status::Ok
             }
-            Self::Output(_) | Self::NotBuilt(_) => Status::Unknown,
+            Self::Output(_) => Status::Unknown,
         }
     }
 }

@@ -7,6 +7,7 @@ mod yaml;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
+use pilotage_config::Diagnostic;
 use serde_json::Value;
 
 pub(crate) use self::diagnostics::diagnostic;
@@ -60,4 +61,12 @@ pub(crate) fn print_text(text: &str) -> Result<(), OutputError> {
     let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// Prints problems that are errors to standard error, a line each, beside an answer that was possible without the
+/// objects they are about.
+pub(crate) fn print_problems(problems: &[Diagnostic]) {
+    for problem in problems.iter().filter(|problem| problem.is_error()) {
+        anstream::eprintln!("{problem}");
+    }
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use clap::{Args, ValueEnum};
+use pilotage_config::mesh::InterceptionMode;
+use pilotage_model::locality::Locality;
+use pilotage_model::{ProxyClass, ProxyKind};
 
 /// The label that states a workload's locality, `region.zone.subzone`.
 const LOCALITY_LABEL: &str = "istio-locality";
@@ -35,6 +38,10 @@ pub(crate) struct WhoArgs {
     /// How traffic reaches the proxy
     #[arg(long, value_enum, value_name = "MODE")]
     pub(crate) interception_mode: Option<Interception>,
+
+    /// Clients of the proxy may speak HTTP/1.0
+    #[arg(long)]
+    pub(crate) http10: bool,
 }
 
 /// What a proxy is.
@@ -68,41 +75,31 @@ pub(crate) enum WhoError {
     Locality(String),
 }
 
-/// The proxy whose view is wanted, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Who {
-    /// What it is.
-    pub(crate) kind: Kind,
-    /// Its namespace.
-    pub(crate) namespace: String,
-    /// Its labels, with the one that states the locality.
-    pub(crate) labels: BTreeMap<String, String>,
-    /// Where it runs, when said: region, zone, subzone; later ones may be empty.
-    pub(crate) locality: Option<[String; 3]>,
-    /// Its address, when said.
-    pub(crate) address: Option<IpAddr>,
-    /// Its service account, when said.
-    pub(crate) service_account: Option<String>,
-    /// How traffic reaches it, when said.
-    pub(crate) interception: Option<Interception>,
-}
-
 impl WhoArgs {
-    /// Takes the flags apart.
+    /// The proxy that the flags describe. What they leave open, the workload at `--proxy-ip` tells.
     ///
     /// # Errors
     /// When a label or locality is malformed.
-    pub(crate) fn check(&self) -> Result<Who, WhoError> {
+    pub(crate) fn check(&self) -> Result<ProxyClass, WhoError> {
         let labels = parse_labels(&self.labels)?;
         let locality = labels.get(LOCALITY_LABEL).map(|l| parse_locality(l)).transpose()?;
-        Ok(Who {
-            kind: self.kind,
-            namespace: self.namespace.clone(),
+        Ok(ProxyClass {
+            kind: match self.kind {
+                Kind::Sidecar => ProxyKind::Sidecar,
+                Kind::Gateway => ProxyKind::Gateway,
+            },
+            namespace: self.namespace.as_str().into(),
             labels,
-            locality,
-            address: self.proxy_ip,
-            service_account: self.service_account.clone(),
-            interception: self.interception_mode,
+            addresses: self.proxy_ip.into_iter().collect(),
+            service_account: self.service_account.as_deref().unwrap_or_default().into(),
+            locality: locality.unwrap_or_default(),
+            interception: self.interception_mode.map(|mode| match mode {
+                Interception::Redirect => InterceptionMode::Redirect,
+                Interception::Tproxy => InterceptionMode::Tproxy,
+                Interception::None => InterceptionMode::None,
+            }),
+            http10: self.http10,
+            ..ProxyClass::default()
         })
     }
 }
@@ -119,22 +116,21 @@ fn parse_labels(pairs: &[String]) -> Result<BTreeMap<String, String>, WhoError> 
 }
 
 /// `r.z.s`, or `r/z/s` when there is a slash (regions may hold dots then).
-fn parse_locality(text: &str) -> Result<[String; 3], WhoError> {
+fn parse_locality(text: &str) -> Result<Locality, WhoError> {
     let separator = if text.contains('/') { '/' } else { '.' };
-    let mut parts = text.split(separator).map(str::to_owned);
-    let mut next = || parts.next().unwrap_or_default();
-    let locality = [next(), next(), next()];
-    match parts.next() {
-        None => Ok(locality),
-        Some(_) => Err(WhoError::Locality(text.to_owned())),
+    if text.split(separator).count() > 3 {
+        return Err(WhoError::Locality(text.to_owned()));
     }
+    Ok(Locality::parse_label(text))
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use pilotage_model::locality::Locality;
+    use pilotage_model::{ProxyClass, ProxyKind};
 
-    use super::{Kind, WhoArgs, WhoError};
+    use super::{WhoArgs, WhoError};
 
     #[derive(Parser)]
     struct Flags {
@@ -142,21 +138,21 @@ mod tests {
         who: WhoArgs,
     }
 
-    fn check(flags: &[&str]) -> Result<super::Who, WhoError> {
+    fn check(flags: &[&str]) -> Result<ProxyClass, WhoError> {
         Flags::parse_from(std::iter::once(&"x").chain(flags)).who.check()
     }
 
     #[test]
     fn without_flags_a_sidecar_in_default_asks() {
         let who = check(&[]).unwrap();
-        assert_eq!((who.kind, who.namespace.as_str()), (Kind::Sidecar, "default"));
-        assert!(who.labels.is_empty() && who.locality.is_none() && who.address.is_none());
+        assert_eq!((who.kind, &*who.namespace), (ProxyKind::Sidecar, "default"));
+        assert!(who.labels.is_empty() && who.locality.is_empty() && who.addresses.is_empty());
     }
 
     #[test]
     fn the_locality_label_gives_the_locality_and_stays_a_label() {
         let who = check(&["-l", "app=a,istio-locality=us-west.zone-a"]).unwrap();
-        assert_eq!(who.locality.unwrap(), ["us-west", "zone-a", ""]);
+        assert_eq!(who.locality, Locality::parse("us-west/zone-a"));
         assert_eq!(who.labels.len(), 2);
     }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use pilotage_model::{Inputs, ProxyClass};
 use pilotage_proto::envoy::config::core::v3::Metadata;
 use pilotage_proto::prost_types::value::Kind as StructKind;
 use pilotage_proto::{Message, Name, ResourceSet, json};
@@ -18,7 +19,7 @@ use super::CommandError;
 use crate::exit::Status;
 use crate::inputs::{Configuration, InputArgs};
 use crate::output::{self, Format, OutputError};
-use crate::who::{Who, WhoArgs};
+use crate::who::WhoArgs;
 
 /// Arguments of `proxy-config`.
 #[derive(Debug, Args)]
@@ -64,18 +65,20 @@ enum Section {
 pub(crate) fn run(args: &ProxyConfigArgs) -> Result<Status, CommandError> {
     let who = args.who.check()?;
     let configuration = args.inputs.load(&[])?;
-    let resources = compile(&configuration, &who)?;
+    let resources = compile(&configuration, &who);
+    output::print_problems(&configuration.diagnostics);
     print(&resources, args.section, args.output)?;
-    Ok(Status::Ok)
+    // A text of which nothing could be read may have held anything.
+    let unread = configuration.diagnostics.iter().any(|p| p.is_error() && p.object.is_none());
+    Ok(if unread { Status::BadData } else { Status::Ok })
 }
 
 /// Everything that the proxy gets.
-fn compile(configuration: &Configuration, who: &Who) -> Result<ResourceSet, CommandError> {
-    Err(CommandError::NotBuilt(format!(
-        "compiling {} objects for a {:?}",
-        configuration.objects.len(),
-        who.kind
-    )))
+fn compile(configuration: &Configuration, who: &ProxyClass) -> ResourceSet {
+    let inputs =
+        Inputs { objects: configuration.objects.clone(), mesh: configuration.mesh.clone() };
+    let (snapshot, _) = pilotage_model::build(&inputs);
+    pilotage_compile::resources(&pilotage_model::view(&snapshot, who))
 }
 
 fn print(resources: &ResourceSet, section: Section, format: Format) -> Result<(), OutputError> {
