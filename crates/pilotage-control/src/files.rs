@@ -7,8 +7,12 @@
 
 pub mod git;
 pub mod settle;
+mod source;
+
 pub mod tree;
 pub mod watch;
+
+pub use self::source::FileSource;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,0 +1,79 @@
+//! From objects to what each proxy is given: the pure crates in a row, and a memory of what they said before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pilotage_config::mesh::MeshConfig;
+use pilotage_config::{Diagnostic, Object};
+use pilotage_model::{Inputs, ProxyView, build, view};
+use pilotage_proto::ResourceSet;
+
+use crate::identities::{Identities, ProxyId};
+
+/// What came of all objects.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// What each proxy is given.
+    pub proxies: BTreeMap<ProxyId, Arc<ResourceSet>>,
+    /// What only several objects together show to be wrong.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// Compiles objects for all proxies of a process.
+#[derive(Debug)]
+pub struct Pipeline {
+    identities: Identities,
+    /// The last answer for each proxy. Equal views compile to equal resources.
+    last: BTreeMap<ProxyId, (Arc<ProxyView>, Arc<ResourceSet>)>,
+}
+
+impl Pipeline {
+    /// A pipeline for these proxies.
+    #[must_use]
+    pub fn new(identities: Identities) -> Self {
+        Self { identities, last: BTreeMap::new() }
+    }
+
+    /// Compiles all objects.
+    pub fn compile(&mut self, objects: &[Arc<Object>], mesh: &MeshConfig) -> Compiled {
+        let inputs = Inputs { objects: objects.to_vec(), mesh: mesh.clone() };
+        let (snapshot, problems) = build(&inputs);
+        let mut last = BTreeMap::new();
+        for (id, class) in self.identities.proxies(&snapshot) {
+            let view = view(&snapshot, &class);
+            let known = self.last.get(&id);
+            let resources = match known {
+                Some((known, resources)) if *known == view => Arc::clone(resources),
+                Some((_, before)) => Arc::new(shared(before, pilotage_compile::resources(&view))),
+                None => Arc::new(pilotage_compile::resources(&view)),
+            };
+            last.insert(id, (view, resources));
+        }
+        self.last = last;
+        let proxies =
+            self.last.iter().map(|(id, (_, set))| (id.clone(), Arc::clone(set))).collect();
+        Compiled { proxies, problems }
+    }
+}
+
+/// `now`, where what did not change is the very same as `before`, so that proxies see at once that it is.
+fn shared(before: &ResourceSet, mut now: ResourceSet) -> ResourceSet {
+    share(&before.listeners, &mut now.listeners);
+    share(&before.routes, &mut now.routes);
+    share(&before.clusters, &mut now.clusters);
+    share(&before.endpoints, &mut now.endpoints);
+    if before.names == now.names {
+        now.names = Arc::clone(&before.names);
+    }
+    now
+}
+
+fn share<T: PartialEq>(before: &BTreeMap<String, Arc<T>>, now: &mut BTreeMap<String, Arc<T>>) {
+    for (name, resource) in now {
+        if let Some(old) = before.get(name)
+            && old == resource
+        {
+            *resource = Arc::clone(old);
+        }
+    }
+}

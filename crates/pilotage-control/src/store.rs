@@ -1,0 +1,174 @@
+//! The objects in force: of each the newest version that was fit for use.
+//!
+//! A unit (a file) that is loaded again replaces its objects. An object that is not there any more is deleted. An
+//! object that is there and broken keeps its last good version, wherever that version was; so does an object that used
+//! to stand where a broken one stands now, and, when a part of the text cannot be read at all, every object that the
+//! unit had and that is not found in the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use pilotage_config::{Diagnostic, Loaded, Object, ObjectRef};
+
+/// Objects in force, by reference.
+pub type Objects = BTreeMap<ObjectRef, Arc<Object>>;
+
+/// Two texts define the same object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// The object.
+    pub object: ObjectRef,
+    /// Where the version stands that counts: the later one, as with `kubectl apply`.
+    pub used: Place,
+    /// Where the other one stands.
+    pub unused: Place,
+}
+
+/// A line of a unit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file or other unit.
+    pub unit: Arc<str>,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.unit, self.line)
+    }
+}
+
+impl Place {
+    /// Where `object` begins.
+    #[must_use]
+    pub fn of(object: &Object) -> Self {
+        Self { unit: Arc::clone(&object.source.file), line: object.source.span.line }
+    }
+}
+
+/// All units and what they hold.
+#[derive(Debug, Default)]
+pub struct Store {
+    units: BTreeMap<Arc<str>, Unit>,
+    effective: Objects,
+    /// The effective objects in the order of units and their texts, which stands for age where no object says its own.
+    ordered: Vec<Arc<Object>>,
+    duplicates: Vec<Duplicate>,
+}
+
+#[derive(Debug, Default)]
+struct Unit {
+    /// Objects as the text has them now.
+    fresh: Vec<Arc<Object>>,
+    /// Last good versions of what the text has broken.
+    kept: Vec<Arc<Object>>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Store {
+    /// Takes over what was loaded for a unit. Call [`Store::settle`] after the last change of a batch.
+    pub fn load(&mut self, unit: Arc<str>, loaded: Loaded) {
+        let before = self.units.remove(&unit).unwrap_or_default();
+        let kept = self.kept(&before, &loaded);
+        let fresh = loaded.objects.into_iter().map(Arc::new).collect();
+        self.units.insert(unit, Unit { fresh, kept, problems: loaded.diagnostics });
+    }
+
+    /// Forgets a unit and its objects.
+    pub fn remove(&mut self, unit: &str) {
+        self.units.remove(unit);
+    }
+
+    /// Works out which objects are in force after some units changed. Returns those before.
+    pub fn settle(&mut self) -> Objects {
+        let mut effective = Objects::new();
+        self.duplicates.clear();
+        for object in self.units.values().flat_map(|unit| &unit.fresh) {
+            let reference = object.reference();
+            if let Some(other) = effective.insert(reference.clone(), Arc::clone(object)) {
+                let (used, unused) = (Place::of(object), Place::of(&other));
+                self.duplicates.push(Duplicate { object: reference, used, unused });
+            }
+        }
+        for object in self.units.values().flat_map(|unit| &unit.kept) {
+            effective.entry(object.reference()).or_insert_with(|| Arc::clone(object));
+        }
+        self.ordered = effective.values().cloned().collect();
+        self.ordered.sort_by(|a, b| a.source.cmp(&b.source));
+        std::mem::replace(&mut self.effective, effective)
+    }
+
+    /// The objects in force, by reference.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.effective
+    }
+
+    /// The objects in force, in the order of units and their texts.
+    #[must_use]
+    pub fn in_order(&self) -> &[Arc<Object>] {
+        &self.ordered
+    }
+
+    /// Objects that are defined more than once.
+    #[must_use]
+    pub fn duplicates(&self) -> &[Duplicate] {
+        &self.duplicates
+    }
+
+    /// The problems of all units, in their order.
+    pub fn problems(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.units.values().flat_map(|unit| &unit.problems)
+    }
+
+    /// The number of units.
+    #[must_use]
+    pub fn unit_count(&self) -> usize {
+        self.units.len()
+    }
+
+    /// Objects whose last good version is in force, because the text has them broken.
+    pub fn kept_objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.units.values().flat_map(|unit| &unit.kept).filter(|kept| {
+            self.effective.get(&kept.reference()).is_some_and(|used| Arc::ptr_eq(used, kept))
+        })
+    }
+
+    /// The last good versions of what `loaded` has broken.
+    fn kept(&self, before: &Unit, loaded: &Loaded) -> Vec<Arc<Object>> {
+        let fresh: BTreeSet<ObjectRef> = loaded.objects.iter().map(Object::reference).collect();
+        let broken: BTreeSet<ObjectRef> = loaded.broken.iter().map(Object::reference).collect();
+        let unreadable = loaded.diagnostics.iter().any(|problem| {
+            problem.is_error()
+                && problem.object.as_ref().is_none_or(|object| !broken.contains(object))
+        });
+        let stands_broken = |object: &Object| {
+            let place = |object: &Object| (object.source.document, object.source.item);
+            loaded
+                .broken
+                .iter()
+                .any(|broken| place(broken) == place(object) && broken.kind == object.kind)
+        };
+        let had = before.fresh.iter().chain(&before.kept);
+        let mut kept: Vec<Arc<Object>> = had
+            .filter(|object| !fresh.contains(&object.reference()))
+            .filter(|object| {
+                unreadable || broken.contains(&object.reference()) || stands_broken(object)
+            })
+            .cloned()
+            .collect();
+        // Broken while it moved here from another unit.
+        for reference in broken.difference(&fresh) {
+            if !kept.iter().any(|object| object.reference() == *reference)
+                && let Some(object) = self.effective.get(reference)
+            {
+                kept.push(Arc::clone(object));
+            }
+        }
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests;
