@@ -166,21 +166,23 @@ fn a_checkout_is_one_change() {
             fs::write(mesh.join(format!("{i}.yaml")), "1").unwrap();
         }
     });
-    // What git does, with its lock held meanwhile: each file is removed and written anew. The pauses are longer than
-    // any burst may be without the lock.
+    // What git does, with its lock held meanwhile: each file is removed and written anew. It takes longer than any
+    // burst may without the lock.
     let git = watched.path(".git");
     fs::create_dir(&git).unwrap();
     watched.files.locks = GitLocks::around(&[watched.path("")]);
     fs::write(git.join("index.lock"), "").unwrap();
     let mesh = watched.path("");
     let checkout = std::thread::spawn(move || {
-        for i in 0..40 {
-            let file = mesh.join(format!("{i}.yaml"));
-            fs::remove_file(&file).unwrap();
-            fs::write(&file, "2").unwrap();
-            if i % 10 == 0 {
-                std::thread::sleep(settle::LONGEST);
+        let began = Instant::now();
+        let mut rounds = 0;
+        while rounds == 0 || began.elapsed() < settle::LONGEST * 3 {
+            for i in 0..40 {
+                let file = mesh.join(format!("{i}.yaml"));
+                fs::remove_file(&file).unwrap();
+                fs::write(&file, "2").unwrap();
             }
+            rounds += 1;
         }
         fs::remove_file(mesh.join(".git/index.lock")).unwrap();
     });
