@@ -1,9 +1,13 @@
 //! Gateways: which `Gateway` objects a gateway proxy serves.
 
+pub mod merge;
+
 use std::sync::Arc;
 
 use pilotage_config::gateway::Gateway as Spec;
 use pilotage_config::object::{Kind, Object};
+
+pub use merge::{MergedGateway, MergedServer, ServerGroup};
 
 use crate::age::Age;
 use crate::labels::{Labels, selects};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pilotage_config::security::MutualTlsMode;
 
 use crate::destination_rule::DestinationRule;
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Gateway, MergedGateway};
 use crate::host::Host;
 use crate::inbound::Inbound;
 use crate::mesh::Mesh;
@@ -32,6 +32,8 @@ pub struct ProxyView {
     pub clusters: Vec<Arc<ServiceView>>,
     /// The `Gateway` objects that a gateway serves, oldest first; empty for sidecars.
     pub gateways: Vec<Arc<Gateway>>,
+    /// What those objects open together.
+    pub gateway: MergedGateway,
     /// For gateways: the virtual services that its namespace sees, in order of precedence.
     pub gateway_virtual_services: Vec<Arc<VirtualService>>,
     /// What comes in at a sidecar; for gateways the services whose ports it takes.
@@ -105,8 +107,10 @@ pub fn view(snapshot: &Snapshot, proxy: &ProxyClass) -> Arc<ProxyView> {
         clusters.get(*index).map(|view| view.service.host.clone())
     };
     by_host.sort_by_cached_key(host);
+    let inbound = Inbound::of(snapshot, &proxy);
     Arc::new(ProxyView {
-        inbound: Inbound::of(snapshot, &proxy),
+        gateway: MergedGateway::merge(&gateways, &inbound),
+        inbound,
         accepts: snapshot.peer_authentications.of_workload(&namespace, &proxy.labels),
         mesh: Arc::clone(&snapshot.mesh),
         sidecar,
