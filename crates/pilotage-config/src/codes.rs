@@ -236,6 +236,8 @@ codes! {
     PIL0009 MisplacedField Error
         "The indentation puts a field at a place where it means nothing, while it is known elsewhere in \
          the object."
+    PIL0010 NoEffect Warning
+        "A field is part of the API but has no effect, on Istio as here. The object is used without it."
 }
 
 #[cfg(test)]

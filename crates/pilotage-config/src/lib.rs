@@ -4,6 +4,7 @@
 //! [`load`] is a function of a text and its name. It reads no files, no clock and no environment.
 
 mod base64;
+mod check;
 pub mod codes;
 pub mod decode;
 pub mod destination_rule;
@@ -29,6 +30,7 @@ pub mod workload_entry;
 pub mod workload_group;
 pub mod yaml;
 
+pub use check::check;
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Label, ObjectRef, RenderOptions, Severity, Sources};
 pub use double::Double;

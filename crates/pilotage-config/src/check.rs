@@ -1,0 +1,60 @@
+//! Rules that one object can break by itself: what Istio's admission webhook rejects or warns about.
+//!
+//! The verdict (error, warning, fine) is Istio's; the words are ours. An object with an error takes no part in the
+//! mesh, its last good version does. [`crate::load`] has already seen to shape: unknown fields, types, enums.
+
+mod checker;
+mod client_tls;
+mod connection_pool;
+mod destination_rule;
+mod export_to;
+mod faults;
+mod gateway;
+mod header_operations;
+mod hosts;
+mod http_match;
+mod http_route;
+mod l4_routes;
+mod load_balancing;
+mod locality;
+mod names;
+mod outlier_detection;
+mod percent_format;
+mod ports;
+mod retries;
+mod selector;
+mod server_tls;
+mod service_entry;
+mod sidecar;
+mod unreachable;
+mod virtual_service;
+mod workload_entry;
+mod workload_group;
+
+#[cfg(test)]
+mod tests;
+
+use checker::Checker;
+
+use crate::diagnostic::Diagnostic;
+use crate::object::{Kind, Object};
+
+/// Checks `object` against every rule that needs no other object.
+///
+/// Rules are Istio's validation rules for its networking kinds; Kubernetes kinds have been validated by whoever
+/// stored them, so nothing is asked of them here.
+#[must_use]
+pub fn check(object: &Object) -> Vec<Diagnostic> {
+    let mut checker = Checker::new(object);
+    match &object.body {
+        Kind::VirtualService(spec) => virtual_service::check(spec, &mut checker),
+        Kind::DestinationRule(spec) => destination_rule::check(spec, &mut checker),
+        Kind::Gateway(spec) => gateway::check(spec, &mut checker),
+        Kind::ServiceEntry(spec) => service_entry::check(&spec.spec, &mut checker),
+        Kind::WorkloadEntry(spec) => workload_entry::check_object(spec, &mut checker),
+        Kind::WorkloadGroup(spec) => workload_group::check(spec, &mut checker),
+        Kind::Sidecar(spec) => sidecar::check(spec, &mut checker),
+        _ => {}
+    }
+    checker.finish()
+}
