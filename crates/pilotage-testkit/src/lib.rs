@@ -15,7 +15,12 @@
 
 pub mod facets;
 pub mod ledger;
+pub mod ours;
+pub mod outcome;
 pub mod peers;
+pub mod replay;
+pub mod resources;
+pub mod scores;
 pub mod vectors;
 pub mod workspace;
 pub mod yaml;

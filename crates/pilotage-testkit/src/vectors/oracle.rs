@@ -13,8 +13,8 @@ use super::{Case, Exchange};
 use crate::yaml;
 
 /// What only steers Istio's telemetry or names statistics; no facet and no engine reads it.
-const DROPPED_FIELDS: [&str; 6] =
-    ["accessLog", "altStatName", "cleanupInterval", "decorator", "requestIdExtension", "tracing"];
+const DROPPED_FIELDS: [&str; 5] =
+    ["accessLog", "altStatName", "cleanupInterval", "requestIdExtension", "tracing"];
 /// Filters of Istio's telemetry.
 const DROPPED_FILTERS: [&str; 5] = [
     "envoy.filters.http.grpc_stats",

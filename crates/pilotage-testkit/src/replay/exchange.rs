@@ -1,0 +1,233 @@
+//! An HTTP exchange: head, decision, attempt, answer.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER};
+use http::{HeaderMap, HeaderValue, Method, Version};
+use pilotage_engine::forward::{Exchange as Progress, Forward, UpstreamFailure};
+use pilotage_engine::forwarded::{self, Arrived};
+use pilotage_engine::http_manager::HttpManager;
+use pilotage_engine::load_balancing::PickContext;
+use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::request::{Downstream, RequestHead, UpstreamHead};
+use pilotage_engine::route::RouteEntry;
+use pilotage_engine::{Decision, Env, NoTrace, Tables, decide};
+use serde_json::{Map, Value, json};
+
+use super::connection::Connection;
+use crate::vectors::Exchange;
+
+/// The route of an exchange and the client's request, for the outcome's words.
+struct Told<'a> {
+    manager: &'a HttpManager,
+    sent: &'a HeaderMap,
+    is_grpc: bool,
+    is_head: bool,
+}
+
+pub(super) fn outcome(
+    tables: &Tables,
+    manager: &HttpManager,
+    tls: bool,
+    connection: &Connection<'_>,
+    exchange: &Exchange,
+    env: &mut Env<'_>,
+) -> Value {
+    let request = connection.request;
+    let sent = client_headers(exchange);
+    let mut headers = sent.clone();
+    let method = request.method.as_deref().unwrap_or("GET");
+    let method = Method::from_bytes(method.as_bytes()).expect("a method");
+    let downstream = Downstream {
+        peer: connection.client,
+        local: connection.destination,
+        tls,
+        server_name: request.sni.as_deref(),
+        peer_principal: None,
+    };
+    let version = if connection.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
+    let told = Told {
+        manager,
+        sent: &sent,
+        is_grpc: pilotage_engine::request::is_grpc(&sent),
+        is_head: method == Method::HEAD,
+    };
+    let mut arrived = Arrived {
+        method: &method,
+        scheme: None,
+        authority: request.host.as_deref(),
+        path: request.path.as_deref().unwrap_or("/"),
+        version,
+        headers: &mut headers,
+        downstream: &downstream,
+    };
+    let prepared = match forwarded::prepare(manager, &mut arrived, env) {
+        Ok(prepared) => prepared,
+        Err(reply) => return local(&told, *reply, None),
+    };
+    let head = RequestHead {
+        method: &method,
+        scheme: prepared.scheme,
+        authority: &prepared.authority,
+        path: &prepared.path,
+        version,
+        headers: &headers,
+        downstream: &downstream,
+        client: prepared.client,
+    };
+    match decide(tables, manager, &head, env, &mut NoTrace) {
+        Decision::Reply(reply) => local(&told, *reply, None),
+        Decision::Forward(forward) => upstream(&told, &forward, &head, exchange, env),
+    }
+}
+
+fn upstream(
+    told: &Told<'_>,
+    forward: &Forward,
+    head: &RequestHead<'_>,
+    exchange: &Exchange,
+    env: &mut Env<'_>,
+) -> Value {
+    let context = PickContext {
+        original_destination: Some(head.downstream.local),
+        hash: forward.hash,
+        avoid: &[],
+        max_redraws: 0,
+    };
+    let Ok(endpoint) = forward.cluster.pick(&context, env) else {
+        let reply = forward.failure(UpstreamFailure::NoHealthyUpstream);
+        return local(told, reply, Some((forward, head)));
+    };
+    let mut progress = Progress {
+        attempts: 1,
+        upstream: endpoint.address.socket(),
+        cluster: Some(forward.cluster.name()),
+        flags: forward.flags,
+        start: env.unix_time,
+        hostname: "proxy",
+        details: "via_upstream",
+        ..Progress::default()
+    };
+    let mut headers = head.headers.clone();
+    headers.remove(HOST);
+    let mut upstream_head = UpstreamHead {
+        method: head.method,
+        scheme: head.scheme,
+        path: head.path.into(),
+        authority: head.authority.into(),
+        headers: &mut headers,
+    };
+    forward.apply_request_headers(&mut upstream_head, head, &progress);
+    let (path, host) = (upstream_head.path.into_owned(), upstream_head.authority.into_owned());
+    let base = upstream_response_headers(exchange);
+    let mut answer = base.clone();
+    progress.status = Some(200);
+    progress.upstream_service_time = Some(std::time::Duration::ZERO);
+    forward.apply_response_headers(&mut answer, head, &progress);
+    forwarded::finish(told.manager, &mut answer, head.headers);
+    let mut outcome = json!({
+        "status": 200, "handled": "http", "flags": forward.flags.to_string(), "details": "via_upstream",
+        "cluster": forward.cluster.name(),
+        "upstream_request": {
+            "method": head.method.as_str(), "path": path, "host": host, "headers": changes(told.sent, &headers)
+        },
+        "response": {"headers": changes(&base, &answer)},
+    });
+    add_route(&mut outcome, &forward.route);
+    outcome
+}
+
+/// An answer of our own, with the headers that its route adds.
+fn local(
+    told: &Told<'_>,
+    reply: LocalReply,
+    forwarded: Option<(&Forward, &RequestHead<'_>)>,
+) -> Value {
+    let mut outcome = json!({
+        "handled": "http", "flags": reply.flags.to_string(), "details": reply.details.clone(),
+        "cluster": reply.cluster.as_deref().filter(|_| reply.details != "cluster_not_found"),
+    });
+    if let Some(route) = &reply.route {
+        add_route(&mut outcome, route);
+    }
+    let details = reply.details.clone();
+    let (parts, body) = reply.into_response(told.is_grpc, told.is_head).into_parts();
+    let mut headers = parts.headers;
+    if let Some((forward, head)) = forwarded {
+        let progress = Progress {
+            status: Some(parts.status.as_u16()),
+            details: &details,
+            ..Progress::default()
+        };
+        forward.apply_response_headers(&mut headers, head, &progress);
+    }
+    forwarded::finish(told.manager, &mut headers, told.sent);
+    let location = headers.remove(LOCATION).and_then(|v| v.to_str().map(str::to_owned).ok());
+    headers.remove(CONTENT_LENGTH);
+    let text: String = String::from_utf8_lossy(&body).chars().take(200).collect();
+    outcome["status"] = json!(parts.status.as_u16());
+    outcome["response"] = json!({
+        "location": location,
+        "body": Some(text).filter(|text| !text.is_empty()),
+        "headers": changes(&HeaderMap::new(), &headers),
+    });
+    outcome
+}
+
+fn add_route(outcome: &mut Value, route: &Arc<RouteEntry>) {
+    outcome["virtual_host"] = json!(&*route.virtual_host.name);
+    if !route.name.is_empty() {
+        outcome["route"] = json!(&*route.name);
+    }
+}
+
+/// The headers that the client sends.
+fn client_headers(exchange: &Exchange) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &exchange.request.headers {
+        headers
+            .append(name.parse::<HeaderName>().expect("a name"), value.parse().expect("a value"));
+    }
+    if exchange.request.protocol.as_deref() == Some("grpc") {
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/grpc"));
+        headers.entry("te").or_insert(HeaderValue::from_static("trailers"));
+    }
+    headers
+}
+
+/// The headers that the upstream answers with: some of its own, and those that the case wants to see changed.
+fn upstream_response_headers(exchange: &Exchange) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(SERVER, HeaderValue::from_static("echo"));
+    let told = exchange.recorded.get("upstream_response_headers").and_then(Value::as_object);
+    for (name, value) in told.into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        headers
+            .insert(name.parse::<HeaderName>().expect("a name"), value.parse().expect("a value"));
+    }
+    headers
+}
+
+/// The headers of `after` that differ from those of `before`: a value, a list of values, or null for a removed one.
+fn changes(before: &HeaderMap, after: &HeaderMap) -> Value {
+    let mut found = Map::new();
+    let names: std::collections::BTreeSet<&str> =
+        before.keys().chain(after.keys()).map(HeaderName::as_str).collect();
+    for name in names {
+        let old: Vec<&HeaderValue> = before.get_all(name).iter().collect();
+        let new: Vec<&HeaderValue> = after.get_all(name).iter().collect();
+        if old == new || name == HOST.as_str() {
+            continue;
+        }
+        let mut texts: Vec<Value> =
+            new.iter().map(|v| json!(String::from_utf8_lossy(v.as_bytes()))).collect();
+        let value = match texts.len() {
+            0 => Value::Null,
+            1 => texts.remove(0),
+            _ => Value::Array(texts),
+        };
+        found.insert(name.to_owned(), value);
+    }
+    Value::Object(found)
+}
