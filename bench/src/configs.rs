@@ -1,0 +1,146 @@
+//! One routing task in four languages.
+//!
+//! [`HOSTS`] virtual hosts of three rules each: a prefix rule, a prefix rule that also wants a header, and the rest.
+//! The requests of the load ask for a host in the middle of the list and fall through to the last rule, so that
+//! every proxy has to look.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// Virtual hosts.
+pub(crate) const HOSTS: usize = 100;
+/// The host that the load asks for.
+pub(crate) const ASKED_HOST: &str = "svc-57.bench.test";
+/// The path that the load asks for.
+pub(crate) const ASKED_PATH: &str = "/items/4711?full=true";
+
+fn host(index: usize) -> String {
+    format!("svc-{index}.bench.test")
+}
+
+/// The server behind the proxies: 128 bytes from memory.
+pub(crate) fn upstream(port: u16, pid: &Path) -> String {
+    let body = "x".repeat(128);
+    format!(
+        "daemon off; worker_processes 1; pid {}; error_log stderr error;\n\
+         events {{ worker_connections 1024; }}\n\
+         http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 1h;\n\
+         server {{ listen 127.0.0.1:{port} reuseport; location / {{ default_type text/plain; return 200 \"{body}\"; }} }} }}\n",
+        pid.display()
+    )
+}
+
+pub(crate) fn nginx(port: u16, upstream: u16, pid: &Path) -> String {
+    let mut text = format!(
+        "daemon off; worker_processes 1; pid {}; error_log stderr error;\n\
+         events {{ worker_connections 4096; }}\n\
+         http {{ access_log off; keepalive_requests 100000000; keepalive_timeout 1h; server_names_hash_bucket_size 128;\n\
+         proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_set_header Host $host;\n\
+         upstream backend {{ server 127.0.0.1:{upstream}; keepalive 512; keepalive_requests 100000000; }}\n",
+        pid.display()
+    );
+    for index in 0..HOSTS {
+        // `http2` on a plain listener takes HTTP/1.1 as well from 1.25 on; before, the first bytes decide.
+        let _infallible = writeln!(
+            text,
+            "server {{ listen 127.0.0.1:{port}; server_name {}; location /api/v1/ {{ proxy_pass http://backend; }} \
+             location /api/ {{ if ($http_x_canary) {{ return 404; }} proxy_pass http://backend; }} \
+             location / {{ proxy_pass http://backend; }} }}",
+            host(index)
+        );
+    }
+    text.push_str("}\n");
+    text
+}
+
+pub(crate) fn haproxy(port: u16, h2_port: u16, upstream: u16) -> String {
+    let mut text = format!(
+        "global\n  nbthread 1\n  maxconn 20000\ndefaults\n  mode http\n  option http-keep-alive\n  http-reuse always\n  \
+         timeout connect 10s\n  timeout client 1h\n  timeout server 1h\n\
+         frontend in\n  bind 127.0.0.1:{port}\n  bind 127.0.0.1:{h2_port} proto h2\n"
+    );
+    for index in 0..HOSTS {
+        let name = host(index);
+        let _infallible = writeln!(
+            text,
+            "  use_backend b if {{ hdr(host) -i {name} }} {{ path_beg /api/v1/ }}\n  \
+             use_backend b if {{ hdr(host) -i {name} }} {{ path_beg /api/ }} !{{ hdr(x-canary) -m found }}\n  \
+             use_backend b if {{ hdr(host) -i {name} }}"
+        );
+    }
+    let _infallible = write!(text, "backend b\n  server s1 127.0.0.1:{upstream}\n");
+    text
+}
+
+pub(crate) fn envoy(port: u16, upstream: u16) -> String {
+    let forward = json!({"cluster": "backend", "timeout": "0s"});
+    let virtual_host = |index: usize| {
+        json!({
+            "name": host(index),
+            "domains": [host(index)],
+            "routes": [
+                {"match": {"prefix": "/api/v1/"}, "route": forward},
+                {"match": {"prefix": "/api/", "headers": [
+                    {"name": "x-canary", "present_match": true, "invert_match": true}]}, "route": forward},
+                {"match": {"prefix": "/"}, "route": forward},
+            ]
+        })
+    };
+    let hosts: Vec<Value> = (0..HOSTS).map(virtual_host).collect();
+    let extensions = "type.googleapis.com/envoy.extensions";
+    let manager = json!({
+        "@type": format!("{extensions}.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+        "stat_prefix": "in",
+        "codec_type": "AUTO",
+        "route_config": {"name": "routes", "ignore_port_in_host_matching": true, "virtual_hosts": hosts},
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {
+            "@type": format!("{extensions}.filters.http.router.v3.Router")}}],
+    });
+    let address =
+        |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+    let config = json!({
+        "static_resources": {
+            "listeners": [{
+                "name": "in",
+                "address": address(port),
+                "filter_chains": [{"filters": [{
+                    "name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}],
+            }],
+            "clusters": [{
+                "name": "backend",
+                "type": "STATIC",
+                "lb_policy": "LEAST_REQUEST",
+                "load_assignment": {"cluster_name": "backend", "endpoints": [
+                    {"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}]},
+            }],
+        }
+    });
+    config.to_string()
+}
+
+/// The same for Pilotage: a gateway, a service and one VirtualService per host.
+pub(crate) fn mesh(port: u16, upstream: u16) -> String {
+    let mut text = format!(
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: bench}}\n\
+         spec:\n  selector: {{istio: bench}}\n  servers:\n  - port: {{number: {port}, name: http, protocol: HTTP}}\n    hosts: [\"*\"]\n\
+         ---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: backend}}\n\
+         spec:\n  hosts: [backend.bench.test]\n  resolution: STATIC\n  location: MESH_EXTERNAL\n  \
+         ports: [{{number: 80, name: http, protocol: HTTP}}]\n  \
+         endpoints: [{{address: 127.0.0.1, ports: {{http: {upstream}}}}}]\n"
+    );
+    for index in 0..HOSTS {
+        let to = "route: [{destination: {host: backend.bench.test, port: {number: 80}}}]";
+        let _infallible = write!(
+            text,
+            "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: svc-{index}}}\n\
+             spec:\n  hosts: [{}]\n  gateways: [bench]\n  http:\n  \
+             - {{match: [{{uri: {{prefix: /api/v1/}}}}], {to}}}\n  \
+             - {{match: [{{uri: {{prefix: /api/}}, withoutHeaders: {{x-canary: {{}}}}}}], {to}}}\n  \
+             - {{{to}}}\n",
+            host(index)
+        );
+    }
+    text
+}
