@@ -1,7 +1,50 @@
-//! CDS resources.
+//! CDS: a cluster for every port and subset of every service that the proxy may send traffic to, the special ones for
+//! everything else, and those towards the proxy's own workload.
+
+mod circuit_breakers;
+mod client_tls;
+mod connection_pool;
+mod dns;
+mod draft;
+mod inbound;
+mod load_balancing;
+mod metadata;
+pub(crate) mod names;
+mod outbound;
+mod outlier_detection;
+mod passthrough;
+mod protocol_options;
+
+use std::sync::Arc;
 
 use pilotage_model::ProxyView;
 use pilotage_proto::ResourceSet;
+use pilotage_proto::envoy::config::cluster::v3::Cluster;
 
-/// Adds the clusters of the proxy. Not built yet: there are none.
-pub(crate) fn add(_view: &ProxyView, _set: &mut ResourceSet) {}
+/// Adds the clusters of the proxy.
+pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
+    let mut add = |cluster: Cluster| {
+        // Of clusters with one name the first counts.
+        set.clusters.entry(cluster.name.clone()).or_insert_with(|| Arc::new(cluster));
+    };
+    for service in &view.clusters {
+        outbound::clusters(view, service, names::Style::Direct).into_iter().for_each(&mut add);
+    }
+    add(passthrough::black_hole(view));
+    if view.proxy.is_sidecar() {
+        add(passthrough::outbound(view));
+        inbound::clusters(view).into_iter().for_each(&mut add);
+        add(passthrough::inbound(view));
+    } else if has_auto_passthrough(view) {
+        for service in view.clusters.iter().filter(|service| !service.service.mesh_external) {
+            outbound::clusters(view, service, names::Style::Sni).into_iter().for_each(&mut add);
+        }
+    }
+}
+
+/// Whether a gateway passes connections on by nothing but their SNI.
+fn has_auto_passthrough(view: &ProxyView) -> bool {
+    use pilotage_config::gateway::ServerTlsMode::AutoPassthrough;
+    let mut servers = view.gateways.iter().flat_map(|gateway| &gateway.spec.servers);
+    servers.any(|server| server.tls.as_ref().is_some_and(|tls| tls.mode == AutoPassthrough))
+}

@@ -1,7 +1,251 @@
-//! EDS resources.
+//! EDS: the endpoints of every cluster that waits for them, grouped by locality.
 
-use pilotage_model::ProxyView;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pilotage_config::destination_rule::{ClientTlsMode, TrafficPolicy};
+use pilotage_model::destination_rule::Policy;
+use pilotage_model::endpoint::{Endpoint, EndpointAddress, Health};
+use pilotage_model::labels::{Labels, selects};
+use pilotage_model::service::ServicePort;
+use pilotage_model::{ProxyView, ServiceView};
 use pilotage_proto::ResourceSet;
+use pilotage_proto::envoy::config::cluster::v3::Cluster;
+use pilotage_proto::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
+use pilotage_proto::envoy::config::core::v3::{HealthStatus, Locality, Metadata};
+use pilotage_proto::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
+use pilotage_proto::envoy::config::endpoint::v3::{
+    ClusterLoadAssignment, Endpoint as Address, LbEndpoint, LocalityLbEndpoints,
+};
+use pilotage_proto::prost_types::value::Kind;
+use pilotage_proto::prost_types::{Struct, Value};
 
-/// Adds the endpoints of the proxy. Not built yet: there are none.
-pub(crate) fn add(_view: &ProxyView, _set: &mut ResourceSet) {}
+use crate::address;
+use crate::clusters::names::Style;
+use crate::locality::{Group, Preference};
+
+/// Clients take nothing new to workloads with this label.
+const DRAINING: &str = "istio.io/draining";
+/// Services with this label keep sessions on draining workloads.
+const PERSISTENT: &str = "istio.io/persistent-session";
+
+/// Adds the endpoints of all clusters in `set` that wait for them.
+pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
+    for service in &view.clusters {
+        let host = service.service.host.as_str();
+        for port in &service.service.ports {
+            let subsets = service.rule.iter().flat_map(|rule| &rule.subsets);
+            let subsets = subsets.map(|(subset, _)| subset.name.as_str());
+            for subset in std::iter::once("").chain(subsets) {
+                for style in [Style::Direct, Style::Sni] {
+                    let name = style.outbound(port.number, subset, host);
+                    if !set.clusters.get(&name).is_some_and(|cluster| is_eds(cluster)) {
+                        continue;
+                    }
+                    let assignment = assignment(view, service, port, subset, style, name.clone());
+                    set.endpoints.insert(name, Arc::new(assignment));
+                }
+            }
+        }
+    }
+}
+
+fn is_eds(cluster: &Cluster) -> bool {
+    cluster.cluster_discovery_type == Some(ClusterDiscoveryType::Type(DiscoveryType::Eds as i32))
+}
+
+/// The policy for one port of a service or subset, the mesh's defaults filled in.
+pub(crate) fn policy(view: &ProxyView, service: &ServiceView, port: u16, subset: &str) -> Policy {
+    let rule = service.rule.as_deref();
+    let defaults = view.mesh.config().default_traffic_policy.as_ref();
+    let mut policy = rule.map(|rule| rule.policy(port, subset)).unwrap_or_default();
+    policy.fill(defaults);
+    policy
+}
+
+/// The endpoints of a port, whatever their state.
+pub(crate) fn of_port(service: &ServiceView, port: u16) -> impl Iterator<Item = &Endpoint> {
+    let name = service.service.port(port).map(|port| &port.name);
+    service.endpoints.all.iter().filter(move |endpoint| Some(&endpoint.service_port_name) == name)
+}
+
+fn assignment(
+    view: &ProxyView,
+    service: &ServiceView,
+    port: &ServicePort,
+    subset: &str,
+    style: Style,
+    cluster_name: String,
+) -> ClusterLoadAssignment {
+    let policy = policy(view, service, port.number, subset);
+    let preference = Preference::of(&policy, &service.service, &view.mesh);
+    let detection = policy.outlier_detection.as_ref();
+    let all_or_panic = detection.is_some_and(|detection| detection.min_health_percent > 0);
+    let labels = subset_labels(service, subset);
+    let tls = TlsOf::new(service, port.number, subset);
+    let wanted = of_port(service, port.number).filter(|endpoint| {
+        // Names are for clusters that resolve them.
+        !matches!(endpoint.address, EndpointAddress::Name(_))
+            && is_usable(endpoint, view, service)
+            && !(all_or_panic && endpoint.health == Health::Unhealthy)
+            && labels.is_none_or(|labels| selects(labels, &endpoint.workload.labels))
+            && (style == Style::Direct || tls.is_meshed(endpoint))
+    });
+    let groups = by_locality(wanted);
+    let endpoints = prioritized(groups, view, service, port.number, subset, &preference);
+    ClusterLoadAssignment { cluster_name, endpoints, ..ClusterLoadAssignment::default() }
+}
+
+/// The endpoints that the proxy resolves itself.
+pub(crate) fn resolved<'a>(
+    view: &ProxyView,
+    service: &'a ServiceView,
+    port: u16,
+    subset: &str,
+) -> Vec<Group<'a>> {
+    let labels = subset_labels(service, subset);
+    let wanted = service.endpoints.all.iter().filter(|endpoint| {
+        endpoint.service_port == Some(port)
+            && is_usable(endpoint, view, service)
+            && labels.is_none_or(|labels| selects(labels, &endpoint.workload.labels))
+    });
+    by_locality(wanted)
+}
+
+/// The labels of a subset; none for the service as a whole.
+fn subset_labels<'a>(service: &'a ServiceView, subset: &str) -> Option<&'a Labels> {
+    let found = service.rule.as_ref()?.subset(subset).filter(|_| !subset.is_empty())?;
+    Some(&found.labels)
+}
+
+fn is_usable(endpoint: &Endpoint, view: &ProxyView, service: &ServiceView) -> bool {
+    let service = &service.service;
+    if service.node_local && endpoint.workload.node != view.proxy.node {
+        return false;
+    }
+    let marked =
+        |labels: &Labels, key: &str| labels.get(key).is_some_and(|value| !value.is_empty());
+    match endpoint.health {
+        Health::Terminating => false,
+        _ if is_draining(endpoint) => marked(&service.labels, PERSISTENT),
+        _ => true,
+    }
+}
+
+fn is_draining(endpoint: &Endpoint) -> bool {
+    let label = endpoint.workload.labels.get(DRAINING);
+    endpoint.health == Health::Draining || label.is_some_and(|value| !value.is_empty())
+}
+
+/// Groups in the order of localities as text.
+fn by_locality<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<String, Group<'a>> = BTreeMap::new();
+    for endpoint in endpoints {
+        let locality = &endpoint.workload.locality;
+        let group = groups.entry(locality.to_string()).or_insert_with(|| Group {
+            locality: locality.clone(),
+            priority: 0,
+            weight: 0,
+            endpoints: Vec::new(),
+        });
+        group.weight = group.weight.saturating_add(endpoint.weight);
+        group.endpoints.push(endpoint);
+    }
+    groups.into_values().collect()
+}
+
+/// Groups as messages, with weights and priorities as the client sees them.
+pub(crate) fn prioritized(
+    mut groups: Vec<Group<'_>>,
+    view: &ProxyView,
+    service: &ServiceView,
+    port: u16,
+    subset: &str,
+    preference: &Preference<'_>,
+) -> Vec<LocalityLbEndpoints> {
+    preference.apply(&mut groups, view);
+    let tls = TlsOf::new(service, port, subset);
+    let messages = groups.into_iter().map(|group| LocalityLbEndpoints {
+        locality: Some(Locality {
+            region: group.locality.region,
+            zone: group.locality.zone,
+            sub_zone: group.locality.sub_zone,
+        }),
+        lb_endpoints: group.endpoints.into_iter().map(|e| message(e, &tls)).collect(),
+        load_balancing_weight: Some(group.weight),
+        priority: group.priority,
+        ..LocalityLbEndpoints::default()
+    });
+    messages.collect()
+}
+
+fn message(endpoint: &Endpoint, tls: &TlsOf) -> LbEndpoint {
+    let address = match &endpoint.address {
+        EndpointAddress::Path(path) => address::path(&**path),
+        named => address::ip(named.to_string(), endpoint.port),
+    };
+    let health = match endpoint.health {
+        _ if is_draining(endpoint) => HealthStatus::Draining,
+        Health::Healthy => HealthStatus::Unknown,
+        Health::Unhealthy | Health::Draining | Health::Terminating => HealthStatus::Unhealthy,
+    };
+    let address = Address { address: Some(address), ..Address::default() };
+    LbEndpoint {
+        host_identifier: Some(HostIdentifier::Endpoint(address)),
+        health_status: health as i32,
+        load_balancing_weight: Some(endpoint.weight),
+        metadata: metadata(endpoint, tls),
+    }
+}
+
+/// Names the workload, and says whether it takes the mesh's mTLS.
+fn metadata(endpoint: &Endpoint, tls: &TlsOf) -> Option<Metadata> {
+    let text = |value: String| Value { kind: Some(Kind::StringValue(value)) };
+    let one = |key: &str, value| Struct { fields: [(key.to_owned(), text(value))].into() };
+    let workload = &endpoint.workload;
+    let mut metadata = Metadata::default();
+    if !workload.name.is_empty() {
+        let name = format!("{}/{}", workload.namespace, workload.name);
+        metadata.filter_metadata.insert("pilotage".to_owned(), one("workload", name));
+    }
+    if tls.is_meshed(endpoint) {
+        let mode = one("tlsMode", "istio".to_owned());
+        metadata.filter_metadata.insert("envoy.transport_socket_match".to_owned(), mode);
+    }
+    (!metadata.filter_metadata.is_empty()).then_some(metadata)
+}
+
+/// What a rule says of TLS towards a port, as far as endpoints are marked by it.
+struct TlsOf {
+    mode: Option<ClientTlsMode>,
+}
+
+impl TlsOf {
+    /// A subset's policy counts alone here, without that of the rule.
+    fn new(service: &ServiceView, port: u16, subset: &str) -> Self {
+        let rule = service.rule.as_deref();
+        let policy: Option<&TrafficPolicy> = if subset.is_empty() {
+            rule.and_then(|rule| rule.traffic_policy.as_deref())
+        } else {
+            rule.and_then(|rule| rule.subset(subset)?.traffic_policy.as_ref())
+        };
+        let of_port = policy.and_then(|policy| {
+            let entries = policy.port_level_settings.iter();
+            let mut of_port = entries.filter(|entry| {
+                entry.port.as_ref().is_some_and(|wanted| wanted.number == u32::from(port))
+            });
+            of_port.find_map(|entry| entry.tls.as_ref())
+        });
+        let tls = of_port.or_else(|| policy?.tls.as_ref());
+        Self { mode: tls.map(|tls| tls.mode) }
+    }
+
+    /// Whether the endpoint is marked as one that takes the mesh's mTLS.
+    fn is_meshed(&self, endpoint: &Endpoint) -> bool {
+        let enabled = match self.mode {
+            Some(mode) => mode == ClientTlsMode::IstioMutual,
+            None => !endpoint.plaintext_only,
+        };
+        enabled && endpoint.workload.mesh_tls
+    }
+}

@@ -2,11 +2,16 @@
 //!
 //! One module per concept, each named like the field it compiles; [`resources`] puts them together.
 
+mod address;
 mod clusters;
 mod endpoints;
 mod listeners;
+mod locality;
 mod names;
+mod origin;
+mod proto_ext;
 mod routes;
+mod secrets;
 
 use std::sync::Arc;
 

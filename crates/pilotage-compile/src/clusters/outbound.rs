@@ -1,0 +1,176 @@
+//! Clusters of a service: one for each port, and one for each port and subset.
+
+use pilotage_config::destination_rule::Subset;
+use pilotage_model::destination_rule::{DestinationRule, Policy};
+use pilotage_model::service::{Resolution, ServicePort};
+use pilotage_model::{Origin, Protocol, ProxyView, ServiceView};
+use pilotage_proto::Duration;
+use pilotage_proto::envoy::config::cluster::v3::Cluster;
+use pilotage_proto::envoy::config::cluster::v3::cluster::{
+    DiscoveryType, EdsClusterConfig, LbConfig, OriginalDstLbConfig,
+};
+use pilotage_proto::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
+use pilotage_proto::envoy::config::core::v3::{AggregatedConfigSource, ApiVersion, ConfigSource};
+use pilotage_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
+
+use super::client_tls::{self, Towards};
+use super::draft::Draft;
+use super::names::Style;
+use super::{connection_pool, dns, load_balancing, metadata, outlier_detection, protocol_options};
+use crate::endpoints;
+use crate::locality::Preference;
+
+/// All clusters of a service. Another name for a service has none, and neither have UDP ports.
+pub(super) fn clusters(view: &ProxyView, service: &ServiceView, style: Style) -> Vec<Cluster> {
+    if matches!(service.service.resolution, Resolution::Alias(_)) {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    for port in service.service.ports.iter().filter(|port| port.protocol != Protocol::Udp) {
+        let whole = Part { view, service, port, subset: None, style };
+        // Without endpoints to resolve there is nothing, subsets included.
+        let Some(cluster) = whole.build() else { continue };
+        all.push(cluster);
+        let subsets = service.rule.iter().flat_map(|rule| &rule.subsets);
+        all.extend(subsets.filter_map(|(subset, origin)| {
+            Part { subset: Some((subset, origin)), ..whole }.build()
+        }));
+    }
+    all
+}
+
+/// A port of a service, or of a subset of it.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    view: &'a ProxyView,
+    service: &'a ServiceView,
+    port: &'a ServicePort,
+    subset: Option<(&'a Subset, &'a Origin)>,
+    style: Style,
+}
+
+impl Part<'_> {
+    fn build(&self) -> Option<Cluster> {
+        let policy = self.policy();
+        let service = &self.service.service;
+        let mesh = &self.view.mesh;
+        let preference = Preference::of(&policy, service, mesh);
+        let mut draft = self.draft(&preference)?;
+        protocol_options::by_port(&mut draft, self.port.protocol, self.view.proxy.is_sidecar());
+        let pool = policy.connection_pool.as_ref();
+        connection_pool::apply(&mut draft, pool, policy.retry_budget.as_ref(), mesh);
+        protocol_options::upgrade(&mut draft, self.port.protocol, pool, mesh);
+        if service.resolution != Resolution::DynamicDns {
+            outlier_detection::apply(&mut draft, policy.outlier_detection.as_ref());
+            load_balancing::apply(&mut draft, policy.load_balancer.as_ref(), &preference);
+        }
+        if self.style == Style::Direct {
+            client_tls::apply(&mut draft, policy.tls.as_ref(), &self.towards());
+            client_tls::prepend_address(&mut draft, policy.proxy_protocol.as_ref());
+        }
+        if draft.discovery() == Some(DiscoveryType::Eds) {
+            draft.cluster.eds_cluster_config = Some(eds(&draft.cluster.name));
+        }
+        let mut described = metadata::of_service(service);
+        if let Some(rule) = &self.service.rule {
+            let subset = self.subset.map(|(subset, origin)| (subset.name.as_str(), origin));
+            let tls = policy.tls.as_ref().map(|tls| tls.mode);
+            metadata::add_rule(&mut described, &rule.origin, subset, tls);
+        }
+        draft.cluster.metadata = Some(described);
+        Some(draft.finish())
+    }
+
+    fn subset_name(&self) -> &str {
+        self.subset.map_or("", |(subset, _)| subset.name.as_str())
+    }
+
+    fn policy(&self) -> Policy {
+        endpoints::policy(self.view, self.service, self.port.number, self.subset_name())
+    }
+
+    /// The cluster with its way of finding endpoints; nothing for names to resolve when there are none.
+    fn draft(&self, preference: &Preference<'_>) -> Option<Draft> {
+        let service = &self.service.service;
+        let number = self.port.number;
+        let name = self.style.outbound(number, self.subset_name(), service.host.as_str());
+        let sidecar = self.view.proxy.is_sidecar();
+        let discovery = match service.resolution {
+            Resolution::Dns => DiscoveryType::StrictDns,
+            Resolution::DnsRoundRobin => DiscoveryType::LogicalDns,
+            // No connection to a gateway was meant for somebody else.
+            Resolution::Passthrough if sidecar => DiscoveryType::OriginalDst,
+            _ => DiscoveryType::Eds,
+        };
+        let mut draft = Draft::new(name, discovery);
+        match service.resolution {
+            Resolution::DynamicDns => {
+                dns::resolve_each_request(&mut draft, service.host.as_str(), self.view);
+            }
+            Resolution::Dns | Resolution::DnsRoundRobin => {
+                dns::apply(&mut draft, self.view);
+                let cluster_name = draft.cluster.name.clone();
+                let groups =
+                    endpoints::resolved(self.view, self.service, number, self.subset_name());
+                let endpoints = endpoints::prioritized(
+                    groups,
+                    self.view,
+                    self.service,
+                    number,
+                    self.subset_name(),
+                    preference,
+                );
+                if endpoints.is_empty() {
+                    return None;
+                }
+                draft.cluster.load_assignment = Some(ClusterLoadAssignment {
+                    cluster_name,
+                    endpoints,
+                    ..ClusterLoadAssignment::default()
+                });
+            }
+            Resolution::Passthrough if sidecar => {
+                if let pilotage_model::service::TargetPort::Number(target) = self.port.target
+                    && !service.is_kubernetes()
+                {
+                    let upstream_port_override = Some(u32::from(target));
+                    let config =
+                        OriginalDstLbConfig { upstream_port_override, ..Default::default() };
+                    draft.cluster.lb_config = Some(LbConfig::OriginalDstLbConfig(config));
+                }
+            }
+            _ => {}
+        }
+        Some(draft)
+    }
+
+    fn towards(&self) -> Towards<'_> {
+        let rule: Option<&DestinationRule> = self.service.rule.as_deref();
+        let written = match self.subset {
+            Some((subset, _)) => subset.traffic_policy.as_ref(),
+            None => rule.and_then(|rule| rule.traffic_policy.as_deref()),
+        };
+        Towards {
+            view: self.view,
+            service: self.service,
+            port: self.port.number,
+            subset: self.subset_name(),
+            written,
+            rule_selects: rule.is_some_and(|rule| rule.selector.is_some()),
+        }
+    }
+}
+
+/// Endpoints come over the same stream as everything else, and the cluster waits for them.
+fn eds(name: &str) -> EdsClusterConfig {
+    EdsClusterConfig {
+        service_name: name.to_owned(),
+        eds_config: Some(ConfigSource {
+            config_source_specifier: Some(ConfigSourceSpecifier::Ads(
+                AggregatedConfigSource::default(),
+            )),
+            initial_fetch_timeout: Some(Duration::default()),
+            resource_api_version: ApiVersion::V3 as i32,
+        }),
+    }
+}

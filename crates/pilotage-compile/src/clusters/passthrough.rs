@@ -1,0 +1,53 @@
+//! Clusters for traffic that belongs to no service.
+
+use pilotage_config::Duration;
+use pilotage_model::ProxyView;
+use pilotage_proto::envoy::config::cluster::v3::Cluster;
+use pilotage_proto::envoy::config::cluster::v3::cluster::{DiscoveryType, LbPolicy};
+use pilotage_proto::envoy::config::core::v3::{BindConfig, HttpProtocolOptions};
+
+use super::draft::Draft;
+use super::{connection_pool, names, protocol_options};
+use crate::address;
+use crate::proto_ext::duration;
+
+/// Idle connections to unknown destinations are kept this long, in seconds.
+const IDLE_SECONDS: i64 = 300;
+
+/// Leads nowhere.
+pub(super) fn black_hole(view: &ProxyView) -> Cluster {
+    let mut draft = Draft::new(names::BLACK_HOLE.to_owned(), DiscoveryType::Static);
+    draft.cluster.connect_timeout = view.mesh.config().connect_timeout.map(duration);
+    draft.finish()
+}
+
+/// Leads to the address that the client dialled.
+pub(super) fn outbound(view: &ProxyView) -> Cluster {
+    to_dialled(names::PASSTHROUGH, view)
+}
+
+/// Leads to the port of the workload that was dialled, from an address that is not captured again.
+pub(super) fn inbound(view: &ProxyView) -> Cluster {
+    let mut cluster = to_dialled(names::INBOUND_PASSTHROUGH, view);
+    cluster.upstream_bind_config = Some(uncaptured(view));
+    cluster
+}
+
+/// The source address that marks connections from the proxy to its workload.
+pub(super) fn uncaptured(view: &ProxyView) -> BindConfig {
+    let address = if view.proxy.is_ipv6_only() { "::6" } else { "127.0.0.6" };
+    BindConfig { source_address: Some(address::socket(address, 0)) }
+}
+
+fn to_dialled(name: &str, view: &ProxyView) -> Cluster {
+    let mut draft = Draft::new(name.to_owned(), DiscoveryType::OriginalDst);
+    draft.cluster.lb_policy = LbPolicy::ClusterProvided as i32;
+    connection_pool::apply(&mut draft, None, None, &view.mesh);
+    let http = draft.http();
+    http.upstream_protocol_options = Some(protocol_options::as_client());
+    http.common_http_protocol_options = Some(HttpProtocolOptions {
+        idle_timeout: Some(duration(Duration::from_secs(IDLE_SECONDS))),
+        ..HttpProtocolOptions::default()
+    });
+    draft.finish()
+}
