@@ -6,6 +6,7 @@ mod envelope;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::check;
 use crate::codes;
 use crate::decode::{Decode, Decoder, UnknownFields};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -55,6 +56,21 @@ impl Loaded {
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Applies the rules that need no other object. It is part of loading, so that nobody can use
+    /// an object that breaks them.
+    fn check(&mut self) {
+        let (mut usable, mut broken) = (Vec::with_capacity(self.objects.len()), Vec::new());
+        for object in self.objects.drain(..) {
+            let problems = check::check(&object);
+            let to =
+                if problems.iter().any(Diagnostic::is_error) { &mut broken } else { &mut usable };
+            to.push(object);
+            self.diagnostics.extend(problems);
+        }
+        self.objects = usable;
+        self.broken.extend(broken);
     }
 }
 
@@ -123,6 +139,7 @@ pub fn load_with(source: &str, text: &str, options: &LoadOptions) -> Loaded {
         Parsed::Problem(problem) => loaded.diagnostics.push(*problem),
         Parsed::Document(document) => document::load(&source, document, options, &mut loaded),
     });
+    loaded.check();
     loaded
 }
 

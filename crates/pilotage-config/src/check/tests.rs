@@ -8,8 +8,9 @@ fn problems(kind: &str, spec: &str) -> Vec<String> {
         "{{apiVersion: networking.istio.io/v1, kind: {kind}, metadata: {{name: x, namespace: a}}, spec: {spec}}}"
     );
     let loaded = crate::load("x.yaml", &text);
-    assert!(loaded.diagnostics.is_empty(), "{kind} {spec}: {:?}", loaded.diagnostics);
-    let [object] = loaded.objects.as_slice() else { panic!("one object") };
+    let objects: Vec<_> = loaded.objects.iter().chain(&loaded.broken).collect();
+    let [object] = objects.as_slice() else { panic!("{kind} {spec}: {:?}", loaded.diagnostics) };
+    assert_eq!(loaded.diagnostics, check(object), "the shape is right, and loading checks");
     check(object)
         .iter()
         .map(|p| {
