@@ -14,17 +14,18 @@ spec:
   - match:
     - headers: {end-user: {exact: jason}, cookie: null}
       uri: {prefix: /api}
-    fault: {delay: {fixedDelay: 1.5s, percentage: {value: 0.1}}}
+    corsPolicy: {maxAge: 24h, allowOrigin: *hosts}
     directResponse:
       status: 503
       body:
         string: |
           out of order
-  - route:
+  - fault: {delay: {fixedDelay: 1.5s, percentage: {value: 0.1}}}
+    route:
     - destination: {host: reviews, subset: v1, port: {number: 9080}}
       weight: 80
     retries: {attempts: 3, retryOn: '5xx,reset'}
-  exportTo: *hosts
+  exportTo: [default]
 ---
 apiVersion: v1
 kind: Secret

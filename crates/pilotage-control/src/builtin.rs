@@ -5,9 +5,7 @@ use std::time::Instant;
 use pilotage_config::load;
 
 use crate::admission::admit;
-use crate::source::{
-    Batch, Change, Content, Outlet, Running, Source, SourceError, SourceName,
-};
+use crate::source::{Batch, Change, Content, Outlet, Running, Source, SourceError, SourceName};
 
 /// One text with objects that never changes.
 #[derive(Clone, Debug)]
