@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use pilotage_config::load;
 
-use crate::admission::admit;
 use crate::source::{Batch, Change, Content, Outlet, Running, Source, SourceError, SourceName};
 
 /// One text with objects that never changes.
@@ -29,7 +28,7 @@ impl Source for Builtin {
 
     fn start(self: Box<Self>, outlet: Outlet) -> Result<Running, SourceError> {
         let unit = self.name.to_string();
-        let content = Content::Objects(admit(load(&unit, &self.text)));
+        let content = Content::Objects(load(&unit, &self.text));
         let changes = vec![Change { unit: unit.into(), content }];
         let batch =
             Batch { source: self.name, changes, troubles: Vec::new(), noticed: Instant::now() };

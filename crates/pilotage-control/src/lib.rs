@@ -7,7 +7,6 @@
 //! One loop, one [`event::Event`], one `match`. What arrived together becomes one generation; a broken object keeps
 //! its last good version; nothing is ever published in parts.
 
-pub mod admission;
 pub mod builtin;
 mod control_loop;
 pub mod event;

@@ -9,7 +9,6 @@ use pilotage_config::{LoadOptions, load_bytes, load_mesh_config};
 
 use super::tree::FileChange;
 use super::{Files, Look};
-use crate::admission::admit;
 use crate::source::{Batch, Change, Content, Outlet, Running, Source, SourceError, SourceName};
 
 /// Folders and files with objects, watched.
@@ -95,7 +94,7 @@ impl FileSource {
             }
             FileChange::Content { bytes, .. } => {
                 let started = Instant::now();
-                let loaded = admit(load_bytes(&unit, &bytes, &self.options));
+                let loaded = load_bytes(&unit, &bytes, &self.options);
                 tracing::debug!(%unit, bytes = bytes.len(), took = ?started.elapsed(), "loaded");
                 Content::Objects(loaded)
             }
