@@ -4,14 +4,37 @@
 
 mod address;
 mod clusters;
+mod consistent_hash;
+mod cors;
+mod default_route;
+mod direct_response;
+mod domains;
+mod egress_index;
 mod endpoints;
+mod faults;
+mod gateway_routes;
+mod header_operations;
+mod http_match;
+mod http_route;
+mod jwt_claims;
 mod listeners;
 mod locality;
+mod mirrors;
 mod names;
 mod origin;
+mod outbound_policy;
+mod percentages;
+mod place;
 mod proto_ext;
+mod proxy_headers;
+mod redirect;
+mod retries;
+mod rewrite;
 mod routes;
 mod secrets;
+mod string_match;
+mod timeouts;
+mod virtual_hosts;
 
 use std::sync::Arc;
 

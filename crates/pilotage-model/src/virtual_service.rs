@@ -1,6 +1,8 @@
-//! Virtual services with their names resolved.
+//! Virtual services with their names resolved and their delegates spliced in.
 
+mod delegates;
 pub mod destinations;
+pub mod hosts;
 
 use std::sync::Arc;
 
@@ -22,8 +24,10 @@ pub struct VirtualService {
     pub namespace: Arc<str>,
     /// When it was created.
     pub age: Age,
-    /// The hosts it is for, completed and in lower case.
+    /// The hosts it is for, completed. At gateways letter case counts.
     pub hosts: Vec<Host>,
+    /// The same in lower case, as sidecars take them.
+    pub mesh_hosts: Vec<Host>,
     /// The gateways it applies to, and whether it applies to sidecars.
     pub gateways: Vec<GatewayRef>,
     /// Who sees it.
@@ -45,38 +49,39 @@ pub struct Rule<R> {
     pub rule: Arc<R>,
     /// Where it was written.
     pub origin: Origin,
+    /// The rule that delegated to the object it was written in, if one did.
+    pub root: Option<Origin>,
 }
 
-/// Where a virtual service applies.
+/// Where a virtual service applies: `mesh` for all sidecars, else the `namespace/name` of a `Gateway` object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum GatewayRef {
-    /// At all sidecars.
-    Mesh,
-    /// At the gateways that this object configures.
-    Named {
-        /// The namespace of the `Gateway` object.
-        namespace: Arc<str>,
-        /// Its name.
-        name: Arc<str>,
-    },
-}
+pub struct GatewayRef(Arc<str>);
 
 impl GatewayRef {
+    /// The name that means all sidecars.
+    pub const MESH: &'static str = "mesh";
+
     /// Reads a reference as a virtual service of `namespace` writes it.
     #[must_use]
     pub fn parse(text: &str, namespace: &str) -> Self {
-        if text == "mesh" {
-            return Self::Mesh;
+        if text == Self::MESH {
+            return Self(text.into());
         }
         if let Some((owner, name)) = text.split_once('/') {
             let owner = if owner == "." { namespace } else { owner };
-            return Self::Named { namespace: owner.into(), name: name.into() };
+            return Self(format!("{owner}/{name}").into());
         }
         // The long-gone spelling `name.namespace.svc.cluster.local`.
         let mut parts = text.split('.');
         let name = parts.next().unwrap_or_default();
         let owner = parts.next().unwrap_or(namespace);
-        Self::Named { namespace: owner.into(), name: name.into() }
+        Self(format!("{owner}/{name}").into())
+    }
+
+    /// `mesh`, or `namespace/name`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -84,60 +89,93 @@ impl VirtualService {
     /// Whether it applies at sidecars.
     #[must_use]
     pub fn is_for_mesh(&self) -> bool {
-        self.gateways.contains(&GatewayRef::Mesh)
+        self.is_for_gateway(GatewayRef::MESH)
+    }
+
+    /// Whether it applies at `gateway`: `mesh`, or the `namespace/name` of a `Gateway` object.
+    #[must_use]
+    pub fn is_for_gateway(&self, gateway: &str) -> bool {
+        self.gateways.iter().any(|bound| bound.as_str() == gateway)
+    }
+
+    /// One without hosts and rules.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        let object = pilotage_config::ObjectRef {
+            kind: "VirtualService".into(),
+            namespace: "default".into(),
+            name: "test".into(),
+        };
+        Self {
+            name: "test".into(),
+            namespace: "default".into(),
+            age: Age::default(),
+            hosts: Vec::new(),
+            mesh_hosts: Vec::new(),
+            gateways: vec![GatewayRef::parse(GatewayRef::MESH, "default")],
+            visibility: Visibility::Public,
+            http: Vec::new(),
+            tls: Vec::new(),
+            tcp: Vec::new(),
+            origin: Origin::of(object),
+        }
     }
 }
 
-/// All virtual services that can be used on their own, oldest first.
+/// All virtual services that can be used on their own, oldest first. Those without hosts serve only as delegates.
 #[must_use]
 pub fn build(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Arc<VirtualService>> {
-    let mut all: Vec<_> =
-        objects.iter().filter_map(|object| one(object, mesh)).map(Arc::new).collect();
-    all.sort_by(|a, b| (a.age, &a.name, &a.namespace).cmp(&(b.age, &b.name, &b.namespace)));
-    all
+    let all = objects.iter().filter_map(|object| one(object, mesh));
+    let (mut roots, delegates): (Vec<_>, Vec<_>) = all.partition(|one| !one.hosts.is_empty());
+    delegates::splice(&mut roots, &delegates);
+    roots.sort_by(|a, b| (a.age, &a.name, &a.namespace).cmp(&(b.age, &b.name, &b.namespace)));
+    roots.into_iter().map(Arc::new).collect()
 }
 
 fn one(object: &Object, mesh: &Mesh) -> Option<VirtualService> {
     let Kind::VirtualService(spec) = &object.body else { return None };
-    if spec.hosts.is_empty() {
-        return None;
-    }
     let namespace = object.namespace();
     let complete = |host: &str| Host::complete(host, namespace, mesh.domain());
-    let mut gateways: Vec<_> =
-        spec.gateways.iter().map(|text| GatewayRef::parse(text, namespace)).collect();
+    let gateway = |text: &String| GatewayRef::parse(text, namespace);
+    let mut gateways: Vec<_> = spec.gateways.iter().map(gateway).collect();
     if gateways.is_empty() {
-        gateways.push(GatewayRef::Mesh);
+        gateways.push(GatewayRef::parse(GatewayRef::MESH, namespace));
     }
+    let hosts: Vec<_> = spec.hosts.iter().map(|host| complete(host)).collect();
     let origin = Origin::of(object.reference());
-    let rule_origin = |field: &str, index: usize| origin.at(format!("spec.{field}[{index}]"));
-    let http = spec.http.iter().enumerate().map(|(index, rule)| {
-        let rule = Arc::new(destinations::complete_http(rule.clone(), &complete));
-        Rule { rule, origin: rule_origin("http", index) }
-    });
-    let tls = spec.tls.iter().enumerate().map(|(index, rule)| {
-        let mut rule = rule.clone();
-        destinations::complete_routes(&mut rule.route, &complete);
-        Rule { rule: Arc::new(rule), origin: rule_origin("tls", index) }
-    });
-    let tcp = spec.tcp.iter().enumerate().map(|(index, rule)| {
-        let mut rule = rule.clone();
-        destinations::complete_routes(&mut rule.route, &complete);
-        Rule { rule: Arc::new(rule), origin: rule_origin("tcp", index) }
-    });
-    let default = &mesh.config().default_virtual_service_export_to;
+    let names = destinations::Names { namespace, domain: mesh.domain() };
     Some(VirtualService {
         name: object.name().into(),
         namespace: namespace.into(),
         age: Age::new(object.meta.creation_timestamp),
-        hosts: spec.hosts.iter().map(|host| complete(host).lower_cased()).collect(),
+        mesh_hosts: hosts.iter().map(Host::lower_cased).collect(),
+        hosts,
         gateways,
-        visibility: Visibility::of(&spec.export_to, namespace, default),
-        http: http.collect(),
-        tls: tls.collect(),
-        tcp: tcp.collect(),
+        visibility: Visibility::of(
+            &spec.export_to,
+            namespace,
+            &mesh.config().default_virtual_service_export_to,
+        ),
+        http: rules(&spec.http, &origin, "http", |rule| names.complete_http(rule)),
+        tls: rules(&spec.tls, &origin, "tls", |rule| names.complete_tls(rule)),
+        tcp: rules(&spec.tcp, &origin, "tcp", |rule| names.complete_tcp(rule)),
         origin,
     })
+}
+
+fn rules<R: Clone>(
+    written: &[R],
+    object: &Origin,
+    field: &str,
+    complete: impl Fn(&mut R),
+) -> Vec<Rule<R>> {
+    let rule = |(index, written): (usize, &R)| {
+        let mut rule = written.clone();
+        complete(&mut rule);
+        let origin = object.at(format!("spec.{field}[{index}]"));
+        Rule { rule: Arc::new(rule), origin, root: None }
+    };
+    written.iter().enumerate().map(rule).collect()
 }
 
 /// The virtual services that `namespace` sees, in Istio's order: its own private ones, those exported to it by name,
@@ -164,14 +202,13 @@ mod tests {
     use super::GatewayRef;
 
     #[test]
-    fn gateways_are_named_in_four_ways() {
-        let named = |namespace: &str, name: &str| GatewayRef::Named {
-            namespace: namespace.into(),
-            name: name.into(),
-        };
-        assert_eq!(GatewayRef::parse("mesh", "shop"), GatewayRef::Mesh);
-        assert_eq!(GatewayRef::parse("web", "shop"), named("shop", "web"));
-        assert_eq!(GatewayRef::parse("infra/web", "shop"), named("infra", "web"));
-        assert_eq!(GatewayRef::parse("web.infra.svc.cluster.local", "shop"), named("infra", "web"));
+    fn gateways_are_named_in_five_ways() {
+        let parse = |text| GatewayRef::parse(text, "shop").as_str().to_owned();
+        assert_eq!(parse("mesh"), "mesh");
+        assert_eq!(parse("web"), "shop/web");
+        assert_eq!(parse("infra/web"), "infra/web");
+        assert_eq!(parse("./web"), "shop/web");
+        assert_eq!(parse("web.infra.svc.cluster.local"), "infra/web");
+        assert_eq!(parse("web.infra"), "infra/web");
     }
 }

@@ -1,7 +1,7 @@
 //! What one proxy is given: listeners, route configurations, clusters, endpoints and names that
 //! belong together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::envoy::config::cluster::v3::Cluster;
@@ -50,6 +50,11 @@ pub enum Inconsistency {
 }
 
 impl ResourceSet {
+    /// The names of the route configurations that listeners take from RDS.
+    pub fn referred_routes(&self) -> BTreeSet<String> {
+        self.listeners.values().flat_map(|listener| referred_routes(listener)).collect()
+    }
+
     /// References that point at nothing. A set that is published has none: proxies would wait for the missing part.
     pub fn inconsistencies(&self) -> Vec<Inconsistency> {
         let mut found = Vec::new();

@@ -2,34 +2,58 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pilotage_config::virtual_service::{Destination, HttpRoute, RouteDestination};
+use pilotage_config::virtual_service::{
+    Destination, HttpRoute, RouteDestination, TcpRoute, TlsRoute,
+};
 
-use super::VirtualService;
+use super::{GatewayRef, VirtualService};
 use crate::host::Host;
 
-/// Completes the destination hosts of an HTTP rule. Letter case stays as written.
-pub fn complete_http(mut rule: HttpRoute, complete: &impl Fn(&str) -> Host) -> HttpRoute {
-    for destination in rule.route.iter_mut().filter_map(|route| route.destination.as_mut()) {
-        complete_one(destination, complete);
-    }
-    if let Some(mirror) = &mut rule.mirror {
-        complete_one(mirror, complete);
-    }
-    for mirror in rule.mirrors.iter_mut().filter_map(|mirror| mirror.destination.as_mut()) {
-        complete_one(mirror, complete);
-    }
-    rule
+/// How the rules of one object name hosts and gateways.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'a> {
+    /// The namespace of the object.
+    pub namespace: &'a str,
+    /// The domain of Kubernetes services.
+    pub domain: &'a str,
 }
 
-/// Completes the destination hosts of TCP and TLS rules.
-pub fn complete_routes(routes: &mut [RouteDestination], complete: &impl Fn(&str) -> Host) {
-    for destination in routes.iter_mut().filter_map(|route| route.destination.as_mut()) {
-        complete_one(destination, complete);
+impl Names<'_> {
+    /// Completes destinations and gateways of an HTTP rule. Letter case of hosts stays as written.
+    pub(super) fn complete_http(self, rule: &mut HttpRoute) {
+        let routes = rule.route.iter_mut().filter_map(|route| route.destination.as_mut());
+        let mirrors = rule.mirrors.iter_mut().filter_map(|mirror| mirror.destination.as_mut());
+        routes.chain(&mut rule.mirror).chain(mirrors).for_each(|to| self.destination(to));
+        rule.match_.iter_mut().for_each(|block| self.gateways(&mut block.gateways));
     }
-}
 
-fn complete_one(destination: &mut Destination, complete: &impl Fn(&str) -> Host) {
-    destination.host = complete(&destination.host).as_str().to_owned();
+    /// The same for a TLS rule.
+    pub(super) fn complete_tls(self, rule: &mut TlsRoute) {
+        self.routes(&mut rule.route);
+        rule.match_.iter_mut().for_each(|block| self.gateways(&mut block.gateways));
+    }
+
+    /// The same for a TCP rule.
+    pub(super) fn complete_tcp(self, rule: &mut TcpRoute) {
+        self.routes(&mut rule.route);
+        rule.match_.iter_mut().for_each(|block| self.gateways(&mut block.gateways));
+    }
+
+    fn routes(self, routes: &mut [RouteDestination]) {
+        let destinations = routes.iter_mut().filter_map(|route| route.destination.as_mut());
+        destinations.for_each(|to| self.destination(to));
+    }
+
+    fn destination(self, destination: &mut Destination) {
+        let host = Host::complete(&destination.host, self.namespace, self.domain);
+        host.as_str().clone_into(&mut destination.host);
+    }
+
+    fn gateways(self, gateways: &mut [String]) {
+        for gateway in gateways {
+            GatewayRef::parse(gateway, self.namespace).as_str().clone_into(gateway);
+        }
+    }
 }
 
 /// The ports of a host that rules send traffic to; empty means all of them.
