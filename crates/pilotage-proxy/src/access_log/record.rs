@@ -1,0 +1,55 @@
+//! What is known of a request when it is over.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Version};
+use pilotage_engine::response_flag::ResponseFlags;
+
+/// One finished request. Names follow Envoy's command operators.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// Of the request, from its head to the last byte of the answer.
+    pub(crate) duration: Duration,
+    /// `%PROTOCOL%`, of the client.
+    pub(crate) protocol: Version,
+    /// Status that the client saw; 0 when it saw none.
+    pub(crate) status: u16,
+    pub(crate) flags: ResponseFlags,
+    pub(crate) details: Cow<'static, str>,
+    /// `%CONNECTION_TERMINATION_DETAILS%`
+    pub(crate) termination: Option<&'static str>,
+    /// `%UPSTREAM_TRANSPORT_FAILURE_REASON%`
+    pub(crate) transport_failure: Option<Cow<'static, str>>,
+    /// Body bytes from the client.
+    pub(crate) bytes_received: u64,
+    /// Body bytes to the client.
+    pub(crate) bytes_sent: u64,
+    pub(crate) upstream_host: Option<SocketAddr>,
+    pub(crate) upstream_local: Option<SocketAddr>,
+    pub(crate) upstream_cluster: Option<Arc<str>>,
+    pub(crate) downstream_local: SocketAddr,
+    pub(crate) downstream_remote: SocketAddr,
+    pub(crate) route_name: Option<Arc<str>>,
+    /// The object and field that the route was written in.
+    pub(crate) origin: Option<Arc<str>>,
+    /// `%UPSTREAM_REQUEST_ATTEMPT_COUNT%`
+    pub(crate) attempts: u32,
+    /// Only when a log is kept.
+    pub(crate) captured: Captured,
+}
+
+/// Parts of the request and response heads that the format asks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Captured {
+    pub(crate) method: Method,
+    pub(crate) path: Option<PathAndQuery>,
+    pub(crate) authority: Option<HeaderValue>,
+    /// In the order of `Format::request_headers`.
+    pub(crate) request: Vec<Option<HeaderValue>>,
+    /// In the order of `Format::response_headers`.
+    pub(crate) response: Vec<Option<HeaderValue>>,
+}

@@ -1,0 +1,166 @@
+//! What can go wrong between a request and its answer: one type with Envoy's status, response flag, details and body.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::response_flag::ResponseFlags;
+
+/// Why an attempt, or the whole request, failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The cluster has no endpoint that may be used.
+    #[error("no healthy upstream")]
+    NoHealthyUpstream,
+    /// A circuit breaker refused the request.
+    #[error("overflow")]
+    Overflow,
+    /// The upstream did not take the connection.
+    #[error("remote connection failure")]
+    Connect {
+        /// What the system said.
+        reason: Cow<'static, str>,
+    },
+    /// The connection was not made in time.
+    #[error("connection timeout")]
+    ConnectTimeout,
+    /// The upstream closed the connection before it answered.
+    #[error("connection termination")]
+    Termination,
+    /// The upstream reset the stream.
+    #[error("remote reset")]
+    RemoteReset,
+    /// The upstream refused the stream without looking at it.
+    #[error("remote refused stream reset")]
+    RefusedStream,
+    /// The upstream's answer is not HTTP.
+    #[error("protocol error")]
+    Protocol,
+    /// The whole request took longer than the route allows.
+    #[error("upstream request timeout")]
+    Timeout,
+    /// One attempt took longer than the route allows.
+    #[error("upstream request timeout")]
+    PerTryTimeout,
+    /// Sending the request upstream failed on the client's side: it stopped sending the body.
+    #[error("downstream remote disconnect")]
+    Downstream,
+}
+
+impl Failure {
+    /// The flag that the access log shows.
+    pub(crate) fn flag(&self) -> ResponseFlags {
+        match self {
+            Self::NoHealthyUpstream => ResponseFlags::NO_HEALTHY_UPSTREAM,
+            Self::Overflow => ResponseFlags::UPSTREAM_OVERFLOW,
+            Self::Connect { .. } | Self::ConnectTimeout => {
+                ResponseFlags::UPSTREAM_CONNECTION_FAILURE
+            }
+            Self::Termination => ResponseFlags::UPSTREAM_TERMINATION,
+            Self::RemoteReset | Self::RefusedStream => ResponseFlags::UPSTREAM_RESET,
+            Self::Protocol => ResponseFlags::UPSTREAM_PROTOCOL_ERROR,
+            Self::Timeout | Self::PerTryTimeout => ResponseFlags::UPSTREAM_TIMEOUT,
+            Self::Downstream => ResponseFlags::DOWNSTREAM_TERMINATION,
+        }
+    }
+
+    /// Why the transport failed: `%UPSTREAM_TRANSPORT_FAILURE_REASON%`.
+    pub(crate) fn transport_reason(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Connect { reason } => Some(format!("delayed connect error: {reason}").into()),
+            _ => None,
+        }
+    }
+
+    /// What the client is told. `retried`: this was not the first attempt.
+    pub(crate) fn reply(&self, retried: bool) -> LocalReply {
+        let status = match self {
+            Self::Timeout | Self::PerTryTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Protocol => StatusCode::BAD_GATEWAY,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut reply = LocalReply::new(status, self.body(retried), "");
+        reply.details = self.details();
+        reply.flags = self.flag();
+        if *self == Self::Overflow {
+            let overloaded = HeaderName::from_static("x-envoy-overloaded");
+            reply.headers.insert(overloaded, HeaderValue::from_static("true"));
+        }
+        reply
+    }
+
+    fn body(&self, retried: bool) -> Bytes {
+        match self {
+            Self::NoHealthyUpstream => "no healthy upstream".into(),
+            Self::Timeout | Self::PerTryTimeout => "upstream request timeout".into(),
+            _ => {
+                let again = if retried { "retried and the latest " } else { "" };
+                let transport = match self.transport_reason() {
+                    Some(reason) => format!(", transport failure reason: {reason}"),
+                    None => String::new(),
+                };
+                format!(
+                    "upstream connect error or disconnect/reset before headers. \
+                     {again}reset reason: {self}{transport}"
+                )
+                .into()
+            }
+        }
+    }
+
+    /// `%RESPONSE_CODE_DETAILS%`: without blanks, so that it stays one field of a line.
+    pub(crate) fn details(&self) -> Cow<'static, str> {
+        match self {
+            Self::NoHealthyUpstream => "no_healthy_upstream".into(),
+            Self::Timeout => "response_timeout".into(),
+            Self::PerTryTimeout => "upstream_per_try_timeout".into(),
+            Self::Downstream => "downstream_remote_disconnect".into(),
+            _ => {
+                let transport = match self.transport_reason() {
+                    Some(reason) => format!("|{reason}"),
+                    None => String::new(),
+                };
+                format!("upstream_reset_before_response_started{{{self}{transport}}}")
+                    .replace(' ', "_")
+                    .into()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+
+    #[test]
+    fn a_refused_connection_reads_as_in_envoy() {
+        let failure = Failure::Connect { reason: "Connection refused".into() };
+        let reply = failure.reply(true);
+        assert_eq!(reply.status, 503);
+        assert_eq!(reply.flags.to_string(), "UF");
+        assert_eq!(
+            reply.body,
+            "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: \
+             remote connection failure, transport failure reason: delayed connect error: Connection refused"
+        );
+        assert_eq!(
+            reply.details,
+            "upstream_reset_before_response_started{remote_connection_failure|\
+             delayed_connect_error:_Connection_refused}"
+        );
+    }
+
+    #[test]
+    fn an_overflow_is_marked() {
+        let reply = Failure::Overflow.reply(false);
+        assert_eq!(reply.headers.get("x-envoy-overloaded").unwrap(), "true");
+        assert_eq!(reply.details, "upstream_reset_before_response_started{overflow}");
+    }
+
+    #[test]
+    fn timeouts_are_504() {
+        assert_eq!(Failure::Timeout.reply(false).status, 504);
+        assert_eq!(Failure::PerTryTimeout.reply(false).body, "upstream request timeout");
+    }
+}

@@ -1,0 +1,17 @@
+//! The HTTP path of a request: connection, head, decision, attempts, answer, and what is noted when it is over.
+
+mod attempts;
+mod body;
+mod exchange;
+mod head;
+mod limit;
+mod moment;
+mod place;
+mod replay;
+mod server;
+mod tail;
+mod upgrade;
+
+pub(crate) use body::RequestBody;
+pub(crate) use moment::Moment;
+pub(crate) use server::serve;

@@ -1,0 +1,373 @@
+//! Attempts: choosing an endpoint, sending, waiting, and doing so again as often as the route's retry policy says.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, Response, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use pilotage_engine::cluster::Discovery;
+use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
+use pilotage_engine::forward::{Exchange, Forward};
+use pilotage_engine::live_state::ActiveRequest;
+use pilotage_engine::load_balancing::PickContext;
+use pilotage_engine::request::UpstreamHead;
+use pilotage_engine::response_flag::ResponseFlags;
+use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Verdict};
+
+use super::body::RequestBody;
+use super::exchange::Context;
+use super::head::Outgoing;
+use super::limit::{Elapsed, Limit, within};
+use super::moment::Moment;
+use super::replay::Source;
+use super::tail::Tail;
+use crate::access_log::Captured;
+use crate::failure::Failure;
+use crate::metrics::ClusterStats;
+use crate::pool::{Lease, SendError};
+
+/// How often a request that never left is moved to another connection before it counts as failed.
+const MOVES: u32 = 3;
+
+/// An upstream's answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The body is taken out when the answer is passed on.
+    pub(super) response: Response<Option<Incoming>>,
+    pub(super) lease: Lease,
+    pub(super) active: ActiveRequest,
+    pub(super) attempts: u32,
+    pub(super) stats: Arc<ClusterStats>,
+}
+
+/// The attempts of one request.
+#[derive(Debug)]
+pub(super) struct Attempts<'a> {
+    context: &'a Context<'a>,
+    forward: &'a Forward,
+    stats: Arc<ClusterStats>,
+    body: Option<Rc<Source>>,
+    retries: Option<RetryState>,
+    tried: Vec<EndpointAddress>,
+    count: u32,
+    limit: Option<Limit>,
+    version: Version,
+}
+
+impl<'a> Attempts<'a> {
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        forward: &'a Forward,
+        body: Option<Rc<Source>>,
+    ) -> Self {
+        let settings = &forward.cluster.settings;
+        let limit = forward.timeouts.global.map(|timeout| Limit::new(timeout, body.as_ref()));
+        Self {
+            context,
+            forward,
+            stats: context.client.worker.metrics.cluster(&settings.name),
+            body,
+            retries: RetryState::new(forward, context.head),
+            tried: Vec::new(),
+            count: 0,
+            limit,
+            version: settings.protocol.version(context.head.version),
+        }
+    }
+
+    /// Attempts made so far.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// What is left of the time for the whole request.
+    pub(super) fn into_limit(self) -> Option<Limit> {
+        self.limit
+    }
+
+    /// Makes attempts until one is to be passed on.
+    pub(super) async fn run(&mut self, tail: &mut Tail) -> Result<Answer, Failure> {
+        loop {
+            self.count += 1;
+            if let Some(facts) = tail.facts() {
+                facts.attempts = self.count;
+            }
+            let mut per_try = match &self.retries {
+                Some(_) => {
+                    let timeout = self.forward.timeouts.per_try;
+                    timeout.map(|timeout| Limit::new(timeout, self.body.as_ref()))
+                }
+                None => None,
+            };
+            let result = self.attempt(&mut per_try, tail).await;
+            let verdict = self.verdict(&result);
+            match verdict {
+                Verdict::Retry(wait) => {
+                    discard(result);
+                    self.stats.retries.add(1);
+                    let waiting = tokio::time::sleep(wait);
+                    if within(&mut self.limit, &mut None, waiting).await.is_err() {
+                        self.stats.timeouts.add(1);
+                        return Err(Failure::Timeout);
+                    }
+                    continue;
+                }
+                Verdict::Stop => {}
+                Verdict::LimitReached => flag(tail, ResponseFlags::RETRY_LIMIT_EXCEEDED),
+                Verdict::Overflow => flag(tail, ResponseFlags::UPSTREAM_OVERFLOW),
+            }
+            if let Some(body) = &self.body {
+                body.forget();
+            }
+            return result;
+        }
+    }
+
+    fn verdict(&mut self, result: &Result<Answer, Failure>) -> Verdict {
+        let Some(retries) = &mut self.retries else { return Verdict::Stop };
+        if self.body.as_ref().is_some_and(|body| !body.can_repeat()) {
+            return Verdict::Stop;
+        }
+        let outcome = match result {
+            Ok(answer) => AttemptOutcome::Response {
+                status: answer.response.status(),
+                headers: answer.response.headers(),
+            },
+            Err(Failure::PerTryTimeout) => AttemptOutcome::PerTryTimeout,
+            Err(failure) => match reset(failure) {
+                Some(reason) => AttemptOutcome::Reset {
+                    reason,
+                    request_sent: !matches!(
+                        failure,
+                        Failure::Connect { .. } | Failure::ConnectTimeout | Failure::Overflow
+                    ),
+                },
+                None => return Verdict::Stop,
+            },
+        };
+        let worker = &self.context.client.worker;
+        worker.with_env(Moment::now(), |env| retries.outcome(&outcome, env))
+    }
+
+    /// One attempt. A request that provably never left, because the idle connection it was given had just been
+    /// closed, goes to another connection; that is no retry.
+    async fn attempt(
+        &mut self,
+        per_try: &mut Option<Limit>,
+        tail: &mut Tail,
+    ) -> Result<Answer, Failure> {
+        let endpoint = self.pick().await?;
+        let cluster = &self.forward.cluster;
+        let http2 = self.version == Version::HTTP_2;
+        let worker = &self.context.client.worker;
+        let pool = worker.pools.get(cluster, &endpoint, http2, || Arc::clone(&self.stats));
+        if let Some(facts) = tail.facts() {
+            facts.upstream_host = endpoint.address.socket();
+        }
+        let mut request = self.request(&endpoint, tail)?;
+        let mut moves = 0;
+        loop {
+            let leasing = pool.lease(&cluster.settings, &endpoint, http2);
+            let leased = within(&mut self.limit, per_try, leasing).await;
+            let mut lease = leased.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))??;
+            if let Some(facts) = tail.facts() {
+                facts.upstream_local = lease.local();
+            }
+            let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
+            self.stats.requests.add(1);
+            let sent = within(&mut self.limit, per_try, lease.send(request)).await;
+            match sent.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))? {
+                Ok(response) => {
+                    return Ok(Answer {
+                        response: response.map(Some),
+                        lease,
+                        active,
+                        attempts: self.count,
+                        stats: Arc::clone(&self.stats),
+                    });
+                }
+                Err(error) => {
+                    moves += 1;
+                    request = match self.movable(error, moves) {
+                        Ok(Some(request)) => request,
+                        Ok(None) => self.request(&endpoint, tail)?,
+                        Err(failure) => {
+                            active.ended(None);
+                            return Err(failure);
+                        }
+                    };
+                }
+            }
+        }
+    }
+
+    /// The request to send on another connection: the one that never left, or `None` for a new one, when an idle
+    /// connection closed under a request that can be sent twice without harm.
+    fn movable(
+        &self,
+        error: SendError,
+        moves: u32,
+    ) -> Result<Option<Request<RequestBody>>, Failure> {
+        if moves > MOVES || !error.reused || error.failure != Failure::Termination {
+            return Err(error.failure);
+        }
+        match error.unsent {
+            Some(request) => Ok(Some(*request)),
+            None if self.body.is_none() && self.context.head.method.is_idempotent() => Ok(None),
+            None => Err(error.failure),
+        }
+    }
+
+    async fn pick(&mut self) -> Result<Arc<Endpoint>, Failure> {
+        let cluster = &self.forward.cluster;
+        let mut destination = self.context.place.destination;
+        if destination.ip().is_unspecified()
+            && cluster.settings.discovery == Discovery::OriginalDst
+            && let Some(address) = look_up(self.context.head.authority, destination.port()).await
+        {
+            destination = address;
+        }
+        let policy = self.forward.action().and_then(|action| action.retries.as_ref());
+        let avoids = policy.is_some_and(|policy| policy.avoid_previous_hosts);
+        let pick = PickContext {
+            original_destination: (!destination.ip().is_unspecified()).then_some(destination),
+            hash: self.forward.hash,
+            avoid: if avoids { &self.tried } else { &[] },
+            max_redraws: policy.map_or(0, |policy| policy.max_redraws),
+        };
+        let moment = if self.count == 1 { self.context.moment } else { Moment::now() };
+        let picked = self.context.client.worker.with_env(moment, |env| cluster.pick(&pick, env));
+        let endpoint = picked.map_err(|_none| {
+            self.stats.none_healthy.add(1);
+            Failure::NoHealthyUpstream
+        })?;
+        if avoids {
+            self.tried.push(endpoint.address.clone());
+        }
+        Ok(endpoint)
+    }
+
+    /// The request as this attempt sends it.
+    fn request(
+        &self,
+        endpoint: &Endpoint,
+        tail: &mut Tail,
+    ) -> Result<Request<RequestBody>, Failure> {
+        let (context, forward) = (self.context, self.forward);
+        let mut headers = context.head.headers.clone();
+        let exchange = Exchange {
+            attempts: self.count,
+            upstream: endpoint.address.socket(),
+            cluster: Some(&forward.cluster.settings.name),
+            flags: forward.flags,
+            upstream_service_time: None,
+            status: None,
+            details: "",
+            start: context.moment.unix,
+            hostname: &context.client.worker.hostname,
+        };
+        let mut head = UpstreamHead {
+            method: context.head.method,
+            scheme: context.head.scheme,
+            path: Cow::Borrowed(context.head.path),
+            authority: Cow::Borrowed(context.head.authority),
+            headers: &mut headers,
+        };
+        forward.apply_request_headers(&mut head, context.head, &exchange);
+        let path = unchanged_or_owned(head.path, context.head.path);
+        let mut authority = unchanged_or_owned(head.authority, context.head.authority);
+        if forward.auto_host_rewrite && !endpoint.hostname.is_empty() {
+            authority = Cow::Owned(endpoint.hostname.to_string());
+        }
+        self.capture(&path, &authority, &headers, tail);
+        let body = match &self.body {
+            None => RequestBody::Empty,
+            Some(source) => RequestBody::Client(source.next_attempt().ok_or(Failure::Downstream)?),
+        };
+        let outgoing = Outgoing {
+            method: context.head.method,
+            scheme: context.head.scheme,
+            authority: &authority,
+            path,
+            original_path: context.path,
+            headers,
+            upgrade: context.upgrade,
+        };
+        outgoing.into_request(self.version, body).ok_or(Failure::Protocol)
+    }
+
+    fn capture(&self, path: &str, authority: &str, headers: &http::HeaderMap, tail: &mut Tail) {
+        let Some(log) = &self.context.client.worker.log else { return };
+        let Some(facts) = tail.facts() else { return };
+        facts.captured = Captured {
+            method: self.context.head.method.clone(),
+            path: match self.context.path {
+                Some(original) if original.as_str() == path => Some(original.clone()),
+                _ => PathAndQuery::try_from(path).ok(),
+            },
+            authority: HeaderValue::from_str(authority).ok(),
+            request: log.capture(headers),
+            response: Vec::new(),
+        };
+    }
+}
+
+/// `text` without borrowing from anything but `original`.
+fn unchanged_or_owned<'o>(text: Cow<'_, str>, original: &'o str) -> Cow<'o, str> {
+    if text == original { Cow::Borrowed(original) } else { Cow::Owned(text.into_owned()) }
+}
+
+/// Gives up an attempt that is to be made again. A connection whose answer had no body can be used again at once.
+fn discard(result: Result<Answer, Failure>) {
+    let Ok(answer) = result else { return };
+    answer.active.ended(Some(answer.response.status()));
+    if answer.response.body().as_ref().is_some_and(Body::is_end_stream) {
+        answer.lease.finish(Instant::now());
+    }
+}
+
+fn flag(tail: &mut Tail, flag: ResponseFlags) {
+    if let Some(facts) = tail.facts() {
+        facts.flags.insert(flag);
+    }
+}
+
+fn elapsed_failure(elapsed: Elapsed, stats: &ClusterStats) -> Failure {
+    match elapsed {
+        Elapsed::Global => {
+            stats.timeouts.add(1);
+            Failure::Timeout
+        }
+        Elapsed::PerTry => {
+            stats.per_try_timeouts.add(1);
+            Failure::PerTryTimeout
+        }
+    }
+}
+
+fn reset(failure: &Failure) -> Option<ResetReason> {
+    Some(match failure {
+        Failure::Connect { .. } => ResetReason::ConnectFailure,
+        Failure::ConnectTimeout => ResetReason::ConnectTimeout,
+        Failure::RefusedStream => ResetReason::RefusedStream,
+        Failure::RemoteReset => ResetReason::RemoteReset,
+        Failure::Termination => ResetReason::ConnectionTermination,
+        Failure::Protocol => ResetReason::ProtocolError,
+        Failure::Overflow => ResetReason::Overflow,
+        Failure::NoHealthyUpstream
+        | Failure::Timeout
+        | Failure::PerTryTimeout
+        | Failure::Downstream => return None,
+    })
+}
+
+/// The address of a host outside the mesh, as the system resolves it.
+async fn look_up(authority: &str, port: u16) -> Option<std::net::SocketAddr> {
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _port)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    tokio::net::lookup_host((host, port)).await.ok()?.next()
+}

@@ -1,0 +1,191 @@
+//! Bodies in both directions. They stream: a frame is passed on when it arrives, and asked for when there is room.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::limit::Limit;
+use super::replay::Replay;
+use super::tail::{Ending, Tail};
+use crate::pool::Lease;
+
+/// The body of a request on its way upstream.
+#[derive(Debug)]
+pub(crate) enum RequestBody {
+    /// None.
+    Empty,
+    /// What the client sends, kept for a further attempt as long as one may come.
+    Client(Replay),
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Client(replay) => replay.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client(replay) => replay.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client(replay) => replay.size_hint(),
+        }
+    }
+}
+
+/// Why a body ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// The other side broke off.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+    /// The route's time limit passed.
+    #[error("the time limit of the route passed")]
+    Timeout,
+    /// Another attempt took over; what this one sends does not matter any more.
+    #[error("given up for another attempt")]
+    GivenUp,
+}
+
+/// The body of an answer on its way to the client.
+#[derive(Debug)]
+pub(crate) enum ResponseBody {
+    /// None.
+    Empty,
+    /// Ours, in one piece.
+    Own(Bytes),
+    /// The upstream's.
+    Upstream(UpstreamBody),
+}
+
+/// An upstream's body. The connection goes back to its pool when the end was read, and the request is over when this
+/// is. Dropped in the middle, because nobody wants the rest, it gives the connection up.
+#[derive(Debug)]
+pub(crate) struct UpstreamBody {
+    incoming: Incoming,
+    lease: Option<Lease>,
+    limit: Option<Limit>,
+    tail: Option<Tail>,
+}
+
+impl ResponseBody {
+    /// The upstream's body, with what is to be done when it ends. A body without any byte ends here and now.
+    pub(crate) fn upstream(
+        incoming: Incoming,
+        lease: Lease,
+        limit: Option<Limit>,
+        tail: Tail,
+    ) -> Self {
+        let ended = incoming.is_end_stream();
+        let (lease, tail) = (Some(lease), Some(tail));
+        let mut body = UpstreamBody { incoming, lease, limit, tail };
+        if ended {
+            body.finish();
+            return Self::Empty;
+        }
+        Self::Upstream(body)
+    }
+}
+
+impl UpstreamBody {
+    fn finish(&mut self) {
+        let now = Instant::now();
+        if let Some(lease) = self.lease.take() {
+            lease.finish(now);
+        }
+        if let Some(tail) = self.tail.take() {
+            tail.finish(now, Ending::Complete);
+        }
+    }
+
+    fn fail(&mut self, ending: Ending) {
+        drop(self.lease.take());
+        if let Some(tail) = self.tail.take() {
+            tail.finish(Instant::now(), ending);
+        }
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.limit.as_mut().is_some_and(|limit| limit.poll_elapsed(cx).is_ready()) {
+            self.fail(Ending::Timeout);
+            return Poll::Ready(Some(Err(BodyError::Timeout)));
+        }
+        match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                if let Some(facts) = self.tail.as_mut().and_then(Tail::facts) {
+                    if let Some(data) = frame.data_ref() {
+                        facts.bytes_sent += data.remaining() as u64;
+                    } else if let Some(trailers) = frame.trailers_ref() {
+                        facts.note_grpc_status(trailers);
+                    }
+                }
+                if frame.is_trailers() || self.incoming.is_end_stream() {
+                    self.finish();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                self.fail(Ending::UpstreamReset);
+                Poll::Ready(Some(Err(error.into())))
+            }
+            None => {
+                self.finish();
+                Poll::Ready(None)
+            }
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Own(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Own(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Upstream(body) => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Own(bytes) => bytes.is_empty(),
+            Self::Upstream(body) => body.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Upstream(body) => body.incoming.size_hint(),
+        }
+    }
+}

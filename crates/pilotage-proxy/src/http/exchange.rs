@@ -1,0 +1,323 @@
+//! One request from head to answer: where it belongs, what is decided, who answers.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use pilotage_engine::forward::{Exchange, Forward};
+use pilotage_engine::forwarded::{self, Arrived};
+use pilotage_engine::http_manager::HttpManager;
+use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::request::is_grpc;
+use pilotage_engine::response_flag::details;
+use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
+
+use super::attempts::{Answer, Attempts};
+use super::body::ResponseBody;
+use super::head::{Head, remove_hop_by_hop};
+use super::limit::Limit;
+use super::moment::Moment;
+use super::place::{self, Place};
+use super::replay::Source;
+use super::server::Client;
+use super::tail::{Ending, Tail};
+use super::upgrade;
+use crate::access_log::Captured;
+
+/// What every phase of a request looks at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    pub(super) client: &'a Rc<Client>,
+    pub(super) place: &'a Place,
+    pub(super) head: &'a RequestHead<'a>,
+    /// The path as it arrived, already parsed.
+    pub(super) path: Option<&'a PathAndQuery>,
+    /// The protocol that the client wants to change to.
+    pub(super) upgrade: Option<&'a HeaderValue>,
+    pub(super) moment: Moment,
+}
+
+/// Serves one request.
+pub(super) async fn handle(
+    client: Rc<Client>,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let moment = Moment::now();
+    let (mut head, body, on_upgrade) = Head::take(request);
+    let is_grpc = is_grpc(&head.headers);
+    let tail = Tail::new(Rc::clone(&client), moment.instant, head.version, is_grpc);
+    let tables = client.worker.tables();
+    let place = match place::find(&client, &tables, &head) {
+        Ok(place) => place,
+        Err(reply) => return answer_unplaced(&head, *reply, tail, is_grpc).await,
+    };
+    let mut headers = std::mem::take(&mut head.headers);
+    let downstream = Downstream {
+        peer: client.peer,
+        local: place.destination,
+        tls: false,
+        server_name: None,
+        peer_principal: None,
+    };
+    let mut arrived = Arrived {
+        method: &head.method,
+        scheme: head.scheme.as_ref().map(http::uri::Scheme::as_str),
+        authority: head.authority(),
+        path: head.path(),
+        version: head.version,
+        headers: &mut headers,
+        downstream: &downstream,
+    };
+    let manager = &place.manager;
+    let prepared =
+        client.worker.with_env(moment, |env| forwarded::prepare(manager, &mut arrived, env));
+    let (authority, path) = match &prepared {
+        Ok(prepared) => (prepared.authority.as_ref(), prepared.path.as_ref()),
+        Err(_) => (head.authority().unwrap_or_default(), head.path()),
+    };
+    let request_head = RequestHead {
+        method: &head.method,
+        scheme: prepared.as_ref().map_or("http", |prepared| prepared.scheme),
+        authority,
+        path,
+        version: head.version,
+        headers: &headers,
+        downstream: &downstream,
+        client: prepared.as_ref().map_or(client.peer, |prepared| prepared.client),
+    };
+    let context = Context {
+        client: &client,
+        place: &place,
+        head: &request_head,
+        path: head.path.as_ref(),
+        upgrade: head.upgrade.as_ref(),
+        moment,
+    };
+    if let Err(reply) = &prepared {
+        return context.reply(reply.as_ref().clone(), tail).await;
+    }
+    let decision = client
+        .worker
+        .with_env(moment, |env| decide(&tables, manager, &request_head, env, &mut NoTrace));
+    match decision {
+        Decision::Reply(reply) => context.reply(*reply, tail).await,
+        Decision::Forward(forward) => context.forward(*forward, body, on_upgrade, tail).await,
+    }
+}
+
+impl Context<'_> {
+    pub(super) fn manager(&self) -> &HttpManager {
+        &self.place.manager
+    }
+
+    /// Sends the request upstream and its answer back.
+    async fn forward(
+        &self,
+        forward: Forward,
+        body: Incoming,
+        on_upgrade: Option<OnUpgrade>,
+        mut tail: Tail,
+    ) -> Response<ResponseBody> {
+        if let Some(facts) = tail.facts() {
+            facts.flags.insert(forward.flags);
+            facts.route = Some(Arc::clone(&forward.route));
+            facts.cluster = Some(Arc::clone(&forward.cluster));
+        }
+        if let Some(wanted) = self.upgrade
+            && !self.allows_upgrade(&forward, wanted)
+        {
+            let reply = LocalReply::new(StatusCode::FORBIDDEN, "", details::UPGRADE_FAILED);
+            return self.reply(reply, tail).await;
+        }
+        if let Some(delay) = forward.delay {
+            tokio::time::sleep(delay).await;
+        }
+        let may_retry = forward.action().is_some_and(|action| action.retries.is_some());
+        let body = if http_body::Body::is_end_stream(&body) {
+            None
+        } else {
+            Some(Rc::new(Source::new(body, may_retry)))
+        };
+        if let Some(facts) = tail.facts() {
+            facts.request_body = body.clone();
+        }
+        let mut attempts = Attempts::new(self, &forward, body);
+        let result = attempts.run(&mut tail).await;
+        match result {
+            Ok(answer) => {
+                let limit = attempts.into_limit();
+                if answer.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    return self.switch(&forward, answer, on_upgrade, tail).await;
+                }
+                self.pass_on(&forward, answer, limit, tail)
+            }
+            Err(failure) => {
+                let mut reply = failure.reply(attempts.count() > 1);
+                reply.flags.insert(forward.flags);
+                if let Some(facts) = tail.facts() {
+                    facts.transport_failure = failure.transport_reason();
+                }
+                self.reply(reply, tail).await
+            }
+        }
+    }
+
+    fn allows_upgrade(&self, forward: &Forward, wanted: &HeaderValue) -> bool {
+        let Ok(wanted) = wanted.to_str() else { return false };
+        let on_route = forward.action().and_then(|action| {
+            action.upgrades.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+        });
+        on_route.map_or_else(|| self.manager().allows_upgrade(wanted), |(_, allowed)| *allowed)
+    }
+
+    /// The head of an upstream's answer as the client gets it.
+    fn finish_head(
+        &self,
+        forward: &Forward,
+        answer: &Answer,
+        parts: &mut http::response::Parts,
+        tail: &mut Tail,
+    ) {
+        let worker = &self.client.worker;
+        parts.version = Version::HTTP_11;
+        remove_hop_by_hop(&mut parts.headers);
+        let status = parts.status.as_u16();
+        let Some(facts) = tail.facts() else { return };
+        facts.status = status;
+        facts.details = details::VIA_UPSTREAM.into();
+        facts.attempts = answer.attempts;
+        facts.note_grpc_status(&parts.headers);
+        let exchange = Exchange {
+            attempts: answer.attempts,
+            upstream: facts.upstream_host,
+            cluster: Some(&forward.cluster.settings.name),
+            flags: facts.flags,
+            upstream_service_time: Some(self.moment.instant.elapsed()),
+            status: Some(status),
+            details: details::VIA_UPSTREAM,
+            start: self.moment.unix,
+            hostname: &worker.hostname,
+        };
+        forward.apply_response_headers(&mut parts.headers, self.head, &exchange);
+        forwarded::finish(self.manager(), &mut parts.headers, self.head.headers);
+        answer.stats.answered(status);
+        if let Some(log) = &worker.log {
+            facts.captured.response = log.capture_response(&parts.headers);
+        }
+    }
+
+    fn pass_on(
+        &self,
+        forward: &Forward,
+        mut answer: Answer,
+        limit: Option<Limit>,
+        mut tail: Tail,
+    ) -> Response<ResponseBody> {
+        let response = std::mem::replace(&mut answer.response, Response::new(None));
+        let (mut parts, incoming) = response.into_parts();
+        self.finish_head(forward, &answer, &mut parts, &mut tail);
+        if let Some(facts) = tail.facts() {
+            facts.active = Some(answer.active);
+        }
+        let body = match incoming {
+            Some(incoming) => ResponseBody::upstream(incoming, answer.lease, limit, tail),
+            None => ResponseBody::Empty,
+        };
+        Response::from_parts(parts, body)
+    }
+
+    /// Both sides change to another protocol: from here on bytes go both ways as they come.
+    async fn switch(
+        &self,
+        forward: &Forward,
+        mut answer: Answer,
+        on_upgrade: Option<OnUpgrade>,
+        mut tail: Tail,
+    ) -> Response<ResponseBody> {
+        let Some(on_upgrade) = on_upgrade else {
+            let reply = crate::failure::Failure::Protocol.reply(answer.attempts > 1);
+            return self.reply(reply, tail).await;
+        };
+        let mut response = std::mem::replace(&mut answer.response, Response::new(None));
+        let upstream = hyper::upgrade::on(&mut response);
+        let protocol = response.headers_mut().remove(http::header::UPGRADE);
+        let (mut parts, _no_body) = response.into_parts();
+        self.finish_head(forward, &answer, &mut parts, &mut tail);
+        if let Some(protocol) = protocol.or_else(|| self.upgrade.cloned()) {
+            let upgrade = HeaderValue::from_static("upgrade");
+            parts.headers.insert(http::header::CONNECTION, upgrade);
+            parts.headers.insert(http::header::UPGRADE, protocol);
+        }
+        if let Some(facts) = tail.facts() {
+            facts.active = Some(answer.active);
+        }
+        upgrade::spawn(self.client, on_upgrade, upstream, answer.lease, tail);
+        Response::from_parts(parts, ResponseBody::Empty)
+    }
+
+    /// Answers without an upstream.
+    async fn reply(&self, mut reply: LocalReply, mut tail: Tail) -> Response<ResponseBody> {
+        if let Some(delay) = reply.delay.take() {
+            tokio::time::sleep(delay).await;
+        }
+        if let (Some(log), Some(facts)) = (&self.client.worker.log, tail.facts())
+            && facts.captured.request.is_empty()
+        {
+            facts.captured = Captured {
+                method: self.head.method.clone(),
+                path: self.path.cloned(),
+                authority: HeaderValue::from_str(self.head.authority).ok(),
+                request: log.capture(self.head.headers),
+                response: Vec::new(),
+            };
+        }
+        let mut response = respond(reply, tail, self.head.is_grpc(), self.head.method);
+        forwarded::finish(self.manager(), response.headers_mut(), self.head.headers);
+        response
+    }
+}
+
+async fn answer_unplaced(
+    head: &Head,
+    mut reply: LocalReply,
+    mut tail: Tail,
+    is_grpc: bool,
+) -> Response<ResponseBody> {
+    if let Some(delay) = reply.delay.take() {
+        tokio::time::sleep(delay).await;
+    }
+    if let Some(facts) = tail.facts()
+        && let Some(log) = &Rc::clone(&facts.client).worker.log
+    {
+        facts.captured = Captured {
+            method: head.method.clone(),
+            path: head.path.clone(),
+            authority: head.authority.clone(),
+            request: log.capture(&head.headers),
+            response: Vec::new(),
+        };
+    }
+    respond(reply, tail, is_grpc, &head.method)
+}
+
+fn respond(
+    reply: LocalReply,
+    mut tail: Tail,
+    is_grpc: bool,
+    method: &Method,
+) -> Response<ResponseBody> {
+    tail.replied(&reply);
+    let close = reply.close;
+    let response = reply.into_response(is_grpc, *method == Method::HEAD);
+    tail.finish(Instant::now(), Ending::Complete);
+    let (mut parts, body) = response.into_parts();
+    if close {
+        let value = HeaderValue::from_static("close");
+        parts.headers.insert(http::header::CONNECTION, value);
+    }
+    Response::from_parts(parts, ResponseBody::Own(body))
+}

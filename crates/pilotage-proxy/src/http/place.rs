@@ -1,0 +1,119 @@
+//! Where a request belongs: the connection manager that takes it, and the address it was meant for.
+
+use std::cell::RefCell;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::uri::Scheme;
+use http::{HeaderValue, StatusCode, Version};
+use pilotage_engine::Tables;
+use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo};
+use pilotage_engine::http_manager::HttpManager;
+use pilotage_engine::listener::ListenerTable;
+use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::response_flag::{ResponseFlags, details};
+
+use super::head::Head;
+use super::server::Client;
+use crate::worker::{Entry, Generation};
+
+/// Where a request belongs.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) manager: Arc<HttpManager>,
+    /// Where the client wanted to go. The address is unspecified when the mesh does not know the host.
+    pub(super) destination: SocketAddr,
+}
+
+/// The last answer for a connection: most send all their requests to one host.
+#[derive(Debug, Default)]
+pub(crate) struct Memo(RefCell<Option<Remembered>>);
+
+#[derive(Debug)]
+struct Remembered {
+    tables: Rc<Generation>,
+    authority: Option<HeaderValue>,
+    place: Place,
+}
+
+/// Finds where a request belongs.
+///
+/// # Errors
+/// The answer to give when nothing takes it.
+pub(super) fn find(
+    client: &Client,
+    tables: &Rc<Generation>,
+    head: &Head,
+) -> Result<Place, Box<LocalReply>> {
+    let mut memo = client.memo.0.borrow_mut();
+    if let Some(known) = memo.as_ref()
+        && Rc::ptr_eq(&known.tables, tables)
+        && (client.entry != Entry::Outbound || known.authority == head.authority)
+    {
+        return Ok(known.place.clone());
+    }
+    let place = match &client.entry {
+        Entry::Outbound => proxied(client, tables, head)?,
+        Entry::Listener(name) => {
+            let listener = tables.listener(name).ok_or_else(no_listener)?;
+            Place {
+                manager: manager(client, listener, client.local, head.version)?,
+                destination: client.local,
+            }
+        }
+    };
+    let authority = head.authority.clone();
+    *memo = Some(Remembered { tables: Rc::clone(tables), authority, place: place.clone() });
+    Ok(place)
+}
+
+/// A request on the outbound port is treated as if its connection to the host it names had been captured.
+fn proxied(client: &Client, tables: &Tables, head: &Head) -> Result<Place, Box<LocalReply>> {
+    let authority = head.authority().ok_or_else(|| {
+        Box::new(LocalReply::new(StatusCode::BAD_REQUEST, "", details::MISSING_HOST))
+    })?;
+    let default_port = (head.scheme == Some(Scheme::HTTPS)).then_some(443);
+    let destination = tables
+        .destination(authority, default_port)
+        .unwrap_or_else(|| unresolved(authority, default_port.unwrap_or(80)));
+    let listener = tables.listener_for_destination(destination).ok_or_else(no_listener)?;
+    Ok(Place { manager: manager(client, listener, destination, head.version)?, destination })
+}
+
+/// A host that the mesh does not know: only its port says which listener would have got it.
+fn unresolved(authority: &str, default_port: u16) -> SocketAddr {
+    let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port.unwrap_or(default_port))
+}
+
+fn manager(
+    client: &Client,
+    listener: &Arc<ListenerTable>,
+    destination: SocketAddr,
+    version: Version,
+) -> Result<Arc<HttpManager>, Box<LocalReply>> {
+    let protocol = match version {
+        Version::HTTP_2 => "h2c",
+        Version::HTTP_10 => "http/1.0",
+        _ => "http/1.1",
+    };
+    let chain = listener.chain(&ConnectionInfo {
+        destination,
+        source: client.peer,
+        direct_source: client.peer,
+        server_name: None,
+        tls: false,
+        application_protocols: &[protocol],
+    });
+    match chain.map(|chain| &chain.action) {
+        Some(ChainAction::Http(manager)) => Ok(Arc::clone(manager)),
+        Some(ChainAction::Tcp(_) | ChainAction::Close) | None => Err(no_listener()),
+    }
+}
+
+/// Nothing of the mesh listens where the request wants to go.
+fn no_listener() -> Box<LocalReply> {
+    let reply = LocalReply::new(StatusCode::NOT_FOUND, "", details::FILTER_CHAIN_NOT_FOUND);
+    Box::new(reply.with_flags(ResponseFlags::NO_ROUTE))
+}

@@ -1,0 +1,124 @@
+//! Client connections: which protocol they speak, and serving it.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::exchange;
+use super::place::Memo;
+use crate::drain::Open;
+use crate::stream::{Detected, Replay};
+use crate::worker::{Entry, LocalExecutor, Worker};
+
+/// Largest request head, Envoy's default; beyond it 431.
+const MAX_HEAD_BYTES: usize = 60 * 1024;
+/// Most headers of a request, Envoy's default.
+const MAX_HEADERS: usize = 100;
+
+/// A client connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) entry: Entry,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    pub(super) memo: Memo,
+}
+
+/// Serves one accepted connection until it closes.
+pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: TcpStream, peer: SocketAddr) {
+    let open = worker.drain.open();
+    let connections = &worker.metrics.shard.connections;
+    connections.total.add(1);
+    connections.active.add(1);
+    if let Ok(local) = stream.local_addr() {
+        let client = Rc::new(Client {
+            worker: Rc::clone(&worker),
+            entry,
+            peer,
+            local,
+            memo: Memo::default(),
+        });
+        serve_client(client, stream, &open).await;
+    }
+    connections.active.sub(1);
+}
+
+async fn serve_client(client: Rc<Client>, stream: TcpStream, open: &Open) {
+    // Until the first byte arrives, a drain closes the connection at once.
+    let mut detecting = pin!(Replay::detect(stream));
+    let detected = poll_fn(|cx| match open.should_close(cx) {
+        true => Poll::Ready(None),
+        false => detecting.as_mut().poll(cx).map(Result::ok),
+    });
+    match detected.await {
+        None | Some((_, Detected::Nothing)) => {}
+        Some((stream, Detected::Http1)) => serve_http1(client, stream, open).await,
+        Some((stream, Detected::Http2)) => serve_http2(client, stream, open).await,
+    }
+}
+
+async fn serve_http1(client: Rc<Client>, stream: Replay<TcpStream>, open: &Open) {
+    let requests = Rc::clone(&client);
+    let service = service_fn(move |request| {
+        let client = Rc::clone(&requests);
+        async move { Ok::<_, Infallible>(exchange::handle(client, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .auto_date_header(false)
+        .pipeline_flush(true)
+        .max_header_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let served = run(connection.as_mut(), open, |connection| connection.graceful_shutdown()).await;
+    note_end(&client, served);
+}
+
+async fn serve_http2(client: Rc<Client>, stream: Replay<TcpStream>, open: &Open) {
+    let requests = Rc::clone(&client);
+    let service = service_fn(move |request| {
+        let client = Rc::clone(&requests);
+        async move { Ok::<_, Infallible>(exchange::handle(client, request).await) }
+    });
+    let connection = http2::Builder::new(LocalExecutor)
+        .auto_date_header(false)
+        .max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let served = run(connection.as_mut(), open, |connection| connection.graceful_shutdown()).await;
+    note_end(&client, served);
+}
+
+/// Polls `connection` to its end, and tells it once to finish when the worker drains.
+async fn run<C, F>(mut connection: Pin<&mut C>, open: &Open, finish: F) -> hyper::Result<()>
+where
+    C: Future<Output = hyper::Result<()>>,
+    F: Fn(Pin<&mut C>),
+{
+    poll_fn(|cx| {
+        if open.should_close(cx) {
+            finish(connection.as_mut());
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
+}
+
+fn note_end(client: &Client, served: hyper::Result<()>) {
+    if let Err(error) = served {
+        if error.is_parse() {
+            client.worker.metrics.shard.connections.protocol_errors.add(1);
+        }
+        tracing::debug!(peer = %client.peer, %error, "a client connection ended");
+    }
+}

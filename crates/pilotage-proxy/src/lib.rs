@@ -1,0 +1,25 @@
+//! The data plane: workers with their own sockets and pools, HTTP in both versions, access log, metrics, admin.
+//!
+//! Every decision is the engine's ([`pilotage_engine::decide`]); this crate waits, connects, copies and counts.
+//! [`Proxy::start`] starts it; whoever embeds it publishes new tables by swapping them and calling
+//! [`ProxyHandle::sync_listeners`].
+
+mod access_log;
+mod admin;
+mod config;
+mod drain;
+mod failure;
+mod http;
+mod listeners;
+mod metrics;
+mod origin;
+mod pool;
+mod proxy;
+mod stream;
+mod worker;
+
+pub use access_log::{AccessLogSettings, FormatError, Lines, LogFormat, LogTarget};
+pub use config::{BindAddress, ConfigDump, ProxyConfig, SetLogFilter, on_loopback};
+pub use listeners::BindError;
+pub use metrics::{Registry, Source};
+pub use proxy::{BoundListener, Proxy, ProxyHandle, StartError};

@@ -1,0 +1,78 @@
+//! Listening sockets: one group per address, one socket per worker, spread by the kernel (`SO_REUSEPORT`).
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// How many connections may wait to be accepted, per socket.
+const BACKLOG: i32 = 4096;
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    /// The address that was asked for.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// One listening socket per worker on `address`. Port 0 takes a free port, the same one for all.
+///
+/// # Errors
+/// When the address is taken (by this process too), privileged, or not of this machine.
+pub(crate) fn bind_group(
+    address: SocketAddr,
+    workers: usize,
+) -> Result<(SocketAddr, Vec<TcpListener>), BindError> {
+    let failed = |source| BindError { address, source };
+    if address.port() != 0 {
+        // Sockets that share a port would share it with another process of the same user too, silently: ask first
+        // whether the port is free.
+        socket(address, false).map_err(failed)?;
+    }
+    let first = listen(address).map_err(failed)?;
+    let chosen = first.local_addr().map_err(failed)?;
+    let mut group = vec![first];
+    while group.len() < workers.max(1) {
+        group.push(listen(chosen).map_err(failed)?);
+    }
+    Ok((chosen, group))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address, true)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+        socket.set_nonblocking(true)?;
+        // Accepted sockets inherit it, which spares one system call per connection.
+        socket.set_tcp_nodelay(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bind_group;
+
+    #[test]
+    fn a_group_shares_one_port_with_nobody_else() {
+        let (address, group) = bind_group("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        assert_eq!(group.len(), 3);
+        assert!(group.iter().all(|l| l.local_addr().unwrap() == address));
+        let error = bind_group(address, 1).unwrap_err();
+        assert_eq!(error.source.kind(), std::io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains(&address.to_string()));
+        drop(group);
+        bind_group(address, 1).unwrap();
+    }
+}

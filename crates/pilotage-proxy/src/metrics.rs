@@ -1,0 +1,165 @@
+//! Metrics: one shard per worker, written without locks by its worker alone, summed up when somebody asks.
+
+mod cluster;
+mod counter;
+mod exposition;
+mod requests;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(crate) use cluster::ClusterStats;
+pub(crate) use counter::Counter;
+pub use requests::Source;
+pub(crate) use requests::{Destination, RequestKey, RequestSeries};
+
+/// All shards; what a scrape reads.
+#[derive(Debug, Default)]
+pub struct Registry {
+    shards: Mutex<Vec<Arc<Shard>>>,
+}
+
+/// What one worker counts. Its worker writes; scrapes read.
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    requests: Mutex<Vec<Arc<RequestSeries>>>,
+    clusters: Mutex<Vec<Arc<ClusterStats>>>,
+    pub(crate) connections: ConnectionStats,
+}
+
+/// Client connections of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionStats {
+    pub(crate) total: Counter,
+    pub(crate) active: Counter,
+    pub(crate) protocol_errors: Counter,
+}
+
+/// The metrics of one worker, with the series it has used before at hand.
+#[derive(Debug)]
+pub(crate) struct WorkerMetrics {
+    pub(crate) shard: Arc<Shard>,
+    source: Arc<Source>,
+    requests: RefCell<HashMap<RequestKey, Arc<RequestSeries>, foldhash::fast::RandomState>>,
+    clusters: RefCell<HashMap<Arc<str>, Arc<ClusterStats>, foldhash::fast::RandomState>>,
+}
+
+impl Registry {
+    /// A new shard, for a worker whose requests come from `source`.
+    pub(crate) fn worker(&self, source: Arc<Source>) -> WorkerMetrics {
+        let shard = Arc::new(Shard::default());
+        lock(&self.shards).push(Arc::clone(&shard));
+        WorkerMetrics { shard, source, requests: RefCell::default(), clusters: RefCell::default() }
+    }
+
+    /// Everything in the Prometheus text format.
+    pub fn prometheus(&self) -> String {
+        exposition::prometheus(&lock(&self.shards))
+    }
+
+    /// Counters in the form of Envoy's `/stats`: `name: value` lines, sorted.
+    pub fn stats(&self) -> String {
+        exposition::stats(&lock(&self.shards))
+    }
+}
+
+impl WorkerMetrics {
+    /// The series of `key`; `destination` is asked for its labels when the series is new.
+    pub(crate) fn requests(
+        &self,
+        key: RequestKey,
+        destination: impl FnOnce() -> Destination,
+    ) -> Arc<RequestSeries> {
+        let mut known = self.requests.borrow_mut();
+        if let Some(series) = known.get(&key) {
+            return Arc::clone(series);
+        }
+        let series = Arc::new(RequestSeries::new(&key, &self.source, &destination()));
+        lock(&self.shard.requests).push(Arc::clone(&series));
+        known.insert(key, Arc::clone(&series));
+        series
+    }
+
+    /// The counters of the cluster `name`.
+    pub(crate) fn cluster(&self, name: &Arc<str>) -> Arc<ClusterStats> {
+        let mut known = self.clusters.borrow_mut();
+        if let Some(stats) = known.get(name) {
+            return Arc::clone(stats);
+        }
+        let stats = Arc::new(ClusterStats::new(Arc::clone(name)));
+        lock(&self.shard.clusters).push(Arc::clone(&stats));
+        known.insert(Arc::clone(name), Arc::clone(&stats));
+        stats
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use pilotage_engine::response_flag::ResponseFlags;
+
+    use super::{Destination, Registry, RequestKey, Source};
+
+    #[test]
+    fn shards_are_summed_up_per_label_set() {
+        let registry = Registry::default();
+        let source = Arc::new(Source { workload: "web-v1".into(), ..Source::default() });
+        let key = RequestKey {
+            cluster: Some("outbound|80||a.default.svc.cluster.local".into()),
+            status: 200,
+            flags: ResponseFlags::NONE,
+            grpc_status: None,
+        };
+        for _ in 0..2 {
+            let worker = registry.worker(Arc::clone(&source));
+            let name = Arc::from("outbound|80||a.default.svc.cluster.local");
+            let series = worker.requests(key.clone(), || {
+                Destination::of_cluster("outbound|80||a.default.svc.cluster.local")
+            });
+            series.record(Duration::from_millis(3), 10, 2000);
+            worker.cluster(&name).requests.add(1);
+        }
+        let text = registry.prometheus();
+        let total = text.lines().find(|line| line.starts_with("istio_requests_total{")).unwrap();
+        assert!(total.ends_with("} 2"), "{total}");
+        for label in [
+            "reporter=\"source\"",
+            "source_workload=\"web-v1\"",
+            "destination_service=\"a.default.svc.cluster.local\"",
+            "destination_service_name=\"a\"",
+            "destination_service_namespace=\"default\"",
+            "response_code=\"200\"",
+            "response_flags=\"-\"",
+            "request_protocol=\"http\"",
+        ] {
+            assert!(total.contains(label), "{label} in {total}");
+        }
+        let bucket = |le: &str| {
+            text.lines()
+                .find(|l| {
+                    l.starts_with("istio_request_duration_milliseconds_bucket")
+                        && l.contains(&format!("le=\"{le}\""))
+                })
+                .and_then(|l| l.rsplit(' ').next())
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!(
+            (bucket("1"), bucket("5"), bucket("+Inf")),
+            ("0".into(), "2".into(), "2".into())
+        );
+        assert!(text.contains("istio_response_bytes_sum{"), "{text}");
+        let stats = registry.stats();
+        assert!(
+            stats.contains("cluster.outbound|80||a.default.svc.cluster.local.upstream_rq_total: 2"),
+            "{stats}"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! Counters of one cluster, under Envoy's names.
+
+use std::sync::Arc;
+
+use super::Counter;
+
+/// What one worker counted for one cluster.
+#[derive(Debug)]
+pub(crate) struct ClusterStats {
+    pub(crate) name: Arc<str>,
+    /// `upstream_rq_total`
+    pub(crate) requests: Counter,
+    /// `upstream_rq_1xx` … `upstream_rq_5xx`
+    pub(crate) classes: [Counter; 5],
+    /// `upstream_rq_retry`
+    pub(crate) retries: Counter,
+    /// `upstream_rq_timeout`
+    pub(crate) timeouts: Counter,
+    /// `upstream_rq_per_try_timeout`
+    pub(crate) per_try_timeouts: Counter,
+    /// `upstream_rq_pending_overflow`
+    pub(crate) overflows: Counter,
+    /// `upstream_cx_total`
+    pub(crate) connections: Counter,
+    /// `upstream_cx_active`
+    pub(crate) active_connections: Counter,
+    /// `upstream_cx_connect_fail`
+    pub(crate) connect_failures: Counter,
+    /// `upstream_cx_connect_timeout`
+    pub(crate) connect_timeouts: Counter,
+    /// `upstream_cx_none_healthy`
+    pub(crate) none_healthy: Counter,
+}
+
+impl ClusterStats {
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            requests: Counter::default(),
+            classes: Default::default(),
+            retries: Counter::default(),
+            timeouts: Counter::default(),
+            per_try_timeouts: Counter::default(),
+            overflows: Counter::default(),
+            connections: Counter::default(),
+            active_connections: Counter::default(),
+            connect_failures: Counter::default(),
+            connect_timeouts: Counter::default(),
+            none_healthy: Counter::default(),
+        }
+    }
+
+    /// Counts an answer of this status.
+    pub(crate) fn answered(&self, status: u16) {
+        if let Some(class) = self.classes.get(usize::from(status / 100).wrapping_sub(1)) {
+            class.add(1);
+        }
+    }
+
+    /// Envoy's names, whether the number goes up and down, and the values.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'static str, bool, u64)> + '_ {
+        const CLASSES: [&str; 5] = [
+            "upstream_rq_1xx",
+            "upstream_rq_2xx",
+            "upstream_rq_3xx",
+            "upstream_rq_4xx",
+            "upstream_rq_5xx",
+        ];
+        [
+            ("upstream_cx_active", true, &self.active_connections),
+            ("upstream_cx_connect_fail", false, &self.connect_failures),
+            ("upstream_cx_connect_timeout", false, &self.connect_timeouts),
+            ("upstream_cx_none_healthy", false, &self.none_healthy),
+            ("upstream_cx_total", false, &self.connections),
+            ("upstream_rq_pending_overflow", false, &self.overflows),
+            ("upstream_rq_per_try_timeout", false, &self.per_try_timeouts),
+            ("upstream_rq_retry", false, &self.retries),
+            ("upstream_rq_timeout", false, &self.timeouts),
+            ("upstream_rq_total", false, &self.requests),
+        ]
+        .into_iter()
+        .chain(CLASSES.into_iter().zip(&self.classes).map(|(name, class)| (name, false, class)))
+        .map(|(name, gauge, counter)| (name, gauge, counter.get()))
+    }
+}

@@ -1,0 +1,181 @@
+//! Istio's standard request metrics and their labels.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pilotage_engine::response_flag::ResponseFlags;
+
+use super::counter::{Counter, Histogram};
+
+/// Who this proxy speaks for: the `source_*` labels. Empty values print as `unknown`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Label `source_workload`.
+    pub workload: String,
+    /// Label `source_workload_namespace`.
+    pub namespace: String,
+    /// Labels `source_app` and `source_canonical_service`.
+    pub app: String,
+    /// Labels `source_version` and `source_canonical_revision`.
+    pub version: String,
+    /// Label `source_cluster`.
+    pub cluster: String,
+}
+
+/// The service that a request went to: the `destination_*` labels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Destination {
+    pub(crate) service: String,
+    pub(crate) service_name: String,
+    pub(crate) service_namespace: String,
+    pub(crate) version: String,
+}
+
+impl Destination {
+    /// What the name of an Istio cluster tells: `outbound|<port>|<subset>|<host>`; for the clusters that are not
+    /// a service (`PassthroughCluster`, `BlackHoleCluster`) the name itself stands for it, as in Istio.
+    pub(crate) fn of_cluster(name: &str) -> Self {
+        let mut parts = name.splitn(4, '|');
+        let (Some(_direction), Some(_port), Some(subset), Some(host)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Self { service_name: name.to_owned(), ..Self::default() };
+        };
+        let (short, namespace) = match host.split_once(".svc.") {
+            Some((front, _domain)) => front.split_once('.').unwrap_or((front, "")),
+            None => (host, ""),
+        };
+        Self {
+            service: host.to_owned(),
+            service_name: short.to_owned(),
+            service_namespace: namespace.to_owned(),
+            version: subset.to_owned(),
+        }
+    }
+}
+
+/// What tells one series of a worker from another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RequestKey {
+    pub(crate) cluster: Option<Arc<str>>,
+    pub(crate) status: u16,
+    pub(crate) flags: ResponseFlags,
+    /// `grpc-status` of gRPC requests.
+    pub(crate) grpc_status: Option<i32>,
+}
+
+/// The request metrics of one label set at one worker.
+#[derive(Debug)]
+pub(crate) struct RequestSeries {
+    /// All labels as they are printed, between the braces.
+    pub(crate) labels: String,
+    pub(crate) total: Counter,
+    pub(crate) duration: Histogram,
+    pub(crate) request_bytes: Histogram,
+    pub(crate) response_bytes: Histogram,
+}
+
+impl RequestSeries {
+    pub(crate) fn new(key: &RequestKey, source: &Source, destination: &Destination) -> Self {
+        Self {
+            labels: labels(key, source, destination),
+            total: Counter::default(),
+            duration: Histogram::default(),
+            request_bytes: Histogram::default(),
+            response_bytes: Histogram::default(),
+        }
+    }
+
+    /// Counts one finished request.
+    pub(crate) fn record(&self, duration: Duration, request_bytes: u64, response_bytes: u64) {
+        self.total.add(1);
+        self.duration.record(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+        self.request_bytes.record(request_bytes);
+        self.response_bytes.record(response_bytes);
+    }
+}
+
+fn labels(key: &RequestKey, source: &Source, to: &Destination) -> String {
+    let flags = if key.flags.is_empty() { "-".to_owned() } else { key.flags.to_string() };
+    let status = key.status.to_string();
+    let grpc_status = key.grpc_status.map(|status| status.to_string()).unwrap_or_default();
+    let mut out = String::new();
+    for (name, value) in [
+        ("reporter", "source"),
+        ("source_workload", &source.workload),
+        ("source_canonical_service", &source.app),
+        ("source_canonical_revision", &source.version),
+        ("source_workload_namespace", &source.namespace),
+        ("source_principal", ""),
+        ("source_app", &source.app),
+        ("source_version", &source.version),
+        ("source_cluster", &source.cluster),
+        ("destination_workload", ""),
+        ("destination_workload_namespace", &to.service_namespace),
+        ("destination_principal", ""),
+        ("destination_app", ""),
+        ("destination_version", &to.version),
+        ("destination_service", &to.service),
+        ("destination_canonical_service", ""),
+        ("destination_canonical_revision", ""),
+        ("destination_service_name", &to.service_name),
+        ("destination_service_namespace", &to.service_namespace),
+        ("destination_cluster", ""),
+        ("request_protocol", if key.grpc_status.is_some() { "grpc" } else { "http" }),
+        ("response_code", &status),
+        ("response_flags", &flags),
+        // A client-side proxy does not know whether the server took mutual TLS for it.
+        ("connection_security_policy", "unknown"),
+    ] {
+        let value = if value.is_empty() { "unknown" } else { value };
+        push_label(&mut out, name, value);
+    }
+    push_label(&mut out, "grpc_response_status", &grpc_status);
+    out
+}
+
+/// Appends `name="value"`, with a comma before all but the first.
+pub(crate) fn push_label(out: &mut String, name: &str, value: &str) {
+    if !out.is_empty() {
+        out.push(',');
+    }
+    let written = write!(out, "{name}=\"");
+    debug_assert!(written.is_ok(), "writing to a string does not fail");
+    for character in value.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Destination, push_label};
+
+    #[test]
+    fn cluster_names_tell_the_service() {
+        let to = Destination::of_cluster("outbound|9080|v1|reviews.shop.svc.cluster.local");
+        assert_eq!(
+            (to.service_name.as_str(), to.service_namespace.as_str(), to.version.as_str()),
+            ("reviews", "shop", "v1")
+        );
+        let external = Destination::of_cluster("outbound|443||api.example.com");
+        assert_eq!(external.service_name, "api.example.com");
+        assert_eq!(
+            Destination::of_cluster("PassthroughCluster").service_name,
+            "PassthroughCluster"
+        );
+    }
+
+    #[test]
+    fn label_values_are_escaped() {
+        let mut out = String::new();
+        push_label(&mut out, "a", "x\"\\\n");
+        assert_eq!(out, r#"a="x\"\\\n""#);
+    }
+}

@@ -1,0 +1,32 @@
+//! Where a route comes from: the object and field that its YAML was written in.
+
+use std::sync::Arc;
+
+use pilotage_engine::route::RouteEntry;
+use pilotage_proto::prost_types::value::Kind;
+use pilotage_proto::prost_types::{Struct, Value};
+
+/// The origin of `route` in words: what the compiler noted under `pilotage` in the route's metadata (`origin`, or
+/// `object` and `field`), else the object that Istio notes under `istio`.
+pub(crate) fn of_route(route: &RouteEntry) -> Option<Arc<str>> {
+    let metadata = &route.metadata.as_ref()?.filter_metadata;
+    if let Some(ours) = metadata.get("pilotage") {
+        if let Some(origin) = text(ours, "origin") {
+            return Some(origin.into());
+        }
+        if let Some(object) = text(ours, "object") {
+            return Some(match text(ours, "field") {
+                Some(field) => format!("{object} {field}").into(),
+                None => object.into(),
+            });
+        }
+    }
+    text(metadata.get("istio")?, "config").map(Arc::from)
+}
+
+fn text<'s>(fields: &'s Struct, key: &str) -> Option<&'s str> {
+    match fields.fields.get(key) {
+        Some(Value { kind: Some(Kind::StringValue(text)) }) => Some(text),
+        _ => None,
+    }
+}

@@ -1,0 +1,280 @@
+//! Starting a proxy, telling it of new tables, and ending it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
+use pilotage_engine::{LiveState, Tables};
+use tokio::sync::mpsc;
+
+use crate::access_log::{Format, FormatError, LogWriter};
+use crate::admin::{Admin, AdminState, State};
+use crate::config::ProxyConfig;
+use crate::listeners::{BindError, bind_group};
+use crate::metrics::Registry;
+use crate::worker::{self, Command, Entry, Seed};
+
+/// Why a proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// One of the addresses in the configuration cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The access log format has a mistake.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The access log cannot be opened.
+    #[error("cannot open the access log: {0}")]
+    Log(io::Error),
+    /// The system refuses threads or sockets.
+    #[error("cannot start a worker: {0}")]
+    Worker(#[from] io::Error),
+}
+
+/// A listener of the tables, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundListener {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The address that its resource asks for.
+    pub wanted: SocketAddr,
+    /// The address that it is bound to.
+    pub bound: SocketAddr,
+}
+
+/// The data plane.
+#[derive(Debug)]
+pub struct Proxy;
+
+/// A running proxy. Dropping it ends it at once; [`ProxyHandle::drain`] ends it in order.
+#[derive(Debug)]
+pub struct ProxyHandle {
+    config: ProxyConfig,
+    tables: Arc<ArcSwap<Tables>>,
+    live: Arc<LiveState>,
+    registry: Arc<Registry>,
+    state: Arc<State>,
+    workers: Vec<Worker>,
+    outbound: Option<SocketAddr>,
+    listeners: Arc<Mutex<BTreeMap<Entry, BoundListener>>>,
+    admin: Admin,
+    log: Option<Arc<LogWriter>>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    commands: mpsc::UnboundedSender<Command>,
+    thread: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Starts workers, the outbound port, the admin endpoints, and the listeners of `tables`. Listeners that cannot
+    /// be bound do not keep the proxy from starting: [`ProxyHandle::sync_listeners`] names them, and tries again.
+    ///
+    /// # Errors
+    /// When an address of `config` cannot be listened on, the log not opened, or a thread not started.
+    pub fn start(
+        config: ProxyConfig,
+        tables: Arc<ArcSwap<Tables>>,
+        live: Arc<LiveState>,
+    ) -> Result<ProxyHandle, StartError> {
+        let registry = Arc::new(Registry::default());
+        let log = match &config.access_log.target {
+            Some(target) => {
+                let format = Arc::new(Format::new(&config.access_log.format)?);
+                Some((format, Arc::new(LogWriter::start(target).map_err(StartError::Log)?)))
+            }
+            None => None,
+        };
+        let state = Arc::new(State::new(Instant::now()));
+        let listeners = Arc::default();
+        let admin = Admin::start(
+            &config,
+            AdminState {
+                registry: Arc::clone(&registry),
+                tables: Arc::clone(&tables),
+                live: Arc::clone(&live),
+                listeners: Arc::clone(&listeners),
+                state: Arc::clone(&state),
+                config_dump: config.config_dump.clone(),
+                set_log_filter: config.set_log_filter.clone(),
+            },
+        )?;
+        let mut handle = ProxyHandle {
+            workers: Vec::new(),
+            outbound: None,
+            log: log.as_ref().map(|(_, writer)| Arc::clone(writer)),
+            config,
+            tables,
+            live,
+            registry,
+            state,
+            listeners,
+            admin,
+        };
+        handle.start_workers(log.as_ref())?;
+        if let Some(address) = handle.config.outbound_address {
+            handle.outbound = Some(handle.listen(&Entry::Outbound, address)?);
+        }
+        handle.sync_listeners();
+        handle.state.set_ready();
+        Ok(handle)
+    }
+}
+
+impl ProxyHandle {
+    fn start_workers(
+        &mut self,
+        log: Option<&(Arc<Format>, Arc<LogWriter>)>,
+    ) -> Result<(), StartError> {
+        let epoch = Instant::now();
+        let source = Arc::new(self.config.source.clone());
+        for index in 0..self.config.workers.max(1) {
+            let (commands, inbox) = mpsc::unbounded_channel();
+            let seed = Seed {
+                index,
+                tables: Arc::clone(&self.tables),
+                metrics: self.registry.worker(Arc::clone(&source)),
+                log: log.cloned(),
+                epoch,
+                hostname: self.config.hostname.as_str().into(),
+            };
+            let thread = worker::start(seed, inbox)?;
+            self.workers.push(Worker { commands, thread });
+        }
+        Ok(())
+    }
+
+    fn listen(&self, entry: &Entry, address: SocketAddr) -> Result<SocketAddr, BindError> {
+        let (bound, sockets) = bind_group(address, self.workers.len())?;
+        for (worker, socket) in self.workers.iter().zip(sockets) {
+            // A worker that is gone accepts nothing any more; the socket closes with the command.
+            worker.commands.send(Command::Listen(entry.clone(), socket)).ok();
+        }
+        Ok(bound)
+    }
+
+    fn stop_listening(&self, entry: &Entry) {
+        let mut closed = Vec::new();
+        for worker in &self.workers {
+            let (done, waiting) = std::sync::mpsc::channel();
+            if worker.commands.send(Command::StopListening(entry.clone(), done)).is_ok() {
+                closed.push(waiting);
+            }
+        }
+        for waiting in closed {
+            // An error says that the worker is gone, and its socket with it.
+            waiting.recv().ok();
+        }
+    }
+
+    /// Binds the ports that the tables name and lets go of those they no longer name; connections that are open stay
+    /// open. To be called after tables were published. Blocks for as long as workers need to close sockets.
+    ///
+    /// # Errors
+    /// Returns what could not be bound; the next call tries again.
+    pub fn sync_listeners(&self) -> Vec<BindError> {
+        let tables = self.tables.load_full();
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = BTreeMap::new();
+        for listener in tables.listeners().filter(|listener| is_own(listener)) {
+            if let ListenAddress::Socket(address) = listener.address {
+                wanted.insert(Entry::Listener(Arc::clone(&listener.name)), address);
+            }
+        }
+        let gone: BTreeSet<Entry> = listeners
+            .iter()
+            .filter(|(entry, bound)| wanted.get(*entry) != Some(&bound.wanted))
+            .map(|(entry, _)| entry.clone())
+            .collect();
+        for entry in &gone {
+            self.stop_listening(entry);
+            listeners.remove(entry);
+        }
+        let mut failed = Vec::new();
+        for (entry, address) in wanted {
+            let Entry::Listener(name) = &entry else { continue };
+            if listeners.contains_key(&entry) {
+                continue;
+            }
+            match self.listen(&entry, (self.config.bind)(address)) {
+                Ok(bound) => {
+                    let name = Arc::clone(name);
+                    listeners.insert(entry, BoundListener { name, wanted: address, bound });
+                }
+                Err(error) => failed.push(error),
+            }
+        }
+        for worker in &self.workers {
+            worker.commands.send(Command::Refresh).ok();
+        }
+        self.live.forget_unused();
+        failed
+    }
+
+    /// Where the outbound port is.
+    pub fn outbound_address(&self) -> Option<SocketAddr> {
+        self.outbound
+    }
+
+    /// Where the admin endpoint is.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.admin_address
+    }
+
+    /// Where metrics are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.admin.metrics_address
+    }
+
+    /// Where readiness is asked.
+    pub fn ready_address(&self) -> Option<SocketAddr> {
+        self.admin.ready_address
+    }
+
+    /// The listeners that are bound.
+    pub fn listeners(&self) -> Vec<BoundListener> {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.values().cloned().collect()
+    }
+
+    /// The metrics.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Lines that the access log lost.
+    pub fn dropped_log_lines(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.dropped())
+    }
+
+    /// Ends the proxy in order: no new connections, `connection: close` and GOAWAY on the open ones, and after the
+    /// deadline of the configuration whatever is left is closed. Returns when every worker has ended.
+    pub fn drain(mut self) {
+        self.state.set_draining();
+        for worker in &self.workers {
+            worker.commands.send(Command::Drain(self.config.drain_deadline)).ok();
+        }
+        for worker in self.workers.drain(..) {
+            if worker.thread.join().is_err() {
+                tracing::error!("a worker panicked");
+            }
+        }
+        if let Some(log) = &self.log {
+            log.finish();
+        }
+    }
+}
+
+/// Whether the listener has a socket of its own here. The virtual listeners of a sidecar take captured traffic, which
+/// this proxy does not take yet; their place is the outbound port.
+fn is_own(listener: &ListenerTable) -> bool {
+    listener.bind_to_port
+        && !listener.use_original_destination
+        && listener.direction != Direction::Inbound
+}

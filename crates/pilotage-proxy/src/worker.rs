@@ -1,0 +1,282 @@
+//! One worker: a thread with its own runtime, listening sockets, upstream pools and metrics shard.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use pilotage_engine::{Env, Tables};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle as Task;
+
+use crate::access_log::AccessLog;
+use crate::drain::Drain;
+use crate::http::{self, Moment};
+use crate::metrics::WorkerMetrics;
+use crate::pool::Pools;
+
+/// How often idle connections and the like are looked over.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// Upstream connections idle for this long are closed, Envoy's default.
+const UPSTREAM_IDLE: Duration = Duration::from_secs(3600);
+/// Wait after a failed accept (no file descriptors left, say) before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Which listener a connection came in by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Entry {
+    /// The outbound port: HTTP proxy requests, or requests with a mesh host.
+    Outbound,
+    /// The listener of that name.
+    Listener(Arc<str>),
+}
+
+/// What a worker is told to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Accept connections on this socket.
+    Listen(Entry, StdListener),
+    /// Accept what has arrived there, and close the socket. Answered when it is closed.
+    StopListening(Entry, std::sync::mpsc::Sender<()>),
+    /// Drop what older tables are kept alive for.
+    Refresh,
+    /// Close idle connections, finish the others, and end; after the given time, end in any case.
+    Drain(Duration),
+}
+
+/// What a worker is made of; sent to its thread.
+pub(crate) struct Seed {
+    pub(crate) index: usize,
+    pub(crate) tables: Arc<ArcSwap<Tables>>,
+    pub(crate) metrics: WorkerMetrics,
+    pub(crate) log: Option<(Arc<crate::access_log::Format>, Arc<crate::access_log::LogWriter>)>,
+    pub(crate) epoch: Instant,
+    pub(crate) hostname: Arc<str>,
+}
+
+/// The state of a worker, shared by all its tasks.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    tables: RefCell<Rc<Generation>>,
+    published: Arc<ArcSwap<Tables>>,
+    pub(crate) pools: Pools,
+    pub(crate) metrics: WorkerMetrics,
+    pub(crate) log: Option<Rc<AccessLog>>,
+    pub(crate) drain: Rc<Drain>,
+    pub(crate) hostname: Arc<str>,
+    random: RefCell<fastrand::Rng>,
+    epoch: Instant,
+    accepting: Cell<bool>,
+}
+
+/// The tables as one worker holds them: requests share its hold without touching the count that workers share.
+#[derive(Debug)]
+pub(crate) struct Generation(Arc<Tables>);
+
+impl std::ops::Deref for Generation {
+    type Target = Tables;
+
+    fn deref(&self) -> &Tables {
+        &self.0
+    }
+}
+
+/// Runs hyper's tasks on the worker's own thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalExecutor;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move { drop(future.await) });
+    }
+}
+
+impl Worker {
+    fn new(seed: Seed) -> Self {
+        let log = seed.log.map(|(format, writer)| AccessLog::new(format, writer));
+        Self {
+            tables: RefCell::new(Rc::new(Generation(seed.tables.load_full()))),
+            published: seed.tables,
+            pools: Pools::default(),
+            metrics: seed.metrics,
+            log,
+            drain: Rc::default(),
+            hostname: seed.hostname,
+            random: RefCell::new(fastrand::Rng::new()),
+            epoch: seed.epoch,
+            accepting: Cell::new(true),
+        }
+    }
+
+    /// The tables now. Costs one atomic load; the count of the published tables is not touched by requests.
+    pub(crate) fn tables(&self) -> Rc<Generation> {
+        let published = self.published.load();
+        let mut tables = self.tables.borrow_mut();
+        if !Arc::ptr_eq(&published, &tables.0) {
+            *tables = Rc::new(Generation(Arc::clone(&published)));
+        }
+        Rc::clone(&tables)
+    }
+
+    /// Calls `decide` with time and randomness.
+    pub(crate) fn with_env<R>(&self, at: Moment, decide: impl FnOnce(&mut Env<'_>) -> R) -> R {
+        let mut random = self.random.borrow_mut();
+        let mut draw = || random.u64(..);
+        decide(&mut Env {
+            now: at.instant.saturating_duration_since(self.epoch),
+            unix_time: at.unix,
+            rng: &mut draw,
+        })
+    }
+}
+
+/// Starts the thread of one worker.
+///
+/// # Errors
+/// When the system has no thread or no epoll left.
+pub(crate) fn start(
+    seed: Seed,
+    commands: mpsc::UnboundedReceiver<Command>,
+) -> io::Result<JoinHandle<()>> {
+    let name = format!("worker-{}", seed.index);
+    let (started, waiting) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let built = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build_local(LocalOptions::default());
+        match built {
+            Ok(runtime) => {
+                started.send(Ok(())).ok();
+                runtime.block_on(run(Rc::new(Worker::new(seed)), commands));
+            }
+            Err(error) => {
+                started.send(Err(error)).ok();
+            }
+        }
+    })?;
+    match waiting.recv() {
+        Ok(Ok(())) => Ok(thread),
+        Ok(Err(error)) => Err(error),
+        Err(_gone) => Err(io::Error::other("a worker did not start")),
+    }
+}
+
+async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
+    let mut listening: BTreeMap<Entry, Vec<Task<()>>> = BTreeMap::new();
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        let command = tokio::select! {
+            command = commands.recv() => command,
+            _ = sweep.tick() => {
+                worker.pools.sweep(Instant::now(), UPSTREAM_IDLE);
+                continue;
+            }
+        };
+        match command {
+            Some(Command::Listen(entry, socket)) => match TcpListener::from_std(socket) {
+                Ok(listener) => {
+                    let accepting = accept_loop(Rc::clone(&worker), entry.clone(), listener);
+                    listening.entry(entry).or_default().push(tokio::task::spawn_local(accepting));
+                }
+                Err(error) => tracing::error!(?entry, %error, "a listening socket is unusable"),
+            },
+            Some(Command::StopListening(entry, done)) => {
+                for task in listening.remove(&entry).unwrap_or_default() {
+                    task.abort();
+                    drop(task.await);
+                }
+                done.send(()).ok();
+            }
+            Some(Command::Refresh) => drop(worker.tables()),
+            Some(Command::Drain(deadline)) => {
+                drain(&worker, std::mem::take(&mut listening), deadline).await;
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+async fn drain(worker: &Worker, listening: BTreeMap<Entry, Vec<Task<()>>>, deadline: Duration) {
+    for task in listening.into_values().flatten() {
+        task.abort();
+        drop(task.await);
+    }
+    worker.accepting.set(false);
+    worker.drain.start();
+    worker.pools.close_idle();
+    if tokio::time::timeout(deadline, worker.drain.empty()).await.is_err() {
+        let open = worker.drain.open_connections();
+        tracing::warn!(open, "connections are closed: the time to drain is over");
+    }
+    if let Some(log) = &worker.log {
+        log.flush();
+    }
+}
+
+/// Accepts until the task is aborted; then what has already arrived is accepted before the socket closes, so that no
+/// client that was let in is turned away.
+async fn accept_loop(worker: Rc<Worker>, entry: Entry, listener: TcpListener) {
+    let mut accepting = Accepting { worker, entry, listener: Some(listener) };
+    loop {
+        let Some(listener) = &accepting.listener else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => accepting.serve(stream, peer),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(entry = ?accepting.entry, %error, "cannot accept connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        if !accepting.worker.accepting.get() {
+            accepting.listener = None;
+        }
+    }
+}
+
+struct Accepting {
+    worker: Rc<Worker>,
+    entry: Entry,
+    listener: Option<TcpListener>,
+}
+
+impl Accepting {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+        let (worker, entry) = (Rc::clone(&self.worker), self.entry.clone());
+        tokio::task::spawn_local(http::serve(worker, entry, stream, peer));
+    }
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        let Some(listener) = self.listener.take() else { return };
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, peer)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                self.serve(stream, peer);
+            }
+        }
+    }
+}
+
+/// Errors of one connection that was on its way in, not of the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
