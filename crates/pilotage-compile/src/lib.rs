@@ -16,6 +16,7 @@ mod gateway_routes;
 mod header_operations;
 mod http_match;
 mod http_route;
+mod inbound_route;
 mod jwt_claims;
 mod listeners;
 mod locality;

@@ -1,6 +1,7 @@
 //! Virtual hosts of a sidecar's route configuration: which rules a host gets, and under which domains.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::rc::Rc;
 
 use pilotage_model::service::{Resolution, ServicePort};
 use pilotage_model::virtual_service::VirtualService;
@@ -18,7 +19,7 @@ struct Group<'a> {
     /// Hosts of a virtual service that are no services here.
     hosts: Vec<&'a str>,
     services: Vec<&'a ServiceView>,
-    routes: Vec<Route>,
+    routes: Rc<[Route]>,
 }
 
 /// The virtual hosts of the services in `served`, ordered by name.
@@ -35,7 +36,7 @@ pub(crate) fn virtual_hosts(
     let mut ruled = BTreeSet::new();
     for position in candidates {
         let Some(service) = index.virtual_services().get(*position) else { continue };
-        let routes = http_route::routes(service, place);
+        let routes: Rc<[Route]> = http_route::routes(service, place).into();
         if routes.is_empty() {
             continue;
         }
@@ -59,7 +60,7 @@ fn groups_of<'a>(
     index: &EgressIndex<'_>,
     served: &Services<'a>,
     listener_port: u32,
-    routes: &[Route],
+    routes: &Rc<[Route]>,
 ) -> Vec<Group<'a>> {
     let (hosts, services) = split_hosts(position, service, index, served);
     let mut by_port: BTreeMap<u16, Vec<&ServiceView>> = BTreeMap::new();
@@ -78,7 +79,7 @@ fn groups_of<'a>(
             port,
             hosts: hosts.clone(),
             services,
-            routes: routes.to_vec(),
+            routes: Rc::clone(routes),
         })
         .collect()
 }
@@ -136,7 +137,7 @@ fn defaults<'a>(view: &'a ServiceView, place: &Place<'_>) -> Vec<Group<'a>> {
         let cluster = outbound_cluster(port.number.into(), "", &host);
         let operation = format!("{host}:{}/*", port.number);
         let route = default_route::to_service(cluster, operation, hash, place.mesh_retries());
-        Group { port: port.number, hosts: Vec::new(), services: vec![view], routes: vec![route] }
+        Group { port: port.number, hosts: Vec::new(), services: vec![view], routes: [route].into() }
     };
     http_ports(view, place.port).map(group).collect()
 }
