@@ -58,9 +58,10 @@ fn is_eds(cluster: &Cluster) -> bool {
 pub(crate) fn policy(view: &ProxyView, service: &ServiceView, port: u16, subset: &str) -> Policy {
     let rule = service.rule.as_deref();
     let defaults = view.mesh.config().default_traffic_policy.as_ref();
-    let mut policy = rule.map(|rule| rule.policy(port, subset)).unwrap_or_default();
-    policy.fill(defaults);
-    policy
+    match rule {
+        Some(rule) => rule.policy_over(defaults, port, subset),
+        None => Policy::effective(defaults, None, None, port),
+    }
 }
 
 /// The endpoints of a port, whatever their state.
@@ -77,7 +78,9 @@ fn assignment(
     style: Style,
     cluster_name: String,
 ) -> ClusterLoadAssignment {
-    let policy = policy(view, service, port.number, subset);
+    // Defaults of the mesh say nothing about endpoints, as on Istio.
+    let policy = service.rule.as_ref().map(|rule| rule.policy(port.number, subset));
+    let policy = policy.unwrap_or_default();
     let preference = Preference::of(&policy, &service.service, &view.mesh);
     let detection = policy.outlier_detection.as_ref();
     let all_or_panic = detection.is_some_and(|detection| detection.min_health_percent > 0);
@@ -139,10 +142,14 @@ fn is_draining(endpoint: &Endpoint) -> bool {
 
 /// Groups in the order of localities as text.
 fn by_locality<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<String, Group<'a>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, bool), Group<'a>> = BTreeMap::new();
     for endpoint in endpoints {
         let locality = &endpoint.workload.locality;
-        let group = groups.entry(locality.to_string()).or_insert_with(|| Group {
+        // Istio spells localities of Kubernetes nodes with a slash at the end, so that other workloads of the same
+        // place are a group of their own.
+        let of_node = !locality.is_empty() && !endpoint.workload.node.is_empty();
+        let key = (locality.to_string(), of_node);
+        let group = groups.entry(key).or_insert_with(|| Group {
             locality: locality.clone(),
             priority: 0,
             weight: 0,
@@ -221,23 +228,19 @@ struct TlsOf {
 }
 
 impl TlsOf {
-    /// A subset's policy counts alone here, without that of the rule.
+    /// Unlike for clusters, an entry for the port that says nothing of TLS does not hide the policy around it.
     fn new(service: &ServiceView, port: u16, subset: &str) -> Self {
-        let rule = service.rule.as_deref();
-        let policy: Option<&TrafficPolicy> = if subset.is_empty() {
-            rule.and_then(|rule| rule.traffic_policy.as_deref())
-        } else {
-            rule.and_then(|rule| rule.subset(subset)?.traffic_policy.as_ref())
-        };
-        let of_port = policy.and_then(|policy| {
-            let entries = policy.port_level_settings.iter();
-            let mut of_port = entries.filter(|entry| {
+        let mode = |policy: &TrafficPolicy| {
+            let mut entries = policy.port_level_settings.iter().filter(|entry| {
                 entry.port.as_ref().is_some_and(|wanted| wanted.number == u32::from(port))
             });
-            of_port.find_map(|entry| entry.tls.as_ref())
-        });
-        let tls = of_port.or_else(|| policy?.tls.as_ref());
-        Self { mode: tls.map(|tls| tls.mode) }
+            let of_port = entries.find_map(|entry| entry.tls.as_ref());
+            of_port.or(policy.tls.as_ref()).map(|tls| tls.mode)
+        };
+        let rule = service.rule.as_deref();
+        let subset = rule.and_then(|rule| rule.subset(subset)?.traffic_policy.as_ref());
+        let rule = rule.and_then(|rule| rule.traffic_policy.as_deref());
+        Self { mode: subset.and_then(mode).or_else(|| rule.and_then(mode)) }
     }
 
     /// Whether the endpoint is marked as one that takes the mesh's mTLS.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pilotage_config::destination_rule::{Subset, TrafficPolicy};
+use pilotage_config::mesh::DefaultTrafficPolicy;
 use pilotage_config::object::{Kind, Object};
 
 pub use lookup::DestinationRules;
@@ -51,8 +52,19 @@ impl DestinationRule {
     /// The policy for `port`, of the subset of this name or (empty name) of the host as a whole.
     #[must_use]
     pub fn policy(&self, port: u16, subset: &str) -> Policy {
+        self.policy_over(None, port, subset)
+    }
+
+    /// The same, laid over the mesh's defaults.
+    #[must_use]
+    pub fn policy_over(
+        &self,
+        defaults: Option<&DefaultTrafficPolicy>,
+        port: u16,
+        subset: &str,
+    ) -> Policy {
         let subset = self.subset(subset).and_then(|subset| subset.traffic_policy.as_ref());
-        Policy::effective(self.traffic_policy.as_deref(), subset, port)
+        Policy::effective(defaults, self.traffic_policy.as_deref(), subset, port)
     }
 
     /// Merges a younger rule for the same host: its subsets are added unless their name is taken, its policy counts

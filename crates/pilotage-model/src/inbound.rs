@@ -8,8 +8,9 @@ use crate::endpoint::kubernetes::target_port;
 use crate::labels::{Labels, selects};
 use crate::proxy::ProxyClass;
 use crate::registry::Registered;
-use crate::service::{Service, ServicePort};
+use crate::service::{Service, ServicePort, TargetPort};
 use crate::snapshot::Snapshot;
+use crate::workloads::Instance;
 
 /// What comes in at a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -25,7 +26,7 @@ pub struct Target {
     pub service: Arc<Service>,
     /// Its port.
     pub port: ServicePort,
-    /// The port of the workload.
+    /// The port of the workload; 0 when a file leaves it out, which then has a cluster and no filter chain.
     pub target_port: u16,
     /// The destination rule of the workload's own namespace, whose connection pool counts here too.
     pub rule: Option<Arc<DestinationRule>>,
@@ -51,11 +52,7 @@ impl Inbound {
         for registered in in_namespace().filter(selecting) {
             any = true;
             for port in &registered.service.ports {
-                let target = match instance {
-                    Some(instance) => target_port(port, instance),
-                    None => number_of(port),
-                };
-                if let Some(target) = target {
+                if let Some(target) = inbound_port(port, instance.map(|instance| &**instance)) {
                     inbound.add(snapshot, proxy, &registered.service, port, target);
                 }
             }
@@ -99,11 +96,20 @@ fn selects_workload(service: &Service, labels: &Labels) -> bool {
     service.is_kubernetes() && !service.selector.is_empty() && selects(&service.selector, labels)
 }
 
-fn number_of(port: &ServicePort) -> Option<u16> {
-    match port.target {
-        crate::service::TargetPort::Number(number) => Some(number),
-        crate::service::TargetPort::Same => Some(port.number),
-        crate::service::TargetPort::Name(_) => None,
+/// The port of the workload that `port` leads to.
+///
+/// An API server completes what it stores. In a plain file a target port may be absent, and so may the transport
+/// protocol of a container port; Istio then sees port 0, which gets a cluster and no filter chain, and no port of that
+/// name. Either way connections reach the workload by the catch-all chains.
+fn inbound_port(port: &ServicePort, instance: Option<&Instance>) -> Option<u16> {
+    match (&port.target, instance) {
+        (_, Some(entry)) if !entry.is_pod => target_port(port, entry),
+        (TargetPort::Number(number), _) => Some(*number),
+        (TargetPort::Same, _) => Some(0),
+        (TargetPort::Name(name), Some(pod)) => {
+            pod.ports.get(&**name).copied().filter(|_| pod.stated_ports.contains(&**name))
+        }
+        (TargetPort::Name(_), None) => None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::mesh::Mesh;
 use crate::peer_authentication::PeerAuthentications;
 use crate::service::{self, Service, kubernetes as kubernetes_service, service_entry};
 use crate::visibility::Rank;
+use crate::visibility::limits::{Limits, limit};
 use crate::workloads::Workloads;
 
 /// A service and what is known about its host in its namespace.
@@ -166,6 +167,7 @@ fn declared(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Service> {
             Some((object.name(), kubernetes_service::annotated_distribution(object)?))
         })
         .collect();
+    let limits = Limits::new(objects, mesh);
     let mut services: Vec<Service> = Vec::new();
     for object in objects {
         match &object.body {
@@ -174,7 +176,12 @@ fn declared(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Service> {
                 services.push(kubernetes_service::convert(object, written, distribution, mesh));
             }
             Kind::ServiceEntry(entry) => {
-                services.extend(service_entry::convert(object, entry, mesh));
+                let cap = limits.of(object);
+                let declared = service_entry::convert(object, entry, mesh).into_iter();
+                services.extend(declared.map(|mut service| {
+                    service.visibility = limit(service.visibility, cap, &service.namespace);
+                    service
+                }));
             }
             _ => {}
         }
@@ -190,10 +197,8 @@ fn declared(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Service> {
 
 impl Endpoints {
     fn add(&mut self, service: &Service, found: Vec<Endpoint>) {
-        if !service.resolution.is_dns() {
-            let identities = found.iter().map(|endpoint| Arc::clone(&endpoint.workload.identity));
-            self.identities.extend(identities.filter(|identity| !identity.is_empty()));
-        }
+        let identities = found.iter().map(|endpoint| Arc::clone(&endpoint.workload.identity));
+        self.identities.extend(identities.filter(|identity| !identity.is_empty()));
         let names = service.subject_alt_names.iter();
         self.identities.extend(names.map(|name| Arc::from(name.as_str())));
         self.all.extend(found);

@@ -91,7 +91,7 @@ pub fn view(snapshot: &Snapshot, proxy: &ProxyClass) -> Arc<ProxyView> {
         let for_mesh = visible(&VirtualService::is_for_mesh);
         let scope =
             Scope::of_sidecar(&snapshot.registry, &for_mesh, sidecar.as_deref(), &namespace);
-        egress = scope.egress.iter().map(|listener| listener.map(&wrap)).collect();
+        egress = scope.egress.iter().map(|listener| listener.map(wrap)).collect();
         scope.services.iter().map(wrap).collect()
     } else {
         gateway_virtual_services = visible(&|_| true);

@@ -1,5 +1,7 @@
 //! Who may see a service, a virtual service or a destination rule (`exportTo`).
 
+pub mod limits;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -50,6 +52,12 @@ impl Visibility {
         } else {
             Self::None
         }
+    }
+
+    /// The same, but for nobody outside of the object's own namespace.
+    #[must_use]
+    pub fn capped(&self, namespace: &str) -> Self {
+        if self.visible_in(namespace, namespace) { Self::Private } else { Self::None }
     }
 
     /// Whether clients of `client` see an object of `owner`.

@@ -1,6 +1,6 @@
 //! What runs: Pods and `WorkloadEntry` objects, found by label, by name and by address.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ pub struct Instance {
     pub labels: Labels,
     /// Its ports by name: container ports, or `ports` of a `WorkloadEntry`.
     pub ports: BTreeMap<String, u16>,
+    /// The names of container ports that state their transport protocol, as all do in an API server.
+    pub stated_ports: BTreeSet<String>,
     /// Its weight, at least 1.
     pub weight: u32,
     /// Whether it is a Pod.
@@ -108,6 +110,11 @@ impl Workloads {
             self.pods.insert(key, Arc::clone(&instance));
         }
         self.instances.push(instance);
+    }
+
+    /// All instances of `namespace`.
+    pub fn of_namespace(&self, namespace: &str) -> impl Iterator<Item = &Arc<Instance>> {
+        self.by_namespace.get(namespace).into_iter().flat_map(|of_namespace| &of_namespace.all)
     }
 
     /// The instances of `namespace` that have all labels of a selector; none for an empty selector.
@@ -192,9 +199,10 @@ fn of_pod(
     let account = account.map_or("default", String::as_str);
     let ready = pod.status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
     let containers = pod.spec.containers.iter().chain(&pod.spec.init_containers);
-    let ports = containers
-        .flat_map(|container| &container.ports)
-        .filter(|port| !port.name.is_empty())
+    let ports = containers.flat_map(|container| &container.ports);
+    let named = ports.filter(|port| !port.name.is_empty());
+    let stated = named.clone().filter(|port| !port.protocol.is_empty());
+    let ports = named
         .filter_map(|port| Some((port.name.clone(), u16::try_from(port.container_port).ok()?)));
     Some(Instance {
         address: EndpointAddress::Ip(address),
@@ -211,6 +219,7 @@ fn of_pod(
         }),
         labels: labels.clone(),
         ports: ports.collect(),
+        stated_ports: stated.map(|port| port.name.clone()).collect(),
         weight: 1,
         is_pod: true,
         ready: ready && object.meta.deletion_timestamp.is_none(),
@@ -235,6 +244,7 @@ fn of_entry(object: &Object, entry: &WorkloadEntry, mesh: &Mesh) -> Instance {
         address,
         workload: Arc::new(described(entry, &labels, object.name(), object.namespace(), mesh)),
         ports: ports(entry),
+        stated_ports: BTreeSet::new(),
         labels,
         weight: entry.weight.max(1),
         is_pod: false,

@@ -8,6 +8,11 @@ use pilotage_proto::envoy::r#type::v3::Percent;
 
 use crate::proto_ext::duration;
 
+/// The share of requests that may be retries when a budget does not say.
+const BUDGET_PERCENT: f64 = 20.0;
+/// The retries that are always allowed when a budget does not say.
+const BUDGET_LEAST: u32 = 3;
+
 /// The limits of a connection pool; what is absent or 0 is unlimited.
 pub(super) fn build(
     pool: Option<&ConnectionPoolSettings>,
@@ -34,8 +39,10 @@ pub(super) fn build(
 fn retry_budget(budget: &RetryBudget) -> Budget {
     let least = budget.min_retry_concurrency;
     Budget {
-        budget_percent: budget.percent.map(|percent| Percent { value: percent.get() }),
-        min_retry_concurrency: Some(if least == 0 { 3 } else { least }),
+        budget_percent: Some(Percent {
+            value: budget.percent.map_or(BUDGET_PERCENT, |percent| percent.get()),
+        }),
+        min_retry_concurrency: Some(if least == 0 { BUDGET_LEAST } else { least }),
         budget_interval: budget.budget_interval.map(duration),
     }
 }

@@ -26,11 +26,8 @@ pub(super) fn apply(
     draft.cluster.circuit_breakers = Some(circuit_breakers::build(pool, budget));
     draft.cluster.upstream_connection_options = keepalive(tcp, mesh);
     common_options(draft, tcp, http);
-    if let Some(http) = http {
-        http2_options(draft, http);
-        if http.use_client_protocol {
-            draft.http().upstream_protocol_options = Some(protocol_options::as_client());
-        }
+    if http.is_some_and(|http| http.use_client_protocol) {
+        draft.http().upstream_protocol_options = Some(protocol_options::as_client());
     }
 }
 
@@ -41,7 +38,8 @@ fn common_options(draft: &mut Draft, tcp: Option<&TcpSettings>, http: Option<&Ht
     let life = tcp.and_then(|tcp| tcp.max_connection_duration);
     let requests = http.and_then(|http| u32::try_from(http.max_requests_per_connection).ok());
     let requests = requests.filter(|requests| *requests > 0);
-    if idle.is_none() && life.is_none() && requests.is_none() {
+    let streams = http.is_some_and(|http| http.max_concurrent_streams > 0);
+    if idle.is_none() && life.is_none() && requests.is_none() && !streams {
         return;
     }
     let common = draft.http().common_http_protocol_options.get_or_insert_default();
@@ -50,8 +48,9 @@ fn common_options(draft: &mut Draft, tcp: Option<&TcpSettings>, http: Option<&Ht
     common.max_requests_per_connection = requests;
 }
 
-/// Settings of HTTP/2, where it is spoken without asking.
-fn http2_options(draft: &mut Draft, http: &HttpSettings) {
+/// Settings of HTTP/2, where it is spoken without asking, also as the result of an upgrade.
+pub(super) fn apply_http2(draft: &mut Draft, pool: Option<&ConnectionPoolSettings>) {
+    let Some(http) = pool.and_then(|pool| pool.http.as_ref()) else { return };
     let Some(options) = protocol_options::http2_of(draft) else { return };
     let streams = u32::try_from(http.max_concurrent_streams).ok();
     options.max_concurrent_streams = streams.filter(|streams| *streams > 0);

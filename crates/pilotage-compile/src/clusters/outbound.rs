@@ -1,6 +1,6 @@
 //! Clusters of a service: one for each port, and one for each port and subset.
 
-use pilotage_config::destination_rule::Subset;
+use pilotage_config::destination_rule::{LoadBalancerSettings, SimpleLb, Subset};
 use pilotage_model::destination_rule::{DestinationRule, Policy};
 use pilotage_model::service::{Resolution, ServicePort};
 use pilotage_model::{Origin, Protocol, ProxyView, ServiceView};
@@ -60,6 +60,7 @@ impl Part<'_> {
         let pool = policy.connection_pool.as_ref();
         connection_pool::apply(&mut draft, pool, policy.retry_budget.as_ref(), mesh);
         protocol_options::upgrade(&mut draft, self.port.protocol, pool, mesh);
+        connection_pool::apply_http2(&mut draft, pool);
         if service.resolution != Resolution::DynamicDns {
             outlier_detection::apply(&mut draft, policy.outlier_detection.as_ref());
             load_balancing::apply(&mut draft, policy.load_balancer.as_ref(), &preference);
@@ -96,6 +97,8 @@ impl Part<'_> {
         let name = self.style.outbound(number, self.subset_name(), service.host.as_str());
         let sidecar = self.view.proxy.is_sidecar();
         let discovery = match service.resolution {
+            // What the rule passes through, no subset brings back; and a subset may do so by itself.
+            _ if self.subset.is_some() && self.is_dialled() => DiscoveryType::OriginalDst,
             Resolution::Dns => DiscoveryType::StrictDns,
             Resolution::DnsRoundRobin => DiscoveryType::LogicalDns,
             // No connection to a gateway was meant for somebody else.
@@ -104,6 +107,7 @@ impl Part<'_> {
         };
         let mut draft = Draft::new(name, discovery);
         match service.resolution {
+            Resolution::Dns | Resolution::DnsRoundRobin if draft.is_original_destination() => {}
             Resolution::DynamicDns => {
                 dns::resolve_each_request(&mut draft, service.host.as_str(), self.view);
             }
@@ -142,6 +146,17 @@ impl Part<'_> {
             _ => {}
         }
         Some(draft)
+    }
+
+    /// Whether the rule, or the subset by itself, sends traffic to the address that was dialled.
+    fn is_dialled(&self) -> bool {
+        let passes = |balancer: Option<&LoadBalancerSettings>| {
+            balancer.and_then(|balancer| balancer.simple) == Some(SimpleLb::Passthrough)
+        };
+        let whole = Part { subset: None, ..*self }.policy();
+        let own = self.subset.and_then(|(subset, _)| subset.traffic_policy.as_ref());
+        passes(whole.load_balancer.as_ref())
+            || passes(own.and_then(|policy| policy.load_balancer.as_ref()))
     }
 
     fn towards(&self) -> Towards<'_> {

@@ -6,6 +6,8 @@ use pilotage_proto::envoy::config::cluster::v3::Cluster;
 use pilotage_proto::envoy::config::cluster::v3::cluster::{DiscoveryType, LbPolicy};
 use pilotage_proto::envoy::config::core::v3::{BindConfig, HttpProtocolOptions};
 
+use pilotage_proto::envoy::extensions::upstreams::http::v3 as http;
+
 use super::draft::Draft;
 use super::{connection_pool, names, protocol_options};
 use crate::address;
@@ -42,12 +44,17 @@ pub(super) fn uncaptured(view: &ProxyView) -> BindConfig {
 fn to_dialled(name: &str, view: &ProxyView) -> Cluster {
     let mut draft = Draft::new(name.to_owned(), DiscoveryType::OriginalDst);
     draft.cluster.lb_policy = LbPolicy::ClusterProvided as i32;
-    connection_pool::apply(&mut draft, None, None, &view.mesh);
-    let http = draft.http();
-    http.upstream_protocol_options = Some(protocol_options::as_client());
-    http.common_http_protocol_options = Some(HttpProtocolOptions {
-        idle_timeout: Some(duration(Duration::from_secs(IDLE_SECONDS))),
-        ..HttpProtocolOptions::default()
+    let defaults = view.mesh.config().default_traffic_policy.as_ref();
+    let pool = defaults.and_then(|defaults| defaults.connection_pool.as_ref());
+    connection_pool::apply(&mut draft, pool, None, &view.mesh);
+    // Of the mesh's defaults the limits count, what they say about HTTP does not.
+    draft.http = Some(http::HttpProtocolOptions {
+        upstream_protocol_options: Some(protocol_options::as_client()),
+        common_http_protocol_options: Some(HttpProtocolOptions {
+            idle_timeout: Some(duration(Duration::from_secs(IDLE_SECONDS))),
+            ..HttpProtocolOptions::default()
+        }),
+        ..http::HttpProtocolOptions::default()
     });
     draft.finish()
 }

@@ -62,7 +62,8 @@ pub(super) fn by_port(draft: &mut Draft, protocol: Protocol, sidecar: bool) {
     }
 }
 
-/// Upgrades to HTTP/2 where the rule says so, or the mesh for declared HTTP ports.
+/// Upgrades to HTTP/2 where the rule says so, or the mesh for declared HTTP ports; never where the client's protocol is
+/// kept.
 pub(super) fn upgrade(
     draft: &mut Draft,
     protocol: Protocol,
@@ -78,6 +79,6 @@ pub(super) fn upgrade(
         }
     };
     if upgrade {
-        draft.http().upstream_protocol_options = Some(http2());
+        draft.http().upstream_protocol_options.get_or_insert_with(http2);
     }
 }

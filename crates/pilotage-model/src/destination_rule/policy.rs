@@ -26,14 +26,16 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy of a rule for `port`, the subset's laid over it.
+    /// The policy of a rule for `port`, laid over the mesh's defaults, and the subset's laid over both.
     #[must_use]
     pub fn effective(
+        defaults: Option<&DefaultTrafficPolicy>,
         rule: Option<&TrafficPolicy>,
         subset: Option<&TrafficPolicy>,
         port: u16,
     ) -> Self {
         let mut policy = rule.map(|rule| Self::of_port(rule, port)).unwrap_or_default();
+        policy.fill(defaults);
         if let Some(subset) = subset {
             policy.lay_over(subset, port);
         }
@@ -88,7 +90,7 @@ impl Policy {
     }
 
     /// Fills the blocks that the mesh has defaults for.
-    pub fn fill(&mut self, defaults: Option<&DefaultTrafficPolicy>) {
+    fn fill(&mut self, defaults: Option<&DefaultTrafficPolicy>) {
         let Some(defaults) = defaults else { return };
         if self.connection_pool.is_none() {
             self.connection_pool.clone_from(&defaults.connection_pool);
@@ -136,10 +138,10 @@ mod tests {
             port_level_settings: vec![entry(80, balancer(SimpleLb::Random)), entry(80, None)],
             ..Default::default()
         };
-        let at_port = Policy::effective(Some(&rule), None, 80);
+        let at_port = Policy::effective(None, Some(&rule), None, 80);
         assert_eq!(at_port.load_balancer, balancer(SimpleLb::Random));
         assert_eq!((at_port.connection_pool, at_port.retry_budget), (None, None));
-        assert_eq!(Policy::effective(Some(&rule), None, 81).connection_pool, pool(3));
+        assert_eq!(Policy::effective(None, Some(&rule), None, 81).connection_pool, pool(3));
     }
 
     #[test]
@@ -155,10 +157,10 @@ mod tests {
             port_level_settings: vec![entry(90, None)],
             ..Default::default()
         };
-        let plain = Policy::effective(Some(&rule), Some(&subset), 80);
+        let plain = Policy::effective(None, Some(&rule), Some(&subset), 80);
         assert_eq!(plain.connection_pool, pool(5));
         assert_eq!(plain.load_balancer, balancer(SimpleLb::Random));
-        let at_port = Policy::effective(Some(&rule), Some(&subset), 90);
+        let at_port = Policy::effective(None, Some(&rule), Some(&subset), 90);
         assert_eq!((at_port.connection_pool, at_port.load_balancer), (None, None));
         assert!(at_port.retry_budget.is_some());
     }

@@ -43,10 +43,7 @@ fn add_listed(
     found: &mut Vec<Endpoint>,
 ) {
     for (index, entry) in entries.iter().enumerate() {
-        let name = match entries.len() {
-            1 => service.object_name.to_string(),
-            _ => format!("{}-{index}", service.object_name),
-        };
+        let name = format!("{}-{index}", service.object_name);
         let workload = Arc::new(described(entry, &entry.labels, &name, &service.namespace, mesh));
         let own = ports(entry);
         let address = EndpointAddress::parse(&entry.address);
@@ -62,7 +59,11 @@ fn add_listed(
 }
 
 fn add_selected(service: &Service, workloads: &Workloads, found: &mut Vec<Endpoint>) {
-    for instance in workloads.selected(&service.namespace, &service.selector) {
+    // An empty selector selects everything here, unlike that of a Kubernetes service.
+    let everything =
+        service.selector.is_empty().then(|| workloads.of_namespace(&service.namespace));
+    let selected = workloads.selected(&service.namespace, &service.selector);
+    for instance in everything.into_iter().flatten().chain(selected) {
         let unusable = matches!(instance.address, EndpointAddress::Path(_));
         if unusable || !instance.ready {
             continue;

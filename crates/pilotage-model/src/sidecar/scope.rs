@@ -86,7 +86,7 @@ impl Scope {
 /// The hosts of an egress listener by the namespace part.
 struct Wanted {
     by_namespace: BTreeMap<String, Hosts>,
-    excluded: BTreeSet<String>,
+    excluded: BTreeMap<String, Hosts>,
 }
 
 #[derive(Default)]
@@ -96,6 +96,13 @@ struct Hosts {
 }
 
 impl Hosts {
+    fn add(&mut self, host: Host) {
+        if !host.is_wildcard() {
+            self.exact.insert(host.clone());
+        }
+        self.all.push(host);
+    }
+
     fn covers(&self, host: &Host) -> bool {
         self.exact.contains(host)
             || self.all.iter().any(|wanted| wanted.is_wildcard() && host.subset_of(wanted))
@@ -104,29 +111,27 @@ impl Hosts {
 
 impl Wanted {
     fn parse(hosts: &[String], own: &str) -> Self {
-        let mut wanted = Self { by_namespace: BTreeMap::new(), excluded: BTreeSet::new() };
+        let mut wanted = Self { by_namespace: BTreeMap::new(), excluded: BTreeMap::new() };
         for text in hosts {
             let Some((namespace, name)) = text.split_once('/') else { continue };
-            if let Some(excluded) = namespace.strip_prefix('~').filter(|rest| !rest.is_empty()) {
-                wanted.excluded.insert(excluded.to_owned());
-                continue;
-            }
+            let (lists, namespace) = match namespace.strip_prefix('~') {
+                Some(excluded) if !excluded.is_empty() => (&mut wanted.excluded, excluded),
+                _ => (&mut wanted.by_namespace, namespace),
+            };
             let namespace = if namespace == "." { own } else { namespace };
-            let host = Host::new(name);
-            let hosts = wanted.by_namespace.entry(namespace.to_owned()).or_default();
-            if !host.is_wildcard() {
-                hosts.exact.insert(host.clone());
-            }
-            hosts.all.push(host);
+            lists.entry(namespace.to_owned()).or_default().add(Host::new(name));
         }
         wanted
     }
 
     /// The lists of hosts that count for objects of `namespace`, the more specific one first.
     fn of(&self, namespace: &str) -> impl Iterator<Item = &Hosts> {
-        let excluded = self.excluded.contains(namespace);
-        let lists = [self.by_namespace.get(namespace), self.by_namespace.get("*")];
-        lists.into_iter().flatten().filter(move |_| !excluded)
+        [self.by_namespace.get(namespace), self.by_namespace.get("*")].into_iter().flatten()
+    }
+
+    /// Whether the host of this namespace is left out of wider imports.
+    fn excludes(&self, namespace: &str, host: &Host) -> bool {
+        self.excluded.get(namespace).is_some_and(|hosts| hosts.covers(host))
     }
 }
 
@@ -143,6 +148,9 @@ fn import(
     let mut services: Vec<Registered> = Vec::new();
     for registered in registry.visible(namespace) {
         let service = &registered.service;
+        if wanted.excludes(&service.namespace, &service.host) {
+            continue;
+        }
         for hosts in wanted.of(&service.namespace) {
             if !hosts.covers(&service.host) {
                 continue;
@@ -155,8 +163,10 @@ fn import(
     }
     keep_one_namespace(&mut services, namespace);
     let imported = virtual_services.iter().filter(|virtual_service| {
-        let mut lists = wanted.of(&virtual_service.namespace);
-        lists.any(|hosts| imports(hosts, virtual_service))
+        let namespace = &virtual_service.namespace;
+        let excluded = |host| wanted.excludes(namespace, host);
+        !virtual_service.hosts.iter().all(excluded)
+            && wanted.of(namespace).any(|hosts| imports(hosts, virtual_service))
     });
     EgressListener { virtual_services: imported.cloned().collect(), written, services }
 }
