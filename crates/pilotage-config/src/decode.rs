@@ -54,9 +54,14 @@ pub struct Decoder<'a> {
     path: FieldPath,
     spans: SpanTableBuilder,
     problems: Vec<Diagnostic>,
+    /// Problems beyond [`MOST_PROBLEMS`].
+    untold: usize,
     failed: bool,
     secret: bool,
 }
+
+/// The most problems that are told of one object. Whoever has more needs to look at the whole.
+const MOST_PROBLEMS: usize = 100;
 
 impl<'a> Decoder<'a> {
     /// A decoder for one object whose fields are those of `root`.
@@ -69,6 +74,7 @@ impl<'a> Decoder<'a> {
             path: FieldPath::root(),
             spans: SpanTableBuilder::default(),
             problems: Vec::new(),
+            untold: 0,
             failed: false,
             secret: false,
         }
@@ -106,6 +112,9 @@ impl<'a> Decoder<'a> {
     #[must_use]
     pub fn finish(self, object: Option<&ObjectRef>) -> (SpanTable, Vec<Diagnostic>) {
         let mut problems = self.problems;
+        if let (Some(last), 1..) = (problems.last_mut(), self.untold) {
+            last.notes.push(format!("{} more problems with this object are not told", self.untold));
+        }
         for problem in &mut problems {
             problem.object = object.cloned();
         }
@@ -120,6 +129,10 @@ impl<'a> Decoder<'a> {
     /// Notes a problem with the value in hand.
     pub(crate) fn report(&mut self, mut problem: Diagnostic) {
         self.failed |= problem.is_error();
+        if self.problems.len() >= MOST_PROBLEMS {
+            self.untold += 1;
+            return;
+        }
         if problem.path.is_none() {
             problem.path = Some(self.path.clone());
         }
@@ -142,11 +155,22 @@ impl<'a> Decoder<'a> {
             codes::IST0106,
             format!("`{}` has to be {expected}, and this is {found}", self.path),
         )
-        .at(self.source, node.span, format!("expected {expected}"));
-        if expected == "text"
-            && matches!(node.kind, NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_))
-        {
-            problem = problem.help("put it in quotes, so that YAML takes it for text");
+        .at(
+            self.source,
+            node.span,
+            format!("expected {}", expected.split(" with ").next().unwrap_or(expected)),
+        );
+        if expected == "text" {
+            problem.help = match node.kind {
+                NodeKind::Bool(_) => Some(
+                    "put it in quotes; for Kubernetes yes, no, on, off, y and n are truth values too"
+                        .to_owned(),
+                ),
+                NodeKind::Int(_) | NodeKind::Float(_) => {
+                    Some("put it in quotes, so that YAML takes it for text".to_owned())
+                }
+                _ => None,
+            };
         }
         self.report(problem);
     }
@@ -155,7 +179,7 @@ impl<'a> Decoder<'a> {
     fn misplaced_fields(&self, node: &Node) -> Option<Diagnostic> {
         let NodeKind::Map(entries) = &node.kind else { return None };
         let entry = entries.first()?;
-        let place = suggest::elsewhere(&entry.key, &self.root, &self.path)?;
+        let place = suggest::elsewhere(&entry.key, &self.root, &suggest::trail(&self.path, None))?;
         Some(
             Diagnostic::new(
                 codes::PIL0009,
@@ -179,7 +203,9 @@ impl<'a> Decoder<'a> {
         schema: &'static MessageSchema,
     ) -> Option<Fields<'n>> {
         match &node.kind {
-            NodeKind::Map(entries) => Some(Fields { entries: entries.iter(), schema, seen: 0 }),
+            NodeKind::Map(entries) => {
+                Some(Fields { entries: entries.iter(), above: None, schema, seen: 0 })
+            }
             _ => {
                 let expected = Shape::Message(schema).describe();
                 self.wrong_type(node, &format!("a mapping with {expected}"));
@@ -245,8 +271,19 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reports a field that the message does not have.
-    fn unknown_field(&mut self, entry: &Entry, schema: &'static MessageSchema) {
+    fn unknown_field(
+        &mut self,
+        entry: &Entry,
+        above: Option<&Entry>,
+        schema: &'static MessageSchema,
+    ) {
         let UnknownFields::Report(severity) = self.unknown_fields else { return };
+        if self.problems.len() >= MOST_PROBLEMS {
+            // Guessing at what was meant takes time.
+            self.failed |= severity == Severity::Error;
+            self.untold += 1;
+            return;
+        }
         let path = self.path.field(&entry.key);
         let mut problem =
             Diagnostic::new(codes::IST0106, format!("unknown field `{path}`")).on_field(path);
@@ -254,16 +291,18 @@ impl<'a> Decoder<'a> {
             suggest::nearest(&entry.key, schema.fields.iter().map(|field| field.name))
         {
             format!("did you mean `{name}`?")
-        } else if let Some(place) = suggest::elsewhere(&entry.key, &self.root, &self.path) {
+        } else if let Some(place) =
+            suggest::elsewhere(&entry.key, &self.root, &suggest::trail(&self.path, above))
+        {
             problem.code = codes::PIL0009;
             problem.message =
-                format!("`{}` does not belong under `{}`", entry.key, display_path(&self.path));
+                format!("`{}` does not belong {}", entry.key, display_path(&self.path));
             problem = problem.help(format!("its path is `{place}`; correct the indentation"));
             format!("belongs under `{}`", suggest::parent(&place))
         } else {
             format!("{} has no such field", schema.name)
         };
-        if problem.help.is_none() && schema.fields.len() <= 12 && !label.starts_with("did") {
+        if problem.help.is_none() && schema.fields.len() <= 20 && !label.starts_with("did") {
             let known = quoted(schema.fields.iter().map(|field| field.name));
             problem = problem.help(format!("known here: {known}"));
         }
@@ -286,6 +325,7 @@ impl<'a> Decoder<'a> {
 #[derive(Debug)]
 pub struct Fields<'n> {
     entries: std::slice::Iter<'n, Entry>,
+    above: Option<&'n Entry>,
     schema: &'static MessageSchema,
     seen: u128,
 }
@@ -294,6 +334,7 @@ impl<'n> Fields<'n> {
     /// The next known field and what was written for it.
     pub fn next(&mut self, decoder: &mut Decoder<'_>) -> Option<(&'static FieldInfo, &'n Entry)> {
         for entry in self.entries.by_ref() {
+            let above = self.above.replace(entry);
             let known = self
                 .schema
                 .fields
@@ -301,7 +342,7 @@ impl<'n> Fields<'n> {
                 .enumerate()
                 .find(|(_, field)| field.is_called(&entry.key));
             let Some((position, field)) = known else {
-                decoder.unknown_field(entry, self.schema);
+                decoder.unknown_field(entry, above, self.schema);
                 continue;
             };
             let bit = 1_u128.checked_shl(u32::try_from(position).unwrap_or(u32::MAX)).unwrap_or(0);
@@ -428,8 +469,8 @@ impl<K: MapKey, T: Decode> Decode for BTreeMap<K, T> {
     }
 }
 
-fn display_path(path: &FieldPath) -> &str {
-    if path.is_root() { "the top level" } else { path.as_str() }
+fn display_path(path: &FieldPath) -> String {
+    if path.is_root() { "at the top level".to_owned() } else { format!("under `{path}`") }
 }
 
 fn kind_only(node: &Node) -> &'static str {

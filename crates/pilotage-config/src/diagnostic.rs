@@ -129,6 +129,12 @@ impl Diagnostic {
         self
     }
 
+    /// Names the source, where the problem is with all of it.
+    #[must_use]
+    pub fn with_source(self, source: &Arc<str>) -> Self {
+        self.at(source, Span::default(), "")
+    }
+
     /// Adds a further place.
     #[must_use]
     pub fn also_at(mut self, source: &Arc<str>, span: Span, text: impl Into<String>) -> Self {
@@ -182,8 +188,12 @@ impl Label {
 /// The one-line form: `file:line:column: severity[code]: message`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(label) = &self.primary {
-            write!(f, "{}:{}:{}: ", label.source, label.span.line, label.span.column)?;
+        if let Some(Label { source, span, .. }) = &self.primary {
+            if span.is_known() {
+                write!(f, "{source}:{}:{}: ", span.line, span.column)?;
+            } else {
+                write!(f, "{source}: ")?;
+            }
         }
         write!(f, "{}[{}]: {}", self.severity, self.code.id(), self.message)
     }

@@ -58,19 +58,16 @@ impl Loaded {
         self.diagnostics.iter().any(Diagnostic::is_error)
     }
 
-    /// Applies the rules that need no other object. It is part of loading, so that nobody can use
-    /// an object that breaks them.
-    fn check(&mut self) {
-        let (mut usable, mut broken) = (Vec::with_capacity(self.objects.len()), Vec::new());
-        for object in self.objects.drain(..) {
+    /// Applies the rules that need no other object to the objects from number `first` on. It is
+    /// part of loading, so that nobody can use an object that breaks them.
+    fn check(&mut self, first: usize) {
+        for object in self.objects.split_off(first.min(self.objects.len())) {
             let problems = check::check(&object);
-            let to =
-                if problems.iter().any(Diagnostic::is_error) { &mut broken } else { &mut usable };
+            let is_broken = problems.iter().any(Diagnostic::is_error);
+            let to = if is_broken { &mut self.broken } else { &mut self.objects };
             to.push(object);
             self.diagnostics.extend(problems);
         }
-        self.objects = usable;
-        self.broken.extend(broken);
     }
 }
 
@@ -135,13 +132,24 @@ pub fn load_with(source: &str, text: &str, options: &LoadOptions) -> Loaded {
         loaded.diagnostics.push(problem);
         return loaded;
     }
-    yaml::parse(&source, text, &options.limits, &mut |parsed| match parsed {
-        Parsed::Problem(problem) => loaded.diagnostics.push(*problem),
-        Parsed::Document(document) => document::load(&source, document, options, &mut loaded),
+    let mut untold = 0;
+    yaml::parse(&source, text, &options.limits, &mut |parsed| {
+        match parsed {
+            Parsed::Problem(problem) => loaded.diagnostics.push(*problem),
+            Parsed::Document(document) => document::load(&source, document, options, &mut loaded),
+        }
+        untold += loaded.diagnostics.len().saturating_sub(MOST_PROBLEMS);
+        loaded.diagnostics.truncate(MOST_PROBLEMS);
     });
-    loaded.check();
+    if untold > 0 {
+        let message = format!("{source} has {untold} more problems, which are not told");
+        loaded.diagnostics.push(Diagnostic::new(codes::PIL0002, message).with_source(&source));
+    }
     loaded
 }
+
+/// The most problems that are told of one text.
+const MOST_PROBLEMS: usize = 10_000;
 
 /// Loads the objects of a text that may not be valid UTF-8.
 #[must_use]
@@ -153,6 +161,7 @@ pub fn load_bytes(source: &str, bytes: &[u8], options: &LoadOptions) -> Loaded {
             let problem = not_text(&source, bytes).unwrap_or_else(|| {
                 let message = format!("{source} is not UTF-8 text");
                 Diagnostic::new(codes::PIL0003, message)
+                    .with_source(&source)
                     .note(format!("the first bad byte is at offset {}", error.valid_up_to()))
                     .help("save it as UTF-8")
             });
@@ -166,6 +175,7 @@ fn not_text(source: &Arc<str>, bytes: &[u8]) -> Option<Diagnostic> {
     let at = bytes.iter().position(|byte| *byte == 0)?;
     Some(
         Diagnostic::new(codes::PIL0003, format!("{source} is not a text file"))
+            .with_source(source)
             .note(format!("there is a zero byte at offset {at}"))
             .help("if it is compressed or encrypted, unpack it first; if it is UTF-16, save it as UTF-8"),
     )

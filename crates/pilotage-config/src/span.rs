@@ -29,6 +29,12 @@ impl Span {
         self.end <= self.start
     }
 
+    /// Whether this is a place at all, and not a source as a whole.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.line > 0
+    }
+
     /// The text covered, or an empty string when the span does not belong to `source`.
     #[must_use]
     pub fn slice<'a>(&self, source: &'a str) -> &'a str {

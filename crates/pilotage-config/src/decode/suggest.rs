@@ -2,6 +2,7 @@
 
 use crate::field_path::FieldPath;
 use crate::schema::{MessageSchema, Shape};
+use crate::yaml::{Entry, NodeKind};
 
 /// The candidate that is most like `name`, if one is like it at all.
 pub(crate) fn nearest<'a>(
@@ -13,8 +14,14 @@ pub(crate) fn nearest<'a>(
     let most = (wanted.len() / 3).clamp(1, 4);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&wanted, &normalize(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= most && *distance < candidate.len())
+        .filter_map(|candidate| {
+            let normal = normalize(candidate);
+            let distance = distance(&wanted, &normal);
+            let shared = wanted.iter().zip(&normal).take_while(|(a, b)| a == b).count();
+            let begins_alike = shared >= 4 && shared * 5 >= wanted.len() * 4;
+            let alike = distance <= most && distance < normal.len();
+            (alike || begins_alike).then_some((distance, candidate))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -55,18 +62,46 @@ fn distance(left: &[u8], right: &[u8]) -> usize {
     last.last().copied().unwrap_or(usize::MAX)
 }
 
+/// The path of what was written last before a field: `here`, and below it the last parts of the
+/// field above. A field that slipped out of its block mostly belongs there.
+pub(super) fn trail(here: &FieldPath, above: Option<&Entry>) -> String {
+    const DEEPEST: usize = 8;
+    let mut trail = strip_indexes(here.as_str());
+    let mut entry = above;
+    for _ in 0..DEEPEST {
+        let Some(Entry { key, value, .. }) = entry else { break };
+        trail.push('.');
+        trail.push_str(key);
+        let mut node = value;
+        while let NodeKind::Seq(items) = &node.kind {
+            let Some(last) = items.last() else { break };
+            trail.push_str("[]");
+            node = last;
+        }
+        entry = match &node.kind {
+            NodeKind::Map(entries) => entries.last(),
+            _ => None,
+        };
+    }
+    trail.trim_start_matches('.').to_owned()
+}
+
 /// Where in the object a field of this name exists. Among several places the one that shares most
-/// of its beginning with `here` is taken, then the one nearest to the root.
-pub(super) fn elsewhere(name: &str, root: &Shape, here: &FieldPath) -> Option<String> {
+/// of its beginning with `trail` is taken, then the one nearest to the root.
+pub(super) fn elsewhere(name: &str, root: &Shape, trail: &str) -> Option<String> {
     let mut found = Vec::new();
     if let Some(schema) = root.message() {
         search(name, schema, "", 0, &mut found);
     }
-    let here: String = strip_indexes(here.as_str());
     found.into_iter().min_by_key(|place| {
-        let shared = here.bytes().zip(place.bytes()).take_while(|(a, b)| a == b).count();
-        (std::cmp::Reverse(shared.min(parent(place).len())), place.matches('.').count())
+        let shared =
+            segments(parent(place)).zip(segments(trail)).take_while(|(a, b)| a == b).count();
+        (std::cmp::Reverse(shared), segments(place).count())
     })
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split('.').flat_map(|field| field.split_inclusive('[')).filter(|part| *part != "]")
 }
 
 /// The path without its last field.
@@ -131,6 +166,8 @@ mod tests {
         assert_eq!(nearest("Weight", known), Some("weight"));
         assert_eq!(nearest("wieght", known), Some("weight"));
         assert_eq!(nearest("header", known), Some("headers"));
+        assert_eq!(nearest("retry", ["timeout", "retries"]), Some("retries"));
+        assert_eq!(nearest("FROM_REQUEST", ["FROM_REQUEST_PORT"]), Some("FROM_REQUEST_PORT"));
         assert_eq!(nearest("subset", known), None);
         assert_eq!(nearest("x", ["y"]), None);
     }

@@ -7,7 +7,8 @@ use super::{Diagnostic, Label};
 impl Diagnostic {
     /// The diagnostic as JSON: `code`, `name`, `severity`, `message`, and where they are known
     /// `object` (`kind`, `namespace`, `name`), `path`, `place`, `related`, `notes` and `help`.
-    /// A place has `file`, `line`, `column`, `offset`, `length` and `label`.
+    /// A place has `file` and, unless it is the file as a whole, `line`, `column`, `offset`,
+    /// `length` and `label`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut out = Map::new();
@@ -43,6 +44,9 @@ impl Diagnostic {
 }
 
 fn place(label: &Label) -> Value {
+    if !label.span.is_known() {
+        return json!({ "file": &*label.source });
+    }
     json!({
         "file": &*label.source,
         "line": label.span.line,

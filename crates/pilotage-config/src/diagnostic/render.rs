@@ -114,6 +114,7 @@ struct Excerpt<'a> {
 impl<'a> Excerpt<'a> {
     fn takes(&self, label: &Label) -> bool {
         self.text.is_some()
+            && label.span.is_known()
             && self.labels.iter().any(|(other, _)| {
                 other.source == label.source && other.span.line.abs_diff(label.span.line) <= NEAR
             })
@@ -121,29 +122,42 @@ impl<'a> Excerpt<'a> {
 
     fn add_to(&self, group: Group<'a>) -> Group<'a> {
         let Some((first, _)) = self.labels.first() else { return group };
-        let origin = Origin::path(&*first.source)
-            .line(first.span.line as usize)
-            .char_column(first.span.column as usize);
-        let Some((text, lines)) = self.text.and_then(|text| self.lines(text)) else {
+        let origin = Origin::path(&*first.source);
+        if !first.span.is_known() {
             return group.element(origin);
+        }
+        let Some((text, lines)) = self.text.and_then(|text| self.lines(text)) else {
+            let origin = origin.line(first.span.line as usize);
+            return group.element(origin.char_column(first.span.column as usize));
         };
         let first_line = self.labels.iter().map(|(label, _)| label.span.line).min().unwrap_or(1);
         let mut snippet =
             Snippet::source(text.get(lines.clone()).unwrap_or("")).line_start(first_line as usize);
-        if lines.len() < LONGEST_LINE {
-            snippet = snippet.path(&*first.source);
-        }
+        let mut notes = Vec::new();
         for (label, primary) in &self.labels {
             let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-            let room = self.width.saturating_sub(label.span.column as usize + 10).max(40);
-            let annotation = kind.span(within(&lines, label, text)).label(wrap(&label.text, room));
-            snippet = snippet.annotation(annotation);
+            let annotation = kind.span(within(&lines, label, text));
+            // Beside the excerpt only what fits into the line.
+            let room = self.width.saturating_sub(label.span.column as usize % self.width + 10);
+            let length = label.text.chars().count() + label.span.len() as usize;
+            snippet = if length <= room {
+                snippet.annotation(annotation.label(&*label.text))
+            } else {
+                notes.push(&*label.text);
+                snippet.annotation(annotation)
+            };
         }
-        if lines.len() < LONGEST_LINE {
-            group.element(snippet)
+        // The excerpt tells line and column by itself, unless the line's beginning is missing.
+        let cut = lines.start > 0 && text.as_bytes().get(lines.start - 1) != Some(&b'\n');
+        let group = if cut {
+            let origin = origin.line(first.span.line as usize);
+            group.element(origin.char_column(first.span.column as usize)).element(snippet)
         } else {
-            group.element(origin).element(snippet)
-        }
+            group.element(snippet.path(&*first.source))
+        };
+        notes.into_iter().fold(group, |group, note| {
+            group.element(Level::NOTE.message(wrap(note, self.width.saturating_sub(12))))
+        })
     }
 
     /// The bytes of the lines from the first label to the last. Of an endless line only the part

@@ -28,12 +28,28 @@ pub(super) fn load(
 ) {
     let Document { index, node, whole } = document;
     let place = Source { file: Arc::clone(source), document: index, item: None, span: node.span };
-    let usable = loaded.objects.len();
+    let (usable, told) = (loaded.objects.len(), loaded.diagnostics.len());
     load_node(&node, place, options, loaded);
-    if !whole {
+    if whole {
+        loaded.check(usable);
+    } else {
+        drop_consequences(loaded, told);
         let broken = loaded.objects.split_off(usable);
         loaded.broken.extend(broken);
     }
+}
+
+/// Drops the problems after the first `told` ones with values that had a problem before.
+fn drop_consequences(loaded: &mut Loaded, told: usize) {
+    let later = loaded.diagnostics.split_off(told.min(loaded.diagnostics.len()));
+    let span = |problem: &Diagnostic| problem.primary.as_ref().map(|label| label.span);
+    let is_new = |problem: &Diagnostic| {
+        let Some(place) = span(problem) else { return true };
+        let recent = loaded.diagnostics.iter().rev().take(100).filter_map(span);
+        !recent.into_iter().any(|other| (place.start..place.end).contains(&other.start))
+    };
+    let later: Vec<_> = later.into_iter().filter(is_new).collect();
+    loaded.diagnostics.extend(later);
 }
 
 fn load_node(node: &Node, place: Source, options: &LoadOptions, loaded: &mut Loaded) {
@@ -127,8 +143,7 @@ impl<'a> Head<'a> {
         if kind.versions().contains(&version) {
             return Some(kind);
         }
-        let versions: Vec<String> =
-            kind.versions().iter().map(|version| join(group, version)).collect();
+        let version = kind.versions().first().copied().unwrap_or("v1");
         loaded.diagnostics.push(
             Diagnostic::new(
                 codes::PIL0006,
@@ -137,7 +152,7 @@ impl<'a> Head<'a> {
             .at(
                 &place.file,
                 self.api_version.value.span,
-                format!("use {}", versions.join(" or ")),
+                format!("use {}", join(group, version)),
             ),
         );
         None

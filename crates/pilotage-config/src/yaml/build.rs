@@ -1,6 +1,6 @@
 //! From the parser's events to trees of nodes, one document at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, Tag, options};
 
@@ -21,11 +21,13 @@ pub(crate) fn parse(
 ) {
     if text.len() > limits.bytes.min(u32::MAX as usize) {
         let message = format!(
-            "{source} has {} MiB; a source may have at most {} MiB",
-            text.len() >> 20,
-            limits.bytes >> 20
+            "{source} has {} bytes; a source may have at most {}",
+            text.len(),
+            limits.bytes
         );
-        let problem = Diagnostic::new(codes::PIL0002, message).help("split it into several files");
+        let problem = Diagnostic::new(codes::PIL0002, message)
+            .with_source(source)
+            .help("split it into several files");
         sink(Parsed::Problem(Box::new(problem)));
         return;
     }
@@ -294,7 +296,7 @@ impl<'a> Builder<'a> {
         let kind = match frame.content {
             Content::Seq(items) => NodeKind::Seq(items),
             Content::Map(mut entries, _) => {
-                self.report_duplicates(&entries);
+                self.drop_duplicates(&mut entries);
                 merge(&mut entries);
                 NodeKind::Map(entries)
             }
@@ -326,17 +328,23 @@ impl<'a> Builder<'a> {
         self.finished(node, 0, size, height)
     }
 
-    fn report_duplicates(&mut self, entries: &[Entry]) {
+    /// Reports keys that stand twice, and keeps the first of them.
+    fn drop_duplicates(&mut self, entries: &mut Vec<Entry>) {
         let mut sorted: Vec<&Entry> = entries.iter().filter(|entry| &*entry.key != "<<").collect();
         sorted.sort_by_key(|entry| (&entry.key, entry.key_span.start));
+        let mut again = BTreeSet::new();
         let mut first: Option<&Entry> = None;
         for entry in sorted {
             match first {
                 Some(other) if other.key == entry.key => {
                     self.problems.push(mistakes::duplicate_key(self.source, other, entry));
+                    again.insert(entry.key_span);
                 }
                 _ => first = Some(entry),
             }
+        }
+        if !again.is_empty() {
+            entries.retain(|entry| !again.contains(&entry.key_span));
         }
     }
 
@@ -396,8 +404,7 @@ fn merge(entries: &mut Vec<Entry>) {
             return;
         }
     };
-    let mut known: std::collections::BTreeSet<Box<str>> =
-        entries.iter().map(|entry| entry.key.clone()).collect();
+    let mut known: BTreeSet<Box<str>> = entries.iter().map(|entry| entry.key.clone()).collect();
     for entry in maps.into_iter().flatten() {
         if known.insert(entry.key.clone()) {
             entries.push(entry);
