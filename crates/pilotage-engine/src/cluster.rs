@@ -1,6 +1,8 @@
 //! A cluster: how its endpoints are found, chosen and spoken to.
 
-use std::net::SocketAddr;
+mod compile;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +10,14 @@ use arc_swap::ArcSwap;
 
 use crate::circuit_breakers::CircuitBreakers;
 use crate::endpoint::Endpoint;
-use crate::endpoint_set::EndpointSet;
+use crate::endpoint_set::{EndpointSet, EndpointSetOptions};
 use crate::env::Env;
 use crate::live_state::ClusterState;
+use crate::load_assignment::LoadAssignment;
 use crate::load_balancing::Policy;
 use crate::load_balancing::{PickContext, PickError};
 use crate::upstream_protocol::UpstreamProtocol;
-use crate::upstream_tls::UpstreamTls;
+use crate::upstream_tls::{TlsChoice, UpstreamTls};
 
 /// How the endpoints of a cluster become known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +69,41 @@ pub struct ClusterSettings {
     /// TCP keep-alive of upstream connections.
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// Local address that upstream connections start from.
-    pub source_address: Option<std::net::IpAddr>,
+    pub source_address: Option<IpAddr>,
     /// Whether the destination of every request is told upstream with the PROXY protocol.
     pub sends_proxy_protocol: bool,
     /// TLS of the cluster's own transport socket; endpoints may have another.
     pub tls: Option<Arc<UpstreamTls>>,
-    /// Names to resolve, for DNS clusters.
-    pub dns_targets: Vec<DnsTarget>,
+    /// How names are resolved, for DNS clusters.
+    pub dns: DnsSettings,
+    pub(crate) tls_choice: TlsChoice,
+    pub(crate) endpoint_options: EndpointSetOptions,
+}
+
+/// How the names of a cluster are resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// Time between two resolutions of a name.
+    pub refresh: Duration,
+    /// The answer's own time to live applies instead.
+    pub respect_ttl: bool,
+    /// Which addresses are wanted.
+    pub family: DnsFamily,
+}
+
+/// Which kinds of addresses are wanted of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsFamily {
+    /// IPv6, or IPv4 if there is none.
+    V6Preferred,
+    /// IPv4 only.
+    V4Only,
+    /// IPv6 only.
+    V6Only,
+    /// IPv4, or IPv6 if there is none.
+    V4Preferred,
+    /// Both.
+    All,
 }
 
 /// TCP keep-alive. Absent values are the operating system's.
@@ -93,10 +124,37 @@ pub struct ClusterTable {
     pub settings: Arc<ClusterSettings>,
     /// Live counters.
     pub state: Arc<ClusterState>,
+    assignment: Arc<LoadAssignment>,
+    dns_targets: Vec<DnsTarget>,
     endpoints: ArcSwap<EndpointSet>,
 }
 
+impl ClusterSettings {
+    fn endpoints(&self, assignment: &LoadAssignment, state: &ClusterState) -> EndpointSet {
+        assignment.endpoints(self.discovery, &self.tls_choice, state, self.endpoint_options)
+    }
+}
+
 impl ClusterTable {
+    pub(crate) fn new(
+        settings: Arc<ClusterSettings>,
+        assignment: Arc<LoadAssignment>,
+        state: Arc<ClusterState>,
+    ) -> Self {
+        let endpoints = settings.endpoints(&assignment, &state);
+        Self {
+            dns_targets: assignment.dns_targets(),
+            endpoints: ArcSwap::from_pointee(endpoints),
+            settings,
+            state,
+            assignment,
+        }
+    }
+
+    pub(crate) fn assignment(&self) -> &Arc<LoadAssignment> {
+        &self.assignment
+    }
+
     /// Name of the cluster.
     pub fn name(&self) -> &str {
         &self.settings.name
@@ -107,10 +165,17 @@ impl ClusterTable {
         self.endpoints.load_full()
     }
 
+    /// The names this cluster wants resolved, for the DNS kinds.
+    pub fn dns_targets(&self) -> &[DnsTarget] {
+        &self.dns_targets
+    }
+
     /// Gives a DNS cluster what `target` resolved to: an empty list when the name does not exist. An answer outlives
     /// table swaps, so a proxy need not resolve again when configuration changes.
-    pub fn resolved(&self, target: &DnsTarget, addresses: &[SocketAddr]) {
-        let _ = (target, addresses);
+    pub fn resolved(&self, target: &DnsTarget, addresses: &[IpAddr]) {
+        if self.state.set_resolved(target, addresses) {
+            self.endpoints.store(Arc::new(self.settings.endpoints(&self.assignment, &self.state)));
+        }
     }
 
     /// Chooses an endpoint for one attempt.

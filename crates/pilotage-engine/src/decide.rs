@@ -1,12 +1,29 @@
 //! The decision: what becomes of a request.
 
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
+
+use crate::cors;
 use crate::env::Env;
-use crate::forward::Forward;
+use crate::faults::{self, Fault};
+use crate::forward::{Exchange, Forward};
 use crate::http_manager::HttpManager;
 use crate::local_reply::LocalReply;
+use crate::path::{without_parameters, without_query};
 use crate::request::RequestHead;
+use crate::response_flag::{ResponseFlags, details};
+use crate::route::{ClusterChoice, ForwardAction, RouteAction, RouteEntry};
+use crate::route_match::Subject;
+use crate::route_table::RouteTable;
 use crate::tables::Tables;
+use crate::timeouts::Timeouts;
 use crate::trace::Trace;
+use crate::virtual_host::{RequireTls, VirtualHost};
 
 /// What becomes of a request.
 #[derive(Debug)]
@@ -28,14 +45,325 @@ pub fn decide(
     env: &mut Env<'_>,
     trace: &mut impl Trace,
 ) -> Decision {
-    let _ = (env, manager.route_table(tables), head);
-    trace.virtual_host(head.authority, None);
-    Decision::Reply(Box::new(
-        LocalReply::new(
-            http::StatusCode::NOT_FOUND,
-            "",
-            crate::response_flag::details::ROUTE_NOT_FOUND,
-        )
-        .with_flags(crate::response_flag::ResponseFlags::NO_ROUTE),
-    ))
+    match route(manager.route_table(tables), head, env, trace) {
+        Ok((route, random)) => filters(tables, manager, route, random, head, env, trace),
+        Err(reply) => Decision::Reply(reply),
+    }
+}
+
+/// The route that takes the request, with the request's random number.
+fn route<'t>(
+    table: Option<&'t Arc<RouteTable>>,
+    head: &RequestHead<'_>,
+    env: &mut Env<'_>,
+    trace: &mut impl Trace,
+) -> Result<(&'t Arc<RouteEntry>, u64), Box<LocalReply>> {
+    let Some((table, host)) = table.and_then(|t| Some((t, t.virtual_host(head.authority)?))) else {
+        trace.virtual_host(head.authority, None);
+        return Err(not_found(None));
+    };
+    trace.virtual_host(head.authority, Some(host));
+    if let Some(reply) = require_tls(host, head) {
+        return Err(reply);
+    }
+    let mut path = std::borrow::Cow::Borrowed(without_query(head.path));
+    if table.ignores_path_parameters() {
+        path = std::borrow::Cow::Owned(without_parameters(&path).into_owned());
+    }
+    let subject = Subject { head, path: &path, random: env.random() };
+    for (index, route) in host.routes.iter().enumerate() {
+        trace.route(index, route);
+        if route.matcher.matches(&subject, trace) {
+            return Ok((route, subject.random));
+        }
+    }
+    Err(not_found(Some(host)))
+}
+
+fn not_found(host: Option<&Arc<VirtualHost>>) -> Box<LocalReply> {
+    let mut reply = LocalReply::new(StatusCode::NOT_FOUND, "", details::ROUTE_NOT_FOUND)
+        .with_flags(ResponseFlags::NO_ROUTE);
+    reply.virtual_host = host.map(|host| Arc::clone(&host.settings));
+    Box::new(reply)
+}
+
+/// The redirect to https of a virtual host that demands it.
+fn require_tls(host: &VirtualHost, head: &RequestHead<'_>) -> Option<Box<LocalReply>> {
+    let header = |name| head.headers.get(name).map(HeaderValue::as_bytes);
+    let demanded = match host.settings.require_tls {
+        RequireTls::None => false,
+        RequireTls::ExternalOnly => header("x-envoy-internal") != Some(b"true"),
+        RequireTls::All => true,
+    };
+    let proto = header("x-forwarded-proto").unwrap_or(head.scheme.as_bytes());
+    if !demanded || proto == b"https" {
+        return None;
+    }
+    let mut reply = LocalReply::new(StatusCode::MOVED_PERMANENTLY, "", details::DIRECT_RESPONSE);
+    reply.virtual_host = Some(Arc::clone(&host.settings));
+    let location = format!("https://{}{}", head.authority, head.path);
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        reply.headers.insert(LOCATION, location);
+    }
+    Some(Box::new(reply))
+}
+
+/// Runs the filters that may answer in place of the route, then the route's action.
+fn filters(
+    tables: &Tables,
+    manager: &HttpManager,
+    route: &Arc<RouteEntry>,
+    random: u64,
+    head: &RequestHead<'_>,
+    env: &mut Env<'_>,
+    trace: &mut impl Trace,
+) -> Decision {
+    let cluster = cluster_name(route, head, random);
+    let fault = route.fault.as_deref().filter(|_| manager.filters.fault);
+    let drawn = fault.map(|f| draw_fault(f, head, cluster.name(), env, trace)).unwrap_or_default();
+    let mut flags = ResponseFlags::NONE;
+    if drawn.delay.is_some() {
+        flags.insert(ResponseFlags::DELAY_INJECTED);
+    }
+    let cors = route.cors.as_deref().filter(|_| manager.filters.cors);
+    let cors = cors.map_or(cors::Verdict::Ignore, |policy| policy.decide(head));
+    let mut decision = match (drawn.abort, cors) {
+        (_, cors::Verdict::Answer(reply)) if manager.filters.cors_before_fault => {
+            trace.note(format_args!("the CORS policy answers the preflight request"));
+            Decision::Reply(reply)
+        }
+        (Some(abort), _) => Decision::Reply(Box::new(aborted(abort))),
+        (None, cors::Verdict::Answer(reply)) => {
+            trace.note(format_args!("the CORS policy answers the preflight request"));
+            Decision::Reply(reply)
+        }
+        (None, cors::Verdict::Ignore) => act(tables, manager, route, &cluster, head, env, trace),
+        (None, cors::Verdict::Allow(origin)) => {
+            let mut decision = act(tables, manager, route, &cluster, head, env, trace);
+            allow_origin(&mut decision, route, origin);
+            decision
+        }
+    };
+    match &mut decision {
+        Decision::Reply(reply) => {
+            reply.delay = drawn.delay;
+            reply.flags.insert(flags);
+            reply.route = Some(Arc::clone(route));
+            reply.virtual_host = Some(Arc::clone(&route.virtual_host));
+            if reply.cluster.is_none() {
+                reply.cluster = cluster.shared();
+            }
+        }
+        Decision::Forward(forward) => {
+            forward.delay = drawn.delay;
+            forward.flags.insert(flags);
+        }
+    }
+    decision
+}
+
+fn draw_fault(
+    fault: &Fault,
+    head: &RequestHead<'_>,
+    cluster: Option<&str>,
+    env: &mut Env<'_>,
+    trace: &mut impl Trace,
+) -> faults::Drawn {
+    let drawn = fault.draw(head, cluster, env);
+    if let Some(delay) = drawn.delay {
+        trace.note(format_args!("a delay of {delay:?} is injected"));
+    }
+    if let Some(abort) = drawn.abort {
+        trace.note(format_args!("an abort with status {} is injected", abort.status));
+    }
+    drawn
+}
+
+fn aborted(abort: faults::Abort) -> LocalReply {
+    let mut reply = LocalReply::new(abort.status, "fault filter abort", details::FAULT_ABORT)
+        .with_flags(ResponseFlags::FAULT_INJECTED);
+    reply.grpc_status = abort.grpc_status;
+    reply
+}
+
+fn allow_origin(decision: &mut Decision, route: &RouteEntry, origin: HeaderValue) {
+    match decision {
+        Decision::Forward(forward) => forward.cors_origin = Some(origin),
+        Decision::Reply(reply) => {
+            if let Some(policy) = &route.cors {
+                policy.apply(&mut reply.headers, &origin);
+            }
+        }
+    }
+}
+
+/// The cluster that a forwarding route chose for a request.
+enum Chosen<'r> {
+    /// The route does not forward.
+    None,
+    /// One of its clusters.
+    Drawn { index: usize, name: &'r Arc<str>, point: u64, total: u64 },
+    /// Named by a header.
+    Named(Arc<str>),
+}
+
+impl Chosen<'_> {
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Drawn { name, .. } => Some(name),
+            Self::Named(name) => Some(name),
+        }
+    }
+
+    fn shared(&self) -> Option<Arc<str>> {
+        match self {
+            Self::None => None,
+            Self::Drawn { name, .. } => Some(Arc::clone(name)),
+            Self::Named(name) => Some(Arc::clone(name)),
+        }
+    }
+
+    fn index(&self) -> usize {
+        match self {
+            Self::Drawn { index, .. } => *index,
+            Self::None | Self::Named(_) => 0,
+        }
+    }
+}
+
+fn cluster_name<'r>(route: &'r RouteEntry, head: &RequestHead<'_>, random: u64) -> Chosen<'r> {
+    let RouteAction::Forward(action) = &route.action else { return Chosen::None };
+    match &action.clusters {
+        ClusterChoice::Draw(clusters) => {
+            let drawn = clusters.draw(|| random);
+            let (point, total) = (drawn.point, drawn.total);
+            Chosen::Drawn { index: drawn.index, name: &drawn.value.name, point, total }
+        }
+        ClusterChoice::Header(name) => {
+            let named = head.headers.get(name).and_then(|value| value.to_str().ok());
+            Chosen::Named(named.unwrap_or_default().into())
+        }
+    }
+}
+
+/// What the route itself does.
+fn act(
+    tables: &Tables,
+    manager: &HttpManager,
+    route: &Arc<RouteEntry>,
+    cluster: &Chosen<'_>,
+    head: &RequestHead<'_>,
+    env: &mut Env<'_>,
+    trace: &mut impl Trace,
+) -> Decision {
+    match &route.action {
+        RouteAction::Forward(action) => {
+            forward(tables, manager, (route, action), cluster, head, env, trace)
+        }
+        RouteAction::Redirect(redirect) => {
+            let mut reply = LocalReply::new(redirect.status, "", details::DIRECT_RESPONSE);
+            let matched = route.matcher.matched_length(head.path);
+            if let Ok(location) = HeaderValue::from_str(&redirect.location(head, matched)) {
+                reply.headers.insert(LOCATION, location);
+            }
+            own_answer(reply, route, head, env)
+        }
+        RouteAction::DirectResponse(response) => {
+            let body = response.body.clone();
+            let reply = LocalReply::new(response.status, body, details::DIRECT_RESPONSE);
+            own_answer(reply, route, head, env)
+        }
+    }
+}
+
+/// An answer that the route gives itself, with the route's operations on response headers.
+fn own_answer(
+    mut reply: LocalReply,
+    route: &RouteEntry,
+    head: &RequestHead<'_>,
+    env: &Env<'_>,
+) -> Decision {
+    let exchange = Exchange {
+        status: Some(reply.status.as_u16()),
+        details: details::DIRECT_RESPONSE,
+        start: env.unix_time,
+        ..Exchange::default()
+    };
+    crate::forward::apply_response_operations(route, None, &mut reply.headers, head, &exchange);
+    Decision::Reply(Box::new(reply))
+}
+
+fn forward(
+    tables: &Tables,
+    manager: &HttpManager,
+    (route, action): (&Arc<RouteEntry>, &ForwardAction),
+    chosen: &Chosen<'_>,
+    head: &RequestHead<'_>,
+    env: &mut Env<'_>,
+    trace: &mut impl Trace,
+) -> Decision {
+    let name = chosen.name().unwrap_or_default();
+    if let Chosen::Drawn { index, point, total, .. } = chosen {
+        trace.weighted_cluster(*index, name, *point, *total);
+    }
+    let found = tables.cluster(name);
+    trace.cluster(name, found.is_some());
+    let Some(cluster) = found else {
+        let reply = LocalReply::new(action.not_found_status, "", details::CLUSTER_NOT_FOUND)
+            .with_flags(ResponseFlags::NO_CLUSTER);
+        return Decision::Reply(Box::new(reply));
+    };
+    if let Some(reply) = refused_upgrade(manager, action, head) {
+        return Decision::Reply(Box::new(reply));
+    }
+    let mut mirrors = Vec::new();
+    for (index, mirror) in action.mirrors.iter().enumerate() {
+        if mirror.fraction.draw(|| env.random()) {
+            trace.note(format_args!("a copy goes to {}", mirror.cluster));
+            mirrors.push(index);
+        }
+    }
+    Decision::Forward(Box::new(Forward {
+        route: Arc::clone(route),
+        cluster: Arc::clone(cluster),
+        weighted_index: chosen.index(),
+        timeouts: Timeouts::of(manager, action, head),
+        hash: None,
+        set_cookie: None,
+        mirrors,
+        delay: None,
+        cors_origin: None,
+        flags: ResponseFlags::NONE,
+        auto_host_rewrite: action.rewrites_host_to_endpoint(),
+        direction: manager.direction,
+        traced: manager.tracing.is_some(),
+        suppress_envoy_headers: manager.suppress_envoy_headers,
+    }))
+}
+
+/// The answer to a request for an upgrade that is not allowed.
+fn refused_upgrade(
+    manager: &HttpManager,
+    action: &ForwardAction,
+    head: &RequestHead<'_>,
+) -> Option<LocalReply> {
+    let protocol = requested_upgrade(head)?;
+    let by_route = action.upgrades.iter().find(|(name, _)| name.eq_ignore_ascii_case(protocol));
+    let allowed =
+        by_route.map_or_else(|| manager.allows_upgrade(protocol), |(_, allowed)| *allowed);
+    // An upgrade nobody configured is refused; CONNECT is one too.
+    (!allowed).then(|| LocalReply::new(StatusCode::FORBIDDEN, "", details::UPGRADE_FAILED))
+}
+
+/// The protocol that an HTTP/1 client asks to upgrade to. `h2c` is an offer that may be ignored, not a request.
+fn requested_upgrade<'h>(head: &RequestHead<'h>) -> Option<&'h str> {
+    if head.method == http::Method::CONNECT {
+        return Some("CONNECT");
+    }
+    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let connection = text(http::header::CONNECTION)?;
+    let asks = connection.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    let protocol = text(http::header::UPGRADE).filter(|_| asks)?.trim();
+    (!protocol.is_empty() && !protocol.eq_ignore_ascii_case("h2c")).then_some(protocol)
 }

@@ -1,11 +1,17 @@
 //! Filter chains: which one takes a connection, and what it does with it.
 
+mod chain_match;
+mod compile;
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pilotage_proto::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
 
+use self::chain_match::{ChainMatch, STEPS};
 use crate::http_manager::HttpManager;
 use crate::tcp_route::TcpRoute;
 
@@ -33,7 +39,7 @@ pub enum ChainAction {
     Http(Arc<HttpManager>),
     /// Forwards bytes.
     Tcp(Arc<TcpRoute>),
-    /// Closes the connection: the chain has no filters.
+    /// Closes the connection: the chain has no filters, or ends in one that this proxy does not have.
     Close,
 }
 
@@ -53,16 +59,27 @@ pub struct FilterChain {
 /// Filter chains, found by what is known of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct ChainIndex {
-    chains: Vec<Arc<FilterChain>>,
+    chains: Vec<(ChainMatch, Arc<FilterChain>)>,
+    default: Option<Arc<FilterChain>>,
 }
 
 impl ChainIndex {
+    /// The chain that fits, by Envoy's order of criteria: destination port, destination address, server name, transport
+    /// protocol, application protocol, then where the connection comes from. Each step keeps the closest fits.
     pub(crate) fn find(&self, connection: &ConnectionInfo<'_>) -> Option<&Arc<FilterChain>> {
-        let _ = connection;
-        self.chains.first()
+        if let [(only, chain)] = self.chains.as_slice() {
+            let fits = STEPS.iter().all(|step| step(only, connection).is_some());
+            return if fits { Some(chain) } else { self.default.as_ref() };
+        }
+        let mut left: Vec<_> = self.chains.iter().collect();
+        for step in STEPS {
+            let closest = left.iter().filter_map(|(chain, _)| step(chain, connection)).max();
+            left.retain(|(chain, _)| closest.is_some() && step(chain, connection) == closest);
+        }
+        left.first().map(|(_, chain)| chain).or(self.default.as_ref())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<FilterChain>> {
-        self.chains.iter()
+        self.chains.iter().map(|(_, chain)| chain).chain(&self.default)
     }
 }

@@ -1,18 +1,20 @@
 //! A request that goes upstream: where to, within which limits, and how its head changes on the way.
 
+mod headers;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::header::HeaderName;
-use http::{HeaderMap, HeaderValue};
 
+pub(crate) use self::headers::apply_response_operations;
 use crate::cluster::ClusterTable;
-use crate::header_format::FormatContext;
+use crate::listener::Direction;
 use crate::local_reply::LocalReply;
-use crate::request::{RequestHead, UpstreamHead};
 use crate::response_flag::ResponseFlags;
-use crate::route::{ForwardAction, RouteAction, RouteEntry, WeightedCluster};
+use crate::route::{ClusterChoice, ForwardAction, RouteAction, RouteEntry, WeightedCluster};
 use crate::timeouts::Timeouts;
 
 /// A request on its way upstream.
@@ -40,6 +42,8 @@ pub struct Forward {
     pub flags: ResponseFlags,
     /// Host to write when the chosen endpoint's name is to be the authority (`auto_host_rewrite`).
     pub auto_host_rewrite: bool,
+    pub(crate) direction: Direction,
+    pub(crate) traced: bool,
     pub(crate) suppress_envoy_headers: bool,
 }
 
@@ -50,6 +54,8 @@ pub struct Exchange<'a> {
     pub attempts: u32,
     /// The endpoint that answered.
     pub upstream: Option<SocketAddr>,
+    /// Host name of that endpoint.
+    pub upstream_hostname: Option<&'a str>,
     /// Name of the upstream cluster.
     pub cluster: Option<&'a str>,
     /// Flags so far.
@@ -79,28 +85,10 @@ impl Forward {
 impl Forward {
     /// The weighted cluster that was drawn.
     pub fn weighted_cluster(&self) -> Option<&WeightedCluster> {
-        None
-    }
-
-    /// Makes `head` the head of attempt number `attempt` (the first is 1): header operations, path and host rewrite,
-    /// and the `x-envoy-…` headers. For a retry, start again from the head that arrived.
-    pub fn apply_request_headers(
-        &self,
-        head: &mut UpstreamHead<'_>,
-        original: &RequestHead<'_>,
-        exchange: &Exchange<'_>,
-    ) {
-        let _ = (head, original, exchange);
-    }
-
-    /// Applies the route's operations, CORS headers and `x-envoy-…` headers to the headers of an answer.
-    pub fn apply_response_headers(
-        &self,
-        headers: &mut HeaderMap,
-        request: &RequestHead<'_>,
-        exchange: &Exchange<'_>,
-    ) {
-        let _ = (headers, request, exchange);
+        match &self.action()?.clusters {
+            ClusterChoice::Draw(clusters) => clusters.get(self.weighted_index),
+            ClusterChoice::Header(_) => None,
+        }
     }
 
     /// An answer in place of the upstream's: `UH`, `UF`, `UT` and so on, with Envoy's body and details.

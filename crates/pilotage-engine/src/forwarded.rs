@@ -1,15 +1,30 @@
 //! What the connection manager does to a request before routing, and to an answer before it is sent:
 //! `x-forwarded-for`, `x-forwarded-proto`, `x-request-id`, path normalization, `server`.
+//!
+//! `x-forwarded-client-cert` is removed wherever it must not be believed. It is not written yet: that needs details of
+//! the client's certificate, which arrive with mutual TLS.
+
+mod client;
+mod request_id;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use http::{HeaderMap, Method, Version};
+use http::header::{CONNECTION, LOCATION, SERVER, TE, TRANSFER_ENCODING, UPGRADE, VIA};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
+use self::client::Client;
+use crate::domains::split_port;
 use crate::env::Env;
-use crate::http_manager::HttpManager;
+use crate::http_manager::{
+    EscapedSlashes, ForwardClientCert, HttpManager, ServerHeader, UnderscoreHeaders,
+};
 use crate::local_reply::LocalReply;
+use crate::path;
 use crate::request::Downstream;
+use crate::response_flag::{ResponseFlags, details};
 
 /// A request as it arrived.
 #[derive(Debug)]
@@ -33,8 +48,8 @@ pub struct Arrived<'a, 'h> {
 /// What [`prepare`] found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared<'a> {
-    /// `http` or `https`.
-    pub scheme: &'static str,
+    /// `http` or `https`, or whatever else an HTTP/2 client said.
+    pub scheme: Cow<'a, str>,
     /// Authority to route by; a port or trailing dot is gone where the manager strips it.
     pub authority: Cow<'a, str>,
     /// Path to route by, normalized.
@@ -45,28 +60,316 @@ pub struct Prepared<'a> {
     pub internal: bool,
 }
 
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+const INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
+const EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
+
+/// Headers about one connection, which go no further.
+const HOP_BY_HOP: &[&str] = &["keep-alive", "proxy-connection"];
+
+/// Headers with which only internal clients may steer this proxy.
+const INTERNAL_ONLY: &[&str] = &[
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-upstream-alt-stat-name",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-force-trace",
+    "x-envoy-ip-tags",
+    "x-envoy-original-url",
+    "x-envoy-hedge-on-per-try-timeout",
+];
+
+/// Headers that clients outside may not set at the edge either.
+const EDGE_ONLY: &[&str] = &[
+    "x-envoy-decorator-operation",
+    "x-envoy-downstream-service-cluster",
+    "x-envoy-downstream-service-node",
+];
+
 /// Prepares a request for routing: checks it, sanitizes and writes the headers that proxies exchange, and normalizes
 /// path and host, all in the order and with the meaning of Envoy's connection manager.
 ///
 /// # Errors
-/// The answer to give instead: 400 for a broken path or a missing host, 426 for HTTP/1.0, a redirect for escaped slashes.
+/// The answer to give instead: 400 for a broken path or a missing host, 404 for a path that is none, 426 for HTTP/1.0,
+/// a redirect for escaped slashes.
 pub fn prepare<'a>(
     manager: &HttpManager,
     request: &mut Arrived<'a, '_>,
     env: &mut Env<'_>,
 ) -> Result<Prepared<'a>, Box<LocalReply>> {
-    let _ = (manager, env);
-    Ok(Prepared {
-        scheme: if request.downstream.tls { "https" } else { "http" },
-        authority: Cow::Borrowed(request.authority.unwrap_or_default()),
-        path: Cow::Borrowed(request.path),
-        client: request.downstream.peer,
-        internal: false,
-    })
+    check_version(manager, request)?;
+    let authority = authority(manager, request)?;
+    check_underscores(manager, request.headers)?;
+    let path = normalized_path(manager, request)?;
+    let authority = stripped_host(manager, authority, request.downstream.local.port());
+    sanitize_connection_headers(request.headers);
+    let client = Client::find(manager, request.headers, request.downstream.peer);
+    let scheme = forwarded_proto(manager, request);
+    trust(manager, request.headers, &client);
+    if manager.generate_request_id {
+        request_id::set(manager, request.headers, client.edge, env);
+    }
+    forward_client_cert(manager, request);
+    if !manager.via.is_empty()
+        && let Ok(via) = HeaderValue::from_str(&manager.via)
+    {
+        request.headers.append(VIA, via);
+    }
+    Ok(Prepared { scheme, authority, path, client: client.address, internal: client.internal })
 }
 
-/// Finishes the headers of an answer, ours or the upstream's: `server`, `via`, `x-request-id`, and hop-by-hop headers
-/// removed.
+fn refuse(status: StatusCode, why: &'static str) -> Box<LocalReply> {
+    Box::new(LocalReply::new(status, "", why))
+}
+
+fn check_version(manager: &HttpManager, request: &Arrived<'_>) -> Result<(), Box<LocalReply>> {
+    let old = request.version == Version::HTTP_10 || request.version == Version::HTTP_09;
+    if old && !manager.accept_http_10 {
+        let mut reply = refuse(StatusCode::UPGRADE_REQUIRED, details::LOW_VERSION);
+        reply.close = true;
+        return Err(reply);
+    }
+    Ok(())
+}
+
+fn authority<'a>(
+    manager: &HttpManager,
+    request: &Arrived<'a>,
+) -> Result<Cow<'a, str>, Box<LocalReply>> {
+    if let Some(authority) = request.authority.filter(|a| !a.is_empty()) {
+        return Ok(Cow::Borrowed(authority));
+    }
+    let default = manager.default_host_for_http_10.as_ref();
+    if let Some(host) = default.filter(|_| request.version == Version::HTTP_10) {
+        return Ok(Cow::Owned(host.to_string()));
+    }
+    Err(refuse(StatusCode::BAD_REQUEST, details::MISSING_HOST))
+}
+
+fn check_underscores(
+    manager: &HttpManager,
+    headers: &mut HeaderMap,
+) -> Result<(), Box<LocalReply>> {
+    if manager.underscore_headers == UnderscoreHeaders::Allow {
+        return Ok(());
+    }
+    let found: Vec<_> = headers.keys().filter(|n| n.as_str().contains('_')).cloned().collect();
+    if !found.is_empty() && manager.underscore_headers == UnderscoreHeaders::Reject {
+        let reply = refuse(StatusCode::BAD_REQUEST, details::UNDERSCORE_HEADER);
+        return Err(Box::new((*reply).with_flags(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR)));
+    }
+    for name in found {
+        headers.remove(name);
+    }
+    Ok(())
+}
+
+fn normalized_path<'a>(
+    manager: &HttpManager,
+    request: &Arrived<'a>,
+) -> Result<Cow<'a, str>, Box<LocalReply>> {
+    let mut text = Cow::Borrowed(request.path);
+    if request.method == Method::CONNECT {
+        return Ok(text);
+    }
+    if text.is_empty() {
+        return Err(refuse(StatusCode::NOT_FOUND, details::MISSING_PATH));
+    }
+    if !text.starts_with('/') {
+        return Err(refuse(StatusCode::NOT_FOUND, details::ABSOLUTE_PATH));
+    }
+    let failed = || refuse(StatusCode::BAD_REQUEST, details::PATH_NORMALIZATION_FAILED);
+    let unescaped = match manager.escaped_slashes {
+        EscapedSlashes::Keep => None,
+        _ => path::unescaped_slashes(&text),
+    };
+    let mut redirect = false;
+    if let Some(unescaped) = unescaped {
+        if manager.escaped_slashes == EscapedSlashes::Reject {
+            return Err(failed());
+        }
+        redirect = manager.escaped_slashes == EscapedSlashes::UnescapeAndRedirect;
+        text = Cow::Owned(unescaped);
+    }
+    if manager.normalize_path {
+        text = match text {
+            Cow::Borrowed(text) => path::normalized(text).ok_or_else(failed)?,
+            Cow::Owned(text) => {
+                Cow::Owned(path::normalized(&text).ok_or_else(failed)?.into_owned())
+            }
+        };
+    }
+    if manager.merge_slashes {
+        text = match text {
+            Cow::Borrowed(text) => path::merged_slashes(text),
+            Cow::Owned(text) => Cow::Owned(path::merged_slashes(&text).into_owned()),
+        };
+    }
+    if redirect {
+        let mut reply =
+            refuse(StatusCode::TEMPORARY_REDIRECT, details::PATH_NORMALIZATION_REDIRECT);
+        if let Ok(location) = HeaderValue::from_str(&text) {
+            reply.headers.insert(LOCATION, location);
+        }
+        return Err(reply);
+    }
+    Ok(text)
+}
+
+/// The host without port or trailing dot, where the manager wants that.
+fn stripped_host<'a>(
+    manager: &HttpManager,
+    authority: Cow<'a, str>,
+    local_port: u16,
+) -> Cow<'a, str> {
+    let (host, port) = split_port(&authority);
+    let matching = manager.strip_matching_host_port
+        && port.and_then(|port| port.parse().ok()) == Some(local_port);
+    let stripped = if manager.strip_any_host_port || matching { host } else { &authority };
+    let (host, port) = split_port(stripped);
+    match host.strip_suffix('.').filter(|_| manager.strip_trailing_host_dot) {
+        Some(dotless) => Cow::Owned(match port {
+            Some(port) => format!("{dotless}:{port}"),
+            None => dotless.to_owned(),
+        }),
+        None if stripped.len() == authority.len() => authority,
+        None => Cow::Owned(stripped.to_owned()),
+    }
+}
+
+/// Removes what only concerns the client's own connection. Upgrade requests keep what asks for the upgrade.
+fn sanitize_connection_headers(headers: &mut HeaderMap) {
+    if !is_upgrade(headers) {
+        remove_named_by_connection(headers);
+        headers.remove(UPGRADE);
+    }
+    let trailers = headers.get(TE).is_some_and(|te| {
+        te.as_bytes()
+            .split(|b| *b == b',')
+            .any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    });
+    headers.remove(TE);
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(*name);
+    }
+    headers.remove(TRANSFER_ENCODING);
+    headers.remove(INTERNAL);
+}
+
+/// Removes `connection`. The headers it names are those of other lists here, or ordinary ones that stay.
+fn remove_named_by_connection(headers: &mut HeaderMap) {
+    headers.remove(CONNECTION);
+}
+
+/// Whether the headers ask for, or grant, an upgrade to another protocol.
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE)
+        && headers.get_all(CONNECTION).iter().any(|value| {
+            value
+                .as_bytes()
+                .split(|b| *b == b',')
+                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        })
+}
+
+/// Writes `x-forwarded-for`, `-proto` and `-port`; gives the scheme of the request.
+fn forwarded_proto<'a>(manager: &HttpManager, request: &mut Arrived<'a>) -> Cow<'a, str> {
+    let own = if request.downstream.tls { "https" } else { "http" };
+    let believed = !manager.use_remote_address || manager.trusted_hops > 0;
+    if manager.use_remote_address && !manager.skip_xff_append {
+        client::append_forwarded_for(request.headers, request.downstream);
+    }
+    if !believed || !request.headers.contains_key(FORWARDED_PROTO) {
+        request.headers.insert(FORWARDED_PROTO, HeaderValue::from_static(own));
+    }
+    if manager.use_remote_address
+        && manager.append_x_forwarded_port
+        && (manager.trusted_hops == 0 || !request.headers.contains_key(FORWARDED_PORT))
+    {
+        let port = request.downstream.local.port();
+        request.headers.insert(FORWARDED_PORT, HeaderValue::from(port));
+    }
+    match request.scheme {
+        Some(scheme) => Cow::Borrowed(scheme),
+        None => match request.headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes) {
+            Some(b"https") => Cow::Borrowed("https"),
+            Some(b"http") => Cow::Borrowed("http"),
+            _ => Cow::Borrowed(own),
+        },
+    }
+}
+
+/// Removes what this client may not say, and tells the upstream who it is.
+fn trust(manager: &HttpManager, headers: &mut HeaderMap, client: &Client) {
+    if client.internal {
+        headers.insert(INTERNAL, HeaderValue::from_static("true"));
+        return;
+    }
+    for name in INTERNAL_ONLY {
+        headers.remove(*name);
+    }
+    if client.edge {
+        for name in EDGE_ONLY {
+            headers.remove(*name);
+        }
+        if manager.use_remote_address
+            && let Ok(address) = HeaderValue::from_str(&client.address.ip().to_string())
+        {
+            headers.insert(EXTERNAL_ADDRESS, address);
+        }
+    }
+}
+
+fn forward_client_cert(manager: &HttpManager, request: &mut Arrived<'_>) {
+    let mutual = request.downstream.peer_principal.is_some();
+    let keep = match manager.forward_client_cert {
+        ForwardClientCert::AlwaysForwardOnly => true,
+        ForwardClientCert::ForwardOnly | ForwardClientCert::AppendForward => mutual,
+        ForwardClientCert::Sanitize | ForwardClientCert::SanitizeSet => false,
+    };
+    if !keep {
+        request.headers.remove(CLIENT_CERT);
+    }
+}
+
+/// Finishes the headers of an answer, ours or the upstream's: `server`, `via`, `x-request-id`, and headers about one
+/// connection removed.
 pub fn finish(manager: &HttpManager, headers: &mut HeaderMap, request_headers: &HeaderMap) {
-    let _ = (manager, headers, request_headers);
+    if !is_upgrade(headers) {
+        headers.remove(CONNECTION);
+    }
+    headers.remove(TRANSFER_ENCODING);
+    for name in HOP_BY_HOP {
+        headers.remove(*name);
+    }
+    match manager.server_header {
+        ServerHeader::Overwrite => {
+            headers.insert(SERVER, manager.server_name.clone());
+        }
+        ServerHeader::AppendIfAbsent => {
+            headers.entry(SERVER).or_insert_with(|| manager.server_name.clone());
+        }
+        ServerHeader::PassThrough => {}
+    }
+    if manager.request_id_in_response
+        && let Some(id) = request_headers.get(request_id::NAME)
+    {
+        headers.insert(request_id::NAME, id.clone());
+    }
+    if !manager.via.is_empty()
+        && let Ok(via) = HeaderValue::from_str(&manager.via)
+    {
+        headers.append(VIA, via);
+    }
 }

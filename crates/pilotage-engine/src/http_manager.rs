@@ -1,9 +1,11 @@
 //! The HTTP connection manager of a filter chain: its options, its filters, and where its routes are.
 
-use std::net::IpAddr;
+mod compile;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::address::Cidr;
 use crate::listener::Direction;
 use crate::route_table::RouteTable;
 use crate::tables::Tables;
@@ -143,8 +145,8 @@ pub struct HttpManager {
     pub trusted_hops: u32,
     /// `x-forwarded-for` is not appended to.
     pub skip_xff_append: bool,
-    /// Address ranges whose requests count as internal: network and prefix length.
-    pub internal_ranges: Vec<(IpAddr, u8)>,
+    /// Address ranges whose requests count as internal.
+    pub(crate) internal_ranges: Vec<Cidr>,
     /// Resolves `.` and `..` in paths, as RFC 3986 says.
     pub normalize_path: bool,
     /// Makes one slash of several.

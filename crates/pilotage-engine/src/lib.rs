@@ -12,12 +12,14 @@
 //!
 //! Nothing here waits, reads a clock, draws its own random numbers, or can panic on what arrives from outside.
 
+mod address;
 pub mod circuit_breakers;
 pub mod cluster;
 pub mod cors;
 mod decide;
 pub mod direct_response;
 mod domains;
+mod durations;
 pub mod endpoint;
 pub mod endpoint_set;
 pub mod env;
@@ -32,6 +34,7 @@ mod header_operations;
 pub mod http_manager;
 pub mod listener;
 pub mod live_state;
+mod load_assignment;
 pub mod load_balancing;
 pub mod local_reply;
 pub mod mirrors;

@@ -1,10 +1,13 @@
 //! A listener: where connections arrive, what is looked at before they are understood, and which filter chain takes
 //! them.
 
+mod compile;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::compile::socket;
 use crate::filter_chain::{ChainIndex, ConnectionInfo, FilterChain};
 use crate::tables::Tables;
 
@@ -46,17 +49,36 @@ pub struct Inspection {
     pub continue_on_timeout: bool,
 }
 
-/// Destination ports on which an inspector is switched off.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// For which connections an inspector runs.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InspectorScope {
-    /// Half-open port ranges `start..end` in which it does not run.
-    pub disabled_ports: Vec<std::ops::Range<u16>>,
+    /// Destination ports on which it does not run; `None`: it always runs.
+    pub(crate) disabled: Option<PortPredicate>,
+}
+
+/// A condition on destination ports.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum PortPredicate {
+    Any(Vec<PortPredicate>),
+    Not(Box<PortPredicate>),
+    /// From the start up to but without the end.
+    Range(std::ops::Range<u32>),
 }
 
 impl InspectorScope {
     /// Whether the inspector runs for connections to `port`.
     pub fn applies_to(&self, port: u16) -> bool {
-        !self.disabled_ports.iter().any(|range| range.contains(&port))
+        !self.disabled.as_ref().is_some_and(|ports| ports.contains(port))
+    }
+}
+
+impl PortPredicate {
+    fn contains(&self, port: u16) -> bool {
+        match self {
+            Self::Any(all) => all.iter().any(|one| one.contains(port)),
+            Self::Not(other) => !other.contains(port),
+            Self::Range(range) => range.contains(&u32::from(port)),
+        }
     }
 }
 

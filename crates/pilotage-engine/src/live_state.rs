@@ -4,9 +4,11 @@
 //! of configuration neither forgets a request in flight nor resets a balancer.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cluster::DnsTarget;
 use crate::endpoint::EndpointAddress;
 
 /// Counters of every cluster, by name. Cheap to share; locked only while tables are built, never by a request.
@@ -66,6 +68,7 @@ pub struct ClusterState {
     /// Times a circuit breaker refused something.
     pub overflow_total: Counter,
     endpoints: Mutex<BTreeMap<EndpointAddress, Arc<EndpointState>>>,
+    resolved: Mutex<BTreeMap<DnsTarget, Vec<IpAddr>>>,
 }
 
 impl ClusterState {
@@ -78,6 +81,19 @@ impl ClusterState {
         let state = Arc::new(EndpointState::default());
         endpoints.insert(address.clone(), Arc::clone(&state));
         state
+    }
+
+    /// What `target` last resolved to; nothing before the first answer.
+    pub(crate) fn resolved(&self, target: &DnsTarget) -> Vec<IpAddr> {
+        let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        resolved.get(target).cloned().unwrap_or_default()
+    }
+
+    /// Keeps what `target` resolved to; says whether that is news.
+    pub(crate) fn set_resolved(&self, target: &DnsTarget, addresses: &[IpAddr]) -> bool {
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = resolved.insert(target.clone(), addresses.to_vec());
+        before.as_deref() != Some(addresses)
     }
 
     fn forget_unused(&self) {

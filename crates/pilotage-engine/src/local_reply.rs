@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::response_flag::ResponseFlags;
 use crate::route::RouteEntry;
+use crate::virtual_host::VirtualHostSettings;
 
 /// An answer without an upstream.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct LocalReply {
     pub details: Cow<'static, str>,
     /// The route that answers or was about to be used.
     pub route: Option<Arc<RouteEntry>>,
+    /// The virtual host that the request belongs to.
+    pub virtual_host: Option<Arc<VirtualHostSettings>>,
     /// The cluster that was meant, also when it does not exist.
     pub cluster: Option<Arc<str>>,
     /// gRPC status to answer gRPC requests with, where the HTTP status alone does not say it.
@@ -46,6 +49,7 @@ impl LocalReply {
             flags: ResponseFlags::NONE,
             details: Cow::Borrowed(details),
             route: None,
+            virtual_host: None,
             cluster: None,
             grpc_status: None,
             delay: None,

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use pilotage_proto::istio::networking::nds::v1::NameTable;
@@ -31,6 +30,7 @@ impl Names {
             if addresses.is_empty() {
                 continue;
             }
+            #[expect(deprecated, reason = "older control planes still send these")]
             for alias in &info.alt_hosts {
                 names.insert_if_absent(alias, &addresses);
             }
@@ -68,9 +68,6 @@ impl Names {
 fn key(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
-
-/// Shared so that an unchanged name table is not compiled again.
-pub(crate) type SharedNames = Arc<Names>;
 
 #[cfg(test)]
 mod tests {

@@ -125,6 +125,10 @@ pub mod details {
     pub const CORS_RESPONSE: &str = "cors_response";
     /// The path could not be normalized.
     pub const PATH_NORMALIZATION_FAILED: &str = "path_normalization_failed";
+    /// The client is sent to the path with its slashes unescaped.
+    pub const PATH_NORMALIZATION_REDIRECT: &str = "path_normalization_redirect";
+    /// The path does not begin with a slash.
+    pub const ABSOLUTE_PATH: &str = "absolute_path_rejected";
     /// The request has no `:path`.
     pub const MISSING_PATH: &str = "missing_path_rejected";
     /// The request names no host.

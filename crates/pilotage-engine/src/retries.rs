@@ -1,41 +1,22 @@
 //! Retries: when an attempt is made again, and after how long.
 
+mod conditions;
+mod policy;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
+pub use self::conditions::RetryConditions;
+pub use self::policy::RetryPolicy;
+use crate::circuit_breakers::CircuitBreakers;
+use crate::cluster::ClusterTable;
 use crate::env::Env;
 use crate::forward::Forward;
 use crate::request::RequestHead;
-
-/// What a route says about retries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// When to try again.
-    pub conditions: RetryConditions,
-    /// How often.
-    pub max_retries: u32,
-    /// Limit of each attempt; `None`: the limit of the whole request.
-    pub per_try_timeout: Option<Duration>,
-    /// Limit of inactivity in each attempt.
-    pub per_try_idle_timeout: Option<Duration>,
-    /// Status codes that are retried under `retriable-status-codes`.
-    pub status_codes: Vec<u16>,
-    /// First wait; doubles with each retry.
-    pub base_interval: Duration,
-    /// Longest wait.
-    pub max_interval: Duration,
-    /// Endpoints that were tried are avoided.
-    pub avoid_previous_hosts: bool,
-    /// How often an endpoint is drawn again to avoid those.
-    pub max_redraws: u32,
-    /// Priorities that were tried are avoided after so many attempts.
-    pub avoid_previous_priorities: Option<u32>,
-}
-
-/// A set of retry conditions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RetryConditions(u32);
 
 /// How an attempt ended, as far as retries care.
 #[derive(Clone, Copy, Debug)]
@@ -93,22 +74,128 @@ pub enum Verdict {
 /// Retries of one request.
 #[derive(Debug)]
 pub struct RetryState {
+    policy: Arc<RetryPolicy>,
+    conditions: RetryConditions,
+    /// Status codes that the client asked to be retried, beyond those of the policy.
+    client_status_codes: Vec<u16>,
     remaining: u32,
+    /// Upper end of the next wait.
+    interval: Duration,
+    cluster: Arc<ClusterTable>,
+    /// Whether a retry is counted against the cluster's limit now.
+    counted: bool,
 }
 
 impl RetryState {
     /// For a request that goes to `forward`. `None`: never retried. Reads the retry headers of the client
-    /// (`x-envoy-max-retries`, `x-envoy-retry-on`, …) where those are believed.
+    /// (`x-envoy-max-retries`, `x-envoy-retry-on`, …); those of clients that are not believed were removed before.
     pub fn new(forward: &Forward, head: &RequestHead<'_>) -> Option<Self> {
         let policy = forward.action()?.retries.as_ref()?;
-        let _ = head;
-        Some(Self { remaining: policy.max_retries })
+        let mut conditions = policy.conditions;
+        if !policy.accepts(head) {
+            conditions = RetryConditions::default();
+        }
+        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        for name in ["x-envoy-retry-on", "x-envoy-retry-grpc-on"] {
+            if let Some(asked) = text(name) {
+                conditions = conditions.union(RetryConditions::parse(asked).0);
+            }
+        }
+        let client_status_codes = text("x-envoy-retriable-status-codes")
+            .map(|codes| codes.split(',').filter_map(|code| code.trim().parse().ok()).collect())
+            .unwrap_or_default();
+        if conditions.is_empty() {
+            return None;
+        }
+        let asked = text("x-envoy-max-retries").and_then(|number| number.parse().ok());
+        Some(Self {
+            policy: Arc::clone(policy),
+            conditions,
+            client_status_codes,
+            remaining: asked.unwrap_or(policy.max_retries),
+            interval: policy.base_interval,
+            cluster: Arc::clone(&forward.cluster),
+            counted: false,
+        })
     }
 
-    /// What to do after an attempt ended so. Takes the retry circuit breaker of the cluster when it says
-    /// [`Verdict::Retry`]; call [`RetryState::attempt_started`] when that retry begins.
-    pub fn outcome(&mut self, outcome: &AttemptOutcome<'_>, env: &mut Env<'_>) -> Verdict {
-        let _ = (outcome, env, self.remaining);
-        Verdict::Stop
+    /// The policy behind it.
+    pub fn policy(&self) -> &RetryPolicy {
+        &self.policy
     }
+
+    /// What to do after an attempt ended so. A retry counts against the cluster's limit of retries from here until its
+    /// own outcome is reported, or this value is dropped.
+    pub fn outcome(&mut self, outcome: &AttemptOutcome<'_>, env: &mut Env<'_>) -> Verdict {
+        self.release();
+        if !self.wants_retry(outcome) {
+            return Verdict::Stop;
+        }
+        let Some(remaining) = self.remaining.checked_sub(1) else { return Verdict::LimitReached };
+        self.remaining = remaining;
+        if !self.count() {
+            self.cluster.state.overflow_total.increase();
+            return Verdict::Overflow;
+        }
+        self.cluster.state.retries_total.increase();
+        Verdict::Retry(self.next_wait(env))
+    }
+
+    fn wants_retry(&self, outcome: &AttemptOutcome<'_>) -> bool {
+        match outcome {
+            AttemptOutcome::Response { status, headers } => {
+                let codes = [&self.policy.status_codes, &self.client_status_codes];
+                let listed = codes.into_iter().flatten().any(|code| *code == status.as_u16());
+                let by_header =
+                    self.policy.retriable_headers.iter().any(|h| h.matches_headers(headers));
+                self.conditions.take_response(*status, headers, listed, by_header)
+            }
+            AttemptOutcome::Reset { reason, request_sent } => {
+                self.conditions.take_reset(*reason, *request_sent)
+            }
+            AttemptOutcome::PerTryTimeout => self.conditions.take_timeout(),
+        }
+    }
+
+    /// A random part of the present interval, which doubles each time up to its limit.
+    fn next_wait(&mut self, env: &mut Env<'_>) -> Duration {
+        let interval = self.interval;
+        self.interval = interval.saturating_mul(2).min(self.policy.max_interval);
+        let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(env.random().checked_rem(millis).unwrap_or(0))
+    }
+
+    fn count(&mut self) -> bool {
+        let limit = retry_limit(&self.cluster);
+        self.counted = self.cluster.state.retries.try_increase(limit);
+        self.counted
+    }
+
+    fn release(&mut self) {
+        if std::mem::take(&mut self.counted) {
+            self.cluster.state.retries.decrease();
+        }
+    }
+}
+
+impl Drop for RetryState {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// How many retries a cluster may have in flight: a fixed number, or a share of its requests.
+fn retry_limit(cluster: &ClusterTable) -> u32 {
+    let CircuitBreakers { max_retries, retry_budget, .. } = &cluster.settings.circuit_breakers;
+    let Some(budget) = retry_budget else { return *max_retries };
+    let active = cluster.state.active_requests.get();
+    let requests = f64::from(active.saturating_add(cluster.state.pending_requests.get()));
+    let share = requests * budget.percent.clamp(0.0, 100.0) / 100.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and a number of requests"
+    )]
+    let share = share as u32;
+    share.max(budget.min_concurrency)
 }

@@ -1,10 +1,13 @@
 //! A route: a match and what follows from it.
 
+mod compile;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use pilotage_proto::envoy::config::core::v3::Metadata;
 
+pub(crate) use self::compile::{FilterConfigs, Inherited, mirrors};
 use crate::cors::CorsPolicy;
 use crate::direct_response::DirectResponse;
 use crate::faults::Fault;
@@ -110,7 +113,14 @@ pub struct WeightedCluster {
     /// Name of the cluster.
     pub name: Arc<str>,
     /// Host rewrite of its own.
-    pub(crate) host_rewrite: Option<http::HeaderValue>,
+    pub(crate) host_rewrite: Option<Box<str>>,
     /// Header operations of its own.
     pub(crate) operations: LevelOperations,
+}
+
+impl ForwardAction {
+    /// Whether the name of the endpoint becomes the host.
+    pub(crate) fn rewrites_host_to_endpoint(&self) -> bool {
+        matches!(self.host_rewrite, Some(HostRewrite::Endpoint))
+    }
 }

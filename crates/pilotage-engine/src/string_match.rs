@@ -59,6 +59,11 @@ impl StringMatch {
         Self::compile(&StringMatcher { match_pattern: Some(pattern), ignore_case: false })
     }
 
+    /// Whether this is an exact matcher of `text`.
+    pub(crate) fn is_exactly(&self, text: &str) -> bool {
+        matches!(&self.pattern, Pattern::Exact(exact) if &**exact == text)
+    }
+
     /// Whether `value` fits.
     pub fn matches(&self, value: &[u8]) -> bool {
         let fold = self.ignore_case;

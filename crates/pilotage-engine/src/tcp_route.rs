@@ -3,7 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy as Proto;
+use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::tcp_proxy::ClusterSpecifier;
+use pilotage_proto::envoy::r#type::v3::hash_policy::PolicySpecifier;
+
+use crate::durations::limit;
 use crate::env::Env;
+use crate::rejection::{FieldError, Warnings};
 use crate::weighted_clusters::Draw;
 
 /// Where a TCP proxy filter sends connections.
@@ -34,9 +40,51 @@ pub struct Tunneling {
     pub use_post: bool,
 }
 
+/// Idle time after which connections are closed where nothing is said.
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
 impl TcpRoute {
+    pub(crate) fn compile(proto: &Proto, warnings: &mut Warnings) -> Result<Self, FieldError> {
+        if proto.metadata_match.is_some() {
+            warnings.note("metadata_match", "subsets of endpoints by metadata are not supported");
+        }
+        let tunneling = proto.tunneling_config.as_ref().map(|tunneling| {
+            if !tunneling.headers_to_add.is_empty() {
+                warnings.note("tunneling_config.headers_to_add", "are not added");
+            }
+            Tunneling { hostname: tunneling.hostname.as_str().into(), use_post: tunneling.use_post }
+        });
+        let age = proto.max_downstream_connection_duration.as_ref();
+        let idle = proto.idle_timeout.as_ref();
+        Ok(Self {
+            stat_prefix: proto.stat_prefix.as_str().into(),
+            clusters: clusters(proto)?,
+            idle_timeout: limit("idle_timeout", idle, Some(DEFAULT_IDLE_TIMEOUT))?,
+            max_connection_duration: limit("max_downstream_connection_duration", age, None)?,
+            max_connect_attempts: proto.max_connect_attempts.unwrap_or(1).max(1),
+            hash_source_address: proto
+                .hash_policy
+                .iter()
+                .any(|p| matches!(p.policy_specifier, Some(PolicySpecifier::SourceIp(_)))),
+            tunneling,
+        })
+    }
+
     /// Name of the cluster for a new connection.
     pub fn cluster(&self, env: &mut Env<'_>) -> &Arc<str> {
         self.clusters.draw(|| env.random()).value
+    }
+}
+
+fn clusters(proto: &Proto) -> Result<Draw<Arc<str>>, FieldError> {
+    match &proto.cluster_specifier {
+        Some(ClusterSpecifier::Cluster(name)) => Ok(Draw::single(name.as_str().into())),
+        Some(ClusterSpecifier::WeightedClusters(weighted)) => {
+            let items = weighted.clusters.iter();
+            Draw::new(items.map(|c| (Arc::from(c.name.as_str()), u64::from(c.weight)))).ok_or_else(
+                || FieldError::new("weighted_clusters", "the sum of weights must be above zero"),
+            )
+        }
+        None => Err(FieldError::new("cluster_specifier", "is required")),
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::route::RouteEntry;
+use crate::virtual_host::VirtualHost;
 
 /// Receives each step of [`crate::decide`]. Every method does nothing unless overridden; with [`NoTrace`] all calls
 /// vanish from the compiled code.
@@ -10,9 +11,9 @@ pub trait Trace {
     /// Whether somebody listens: lets the decision skip preparing what would be thrown away.
     const ACTIVE: bool = true;
 
-    /// `domain` of the virtual host `name` fits `host`, or none does.
-    fn virtual_host(&mut self, host: &str, chosen: Option<(&str, &str)>) {
-        let _ = (host, chosen);
+    /// `chosen` is the virtual host of requests to `authority`, or there is none.
+    fn virtual_host(&mut self, authority: &str, chosen: Option<&VirtualHost>) {
+        let _ = (authority, chosen);
     }
 
     /// Route `index` of the virtual host is tried.

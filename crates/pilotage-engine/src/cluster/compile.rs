@@ -1,0 +1,290 @@
+//! Compiling clusters.
+//!
+//! Cluster filters whose names begin with `istio.` and settings of statistics are accepted and ignored on purpose: they
+//! do not change where requests go. Health checking by the proxy, outlier detection, slow start, consistent hashing and
+//! zone awareness are not built yet; each gives a warning.
+
+use std::time::Duration;
+
+use pilotage_proto::envoy::config::cluster::v3::Cluster as Proto;
+use pilotage_proto::envoy::config::cluster::v3::cluster::common_lb_config::LocalityConfigSpecifier;
+use pilotage_proto::envoy::config::cluster::v3::cluster::{
+    ClusterDiscoveryType, ClusterProtocolSelection, DiscoveryType, DnsLookupFamily, LbConfig,
+    LbPolicy,
+};
+use pilotage_proto::envoy::config::core::v3::{HttpProtocolOptions as CommonOptions, TcpKeepalive as KeepaliveProto};
+use pilotage_proto::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_options::UpstreamProtocolOptions;
+use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
+use pilotage_proto::unpack;
+
+use super::{ClusterSettings, Discovery, DnsFamily, DnsSettings, TcpKeepalive};
+use crate::circuit_breakers::CircuitBreakers;
+use crate::durations::{limit, optional};
+use crate::endpoint_set::EndpointSetOptions;
+use crate::load_balancing::Policy;
+use crate::rejection::{FieldError, Warnings};
+use crate::upstream_protocol::UpstreamProtocol;
+use crate::upstream_tls::TlsChoice;
+
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+const DEFAULT_DNS_REFRESH: Duration = Duration::from_secs(5);
+/// Key of the HTTP options of a cluster.
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+impl ClusterSettings {
+    pub(crate) fn compile(proto: &Proto, warnings: &mut Warnings) -> Result<Self, FieldError> {
+        note_unsupported(proto, warnings);
+        let discovery = discovery(proto, warnings)?;
+        let http = http_options(proto)?;
+        let common = http
+            .as_ref()
+            .and_then(|h| h.common_http_protocol_options)
+            .or(proto.common_http_protocol_options);
+        let common = common.unwrap_or_default();
+        let tls = TlsChoice::compile(proto)?;
+        Ok(Self {
+            name: proto.name.as_str().into(),
+            discovery,
+            policy: policy(proto, discovery, warnings)?,
+            connect_timeout: optional("connect_timeout", proto.connect_timeout.as_ref())?
+                .filter(|timeout| !timeout.is_zero())
+                .unwrap_or(DEFAULT_CONNECT_TIMEOUT),
+            protocol: protocol(proto, http.as_ref()),
+            circuit_breakers: CircuitBreakers::compile(proto.circuit_breakers.as_ref(), warnings),
+            idle_timeout: limit(
+                "common_http_protocol_options.idle_timeout",
+                common.idle_timeout.as_ref(),
+                Some(DEFAULT_IDLE_TIMEOUT),
+            )?,
+            max_connection_duration: limit(
+                "common_http_protocol_options.max_connection_duration",
+                common.max_connection_duration.as_ref(),
+                None,
+            )?,
+            max_requests_per_connection: max_requests(proto, &common),
+            tcp_keepalive: proto
+                .upstream_connection_options
+                .as_ref()
+                .and_then(|options| options.tcp_keepalive.as_ref())
+                .map(keepalive),
+            source_address: source_address(proto)?,
+            sends_proxy_protocol: tls.sends_proxy_protocol,
+            tls: tls.choose(None),
+            tls_choice: tls,
+            endpoint_options: endpoint_options(proto, warnings),
+            dns: dns(proto)?,
+        })
+    }
+
+    /// Name under which EDS delivers the endpoints.
+    pub(crate) fn eds_name(proto: &Proto) -> &str {
+        let service = proto.eds_cluster_config.as_ref().map(|config| config.service_name.as_str());
+        service.filter(|name| !name.is_empty()).unwrap_or(&proto.name)
+    }
+}
+
+/// Fields that are accepted and not obeyed.
+fn note_unsupported(proto: &Proto, warnings: &mut Warnings) {
+    if !proto.health_checks.is_empty() {
+        warnings.note("health_checks", "endpoints are not checked by this proxy");
+    }
+    if proto.outlier_detection.is_some() {
+        warnings.note("outlier_detection", "failing endpoints are not ejected yet");
+    }
+    if proto.lb_subset_config.is_some() {
+        warnings.note("lb_subset_config", "subsets of endpoints by metadata are not supported");
+    }
+    for (index, filter) in proto.filters.iter().enumerate() {
+        if !filter.name.starts_with("istio.") {
+            let message = format!("filter {} is not supported", filter.name);
+            warnings.note(&format!("filters[{index}]"), message);
+        }
+    }
+}
+
+fn discovery(proto: &Proto, warnings: &mut Warnings) -> Result<Discovery, FieldError> {
+    match &proto.cluster_discovery_type {
+        None => Ok(Discovery::Static),
+        Some(ClusterDiscoveryType::Type(kind)) => match DiscoveryType::try_from(*kind) {
+            Ok(DiscoveryType::Static) => Ok(Discovery::Static),
+            Ok(DiscoveryType::StrictDns) => Ok(Discovery::StrictDns),
+            Ok(DiscoveryType::LogicalDns) => Ok(Discovery::LogicalDns),
+            Ok(DiscoveryType::Eds) => Ok(Discovery::Eds),
+            Ok(DiscoveryType::OriginalDst) => Ok(Discovery::OriginalDst),
+            Err(_) => Err(FieldError::new("type", format!("{kind} is not a discovery type"))),
+        },
+        Some(ClusterDiscoveryType::ClusterType(custom)) => match custom.name.as_str() {
+            "envoy.clusters.dynamic_forward_proxy" => {
+                let message = "hosts are not resolved per request: there is no healthy upstream";
+                warnings.note("cluster_type", message);
+                Ok(Discovery::DynamicForwardProxy)
+            }
+            name => Err(FieldError::new("cluster_type", format!("{name} is not supported"))),
+        },
+    }
+}
+
+fn policy(
+    proto: &Proto,
+    discovery: Discovery,
+    warnings: &mut Warnings,
+) -> Result<Policy, FieldError> {
+    if proto.load_balancing_policy.is_some() {
+        warnings.note("load_balancing_policy", "lb_policy applies instead");
+    }
+    let slow_start = match &proto.lb_config {
+        Some(LbConfig::RoundRobinLbConfig(config)) => config.slow_start_config.is_some(),
+        Some(LbConfig::LeastRequestLbConfig(config)) => config.slow_start_config.is_some(),
+        _ => false,
+    };
+    if slow_start {
+        warnings.note("slow_start_config", "new endpoints get their full share at once");
+    }
+    if discovery == Discovery::OriginalDst {
+        return original_destination(proto, warnings);
+    }
+    Ok(match proto.lb_policy() {
+        LbPolicy::RoundRobin => Policy::RoundRobin,
+        LbPolicy::LeastRequest => {
+            let choices = match &proto.lb_config {
+                Some(LbConfig::LeastRequestLbConfig(config)) => config.choice_count.unwrap_or(2),
+                _ => 2,
+            };
+            if choices < 2 {
+                let path = "least_request_lb_config.choice_count";
+                return Err(FieldError::new(path, "must be at least 2"));
+            }
+            // More draws than this find nothing better.
+            Policy::LeastRequest { choices: choices.min(64) }
+        }
+        LbPolicy::Random => Policy::Random,
+        LbPolicy::RingHash | LbPolicy::Maglev => {
+            let message = "consistent hashing is not built yet: endpoints are drawn at random";
+            warnings.note("lb_policy", message);
+            Policy::Random
+        }
+        LbPolicy::ClusterProvided => {
+            if discovery != Discovery::DynamicForwardProxy {
+                let message = "CLUSTER_PROVIDED needs a cluster type that provides one";
+                return Err(FieldError::new("lb_policy", message));
+            }
+            Policy::Random
+        }
+        LbPolicy::LoadBalancingPolicyConfig => {
+            return Err(FieldError::new("load_balancing_policy", "is not supported"));
+        }
+    })
+}
+
+fn original_destination(proto: &Proto, warnings: &mut Warnings) -> Result<Policy, FieldError> {
+    if proto.lb_policy() != LbPolicy::ClusterProvided {
+        return Err(FieldError::new("lb_policy", "must be CLUSTER_PROVIDED for ORIGINAL_DST"));
+    }
+    let Some(LbConfig::OriginalDstLbConfig(config)) = &proto.lb_config else {
+        return Ok(Policy::OriginalDst { port: None });
+    };
+    if config.use_http_header {
+        warnings.note("original_dst_lb_config.use_http_header", "the header is not looked at");
+    }
+    if config.metadata_key.is_some() {
+        warnings.note("original_dst_lb_config.metadata_key", "metadata is not looked at");
+    }
+    let port = config.upstream_port_override.filter(|port| *port != 0).map(u16::try_from);
+    let port = port.transpose().map_err(|_| {
+        let path = "original_dst_lb_config.upstream_port_override";
+        FieldError::new(path, "must not be above 65535")
+    })?;
+    Ok(Policy::OriginalDst { port })
+}
+
+fn http_options(proto: &Proto) -> Result<Option<HttpProtocolOptions>, FieldError> {
+    let any = proto.typed_extension_protocol_options.get(HTTP_OPTIONS);
+    let options = any.map(|any| {
+        unpack(any).map_err(|error| {
+            let path = format!("typed_extension_protocol_options[{HTTP_OPTIONS}]");
+            FieldError::new(path, error.to_string())
+        })
+    });
+    options.transpose()
+}
+
+fn protocol(proto: &Proto, options: Option<&HttpProtocolOptions>) -> UpstreamProtocol {
+    match options.and_then(|options| options.upstream_protocol_options.as_ref()) {
+        Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
+            match &explicit.protocol_config {
+                Some(ProtocolConfig::Http2ProtocolOptions(_)) => UpstreamProtocol::Http2,
+                Some(ProtocolConfig::HttpProtocolOptions(_)) | None => UpstreamProtocol::Http1,
+            }
+        }
+        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(_)) => {
+            UpstreamProtocol::Downstream
+        }
+        Some(UpstreamProtocolOptions::AutoConfig(_)) => UpstreamProtocol::Auto,
+        None if proto.protocol_selection() == ClusterProtocolSelection::UseDownstreamProtocol => {
+            UpstreamProtocol::Downstream
+        }
+        None if proto.http2_protocol_options.is_some() => UpstreamProtocol::Http2,
+        None => UpstreamProtocol::Http1,
+    }
+}
+
+fn max_requests(proto: &Proto, common: &CommonOptions) -> Option<u32> {
+    common.max_requests_per_connection.or(proto.max_requests_per_connection).filter(|n| *n > 0)
+}
+
+fn keepalive(proto: &KeepaliveProto) -> TcpKeepalive {
+    let seconds = |number: Option<u32>| number.map(|n| Duration::from_secs(u64::from(n)));
+    TcpKeepalive {
+        probes: proto.keepalive_probes,
+        time: seconds(proto.keepalive_time),
+        interval: seconds(proto.keepalive_interval),
+    }
+}
+
+fn source_address(proto: &Proto) -> Result<Option<std::net::IpAddr>, FieldError> {
+    let source = proto.upstream_bind_config.as_ref().and_then(|bind| bind.source_address.as_ref());
+    let address = source.map(|source| {
+        source.address.parse().map_err(|_| {
+            let path = "upstream_bind_config.source_address.address";
+            FieldError::new(path, format!("`{}` is no address", source.address))
+        })
+    });
+    address.transpose()
+}
+
+fn endpoint_options(proto: &Proto, warnings: &mut Warnings) -> EndpointSetOptions {
+    let mut options = EndpointSetOptions::default();
+    let Some(common) = &proto.common_lb_config else { return options };
+    if let Some(threshold) = &common.healthy_panic_threshold {
+        options.panic_threshold_percent = threshold.value;
+    }
+    match &common.locality_config_specifier {
+        Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_)) => {
+            options.locality_weighted = true
+        }
+        Some(LocalityConfigSpecifier::ZoneAwareLbConfig(_)) => {
+            // Without a cluster that describes the proxy's own zone Envoy does not route by zone either.
+            warnings.note("common_lb_config.zone_aware_lb_config", "zones are not preferred");
+        }
+        None => {}
+    }
+    options
+}
+
+fn dns(proto: &Proto) -> Result<DnsSettings, FieldError> {
+    Ok(DnsSettings {
+        refresh: optional("dns_refresh_rate", proto.dns_refresh_rate.as_ref())?
+            .filter(|rate| !rate.is_zero())
+            .unwrap_or(DEFAULT_DNS_REFRESH),
+        respect_ttl: proto.respect_dns_ttl,
+        family: match proto.dns_lookup_family() {
+            DnsLookupFamily::Auto => DnsFamily::V6Preferred,
+            DnsLookupFamily::V4Only => DnsFamily::V4Only,
+            DnsLookupFamily::V6Only => DnsFamily::V6Only,
+            DnsLookupFamily::V4Preferred => DnsFamily::V4Preferred,
+            DnsLookupFamily::All => DnsFamily::All,
+        },
+    })
+}

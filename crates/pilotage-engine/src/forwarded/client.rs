@@ -1,0 +1,87 @@
+//! Who the client is: `x-forwarded-for` and how far it is believed.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::http_manager::HttpManager;
+use crate::request::Downstream;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The client of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Client {
+    /// Its address as trusted.
+    pub(super) address: SocketAddr,
+    /// Whether it is inside the network that is trusted.
+    pub(super) internal: bool,
+    /// Whether this proxy is the first of ours that sees the request.
+    pub(super) edge: bool,
+}
+
+impl Client {
+    /// Looks at the headers as they arrived, before the peer's address is appended.
+    pub(super) fn find(manager: &HttpManager, headers: &HeaderMap, peer: SocketAddr) -> Self {
+        let hops = usize::try_from(manager.trusted_hops).unwrap_or(usize::MAX);
+        let (found, sole) = if manager.use_remote_address {
+            let forwarded = hops.checked_sub(1).and_then(|hop| nth_from_end(headers, hop));
+            let sole = !headers.contains_key(FORWARDED_FOR);
+            (Some(forwarded.map_or(peer, |(address, _)| address)), sole)
+        } else {
+            let forwarded = nth_from_end(headers, hops);
+            let sole = forwarded.is_some_and(|(_, sole)| sole);
+            (forwarded.map(|(address, _)| address), sole)
+        };
+        let internal = sole && found.is_some_and(|found| is_internal(manager, found.ip()));
+        Self {
+            address: found.unwrap_or(peer),
+            internal,
+            edge: !internal && manager.use_remote_address,
+        }
+    }
+}
+
+/// Whether `address` lies in a range that counts as internal. Without such ranges none does.
+fn is_internal(manager: &HttpManager, address: IpAddr) -> bool {
+    manager.internal_ranges.iter().any(|range| range.contains(address))
+}
+
+/// The address `hops` places before the last of `x-forwarded-for`, and whether it is the only one.
+fn nth_from_end(headers: &HeaderMap, hops: usize) -> Option<(SocketAddr, bool)> {
+    let values: Vec<&str> = headers
+        .get_all(FORWARDED_FOR)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    let address = parse(values.iter().rev().nth(hops)?)?;
+    Some((address, values.len() == 1))
+}
+
+/// An address with or without a port.
+fn parse(text: &str) -> Option<SocketAddr> {
+    let ip: Result<IpAddr, _> = text.parse();
+    ip.map(|ip| SocketAddr::new(ip, 0)).ok().or_else(|| text.parse().ok())
+}
+
+/// Appends the peer's address to `x-forwarded-for`; a loopback peer counts as this host itself.
+pub(super) fn append_forwarded_for(headers: &mut HeaderMap, downstream: &Downstream<'_>) {
+    let peer = downstream.peer.ip();
+    let address = if peer.is_loopback() { downstream.local.ip() } else { peer };
+    let mut list = Vec::new();
+    for value in headers.get_all(FORWARDED_FOR) {
+        if !list.is_empty() {
+            list.push(b',');
+        }
+        list.extend_from_slice(value.as_bytes());
+    }
+    if !list.is_empty() {
+        list.push(b',');
+    }
+    list.extend_from_slice(address.to_string().as_bytes());
+    if let Ok(value) = HeaderValue::from_bytes(&list) {
+        headers.insert(FORWARDED_FOR, value);
+    }
+}

@@ -1,0 +1,234 @@
+//! Reading templates: `text %COMMAND(argument):length% text`.
+
+use http::HeaderName;
+
+use super::{AddressPart, HeaderSource, Operator, Part, date};
+use crate::rejection::FieldError;
+
+/// Commands that Envoy has and for which this proxy has no value. They expand to nothing, as they do in Envoy when
+/// the value is absent, and whoever compiles the template warns.
+const VALUELESS: &[&str] = &[
+    "ACCESS_LOG_TYPE",
+    "BYTES_RECEIVED",
+    "BYTES_RETRANSMITTED",
+    "BYTES_SENT",
+    "CONNECTION_ID",
+    "CONNECTION_TERMINATION_DETAILS",
+    "COMMON_DURATION",
+    "CUSTOM_FLAGS",
+    "DOWNSTREAM_DETECTED_CLOSE_TYPE",
+    "DOWNSTREAM_HEADER_BYTES_RECEIVED",
+    "DOWNSTREAM_HEADER_BYTES_SENT",
+    "DOWNSTREAM_HANDSHAKE_DURATION",
+    "DOWNSTREAM_LOCAL_DNS_SAN",
+    "DOWNSTREAM_LOCAL_EMAIL_SAN",
+    "DOWNSTREAM_LOCAL_IP_SAN",
+    "DOWNSTREAM_LOCAL_SUBJECT",
+    "DOWNSTREAM_LOCAL_URI_SAN",
+    "DOWNSTREAM_PEER_CERT",
+    "DOWNSTREAM_PEER_CERT_V_END",
+    "DOWNSTREAM_PEER_CERT_V_START",
+    "DOWNSTREAM_PEER_DNS_SAN",
+    "DOWNSTREAM_PEER_EMAIL_SAN",
+    "DOWNSTREAM_PEER_FINGERPRINT_1",
+    "DOWNSTREAM_PEER_FINGERPRINT_256",
+    "DOWNSTREAM_PEER_IP_SAN",
+    "DOWNSTREAM_PEER_ISSUER",
+    "DOWNSTREAM_PEER_SERIAL",
+    "DOWNSTREAM_PEER_SUBJECT",
+    "DOWNSTREAM_TLS_CIPHER",
+    "DOWNSTREAM_TLS_SESSION_ID",
+    "DOWNSTREAM_TLS_VERSION",
+    "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
+    "DOWNSTREAM_WIRE_BYTES_RECEIVED",
+    "DOWNSTREAM_WIRE_BYTES_SENT",
+    "DURATION",
+    "DYNAMIC_METADATA",
+    "EMIT_TIME",
+    "ENVIRONMENT",
+    "FILTER_CHAIN_NAME",
+    "FILTER_STATE",
+    "GRPC_STATUS",
+    "GRPC_STATUS_NUMBER",
+    "LOCAL_REPLY_BODY",
+    "METADATA",
+    "PER_REQUEST_STATE",
+    "PATH",
+    "QUERY_PARAM",
+    "REQUEST_DURATION",
+    "REQUEST_TX_DURATION",
+    "RESPONSE_DURATION",
+    "RESPONSE_TX_DURATION",
+    "RESPONSE_FLAGS_LONG",
+    "ROUNDTRIP_DURATION",
+    "STREAM_ID",
+    "STREAM_INFO_REQ",
+    "TLS_JA3_FINGERPRINT",
+    "TLS_JA4_FINGERPRINT",
+    "TRACE_ID",
+    "TRAILER",
+    "UNIQUE_ID",
+    "UPSTREAM_CLUSTER_RAW",
+    "UPSTREAM_CONNECTION_ID",
+    "UPSTREAM_CONNECTION_POOL_READY_DURATION",
+    "UPSTREAM_DETECTED_CLOSE_TYPE",
+    "UPSTREAM_FILTER_STATE",
+    "UPSTREAM_HEADER_BYTES_RECEIVED",
+    "UPSTREAM_HEADER_BYTES_SENT",
+    "UPSTREAM_HOST_NAME",
+    "UPSTREAM_HOST_NAME_WITHOUT_PORT",
+    "UPSTREAM_HOSTS_ATTEMPTED",
+    "UPSTREAM_LOCAL_ADDRESS",
+    "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT",
+    "UPSTREAM_LOCAL_PORT",
+    "UPSTREAM_METADATA",
+    "UPSTREAM_PEER_CERT",
+    "UPSTREAM_PEER_SUBJECT",
+    "UPSTREAM_PROTOCOL",
+    "UPSTREAM_TLS_CIPHER",
+    "UPSTREAM_TLS_SESSION_ID",
+    "UPSTREAM_TLS_VERSION",
+    "UPSTREAM_TRANSPORT_FAILURE_REASON",
+    "UPSTREAM_WIRE_BYTES_RECEIVED",
+    "UPSTREAM_WIRE_BYTES_SENT",
+    "VIRTUAL_CLUSTER_NAME",
+];
+
+/// The parts of `text`. `%%` is a percent sign.
+pub(super) fn parts(text: &str) -> Result<Vec<Part>, FieldError> {
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        literal.push_str(before);
+        if let Some(after) = after.strip_prefix('%') {
+            literal.push('%');
+            rest = after;
+            continue;
+        }
+        let (part, remaining) = command(after)?;
+        if !literal.is_empty() {
+            parts.push(Part::Text(std::mem::take(&mut literal)));
+        }
+        parts.push(part);
+        rest = remaining;
+    }
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        parts.push(Part::Text(literal));
+    }
+    Ok(parts)
+}
+
+/// Reads one command after its opening `%`, up to and including the closing one.
+fn command(text: &str) -> Result<(Part, &str), FieldError> {
+    let broken = || {
+        FieldError::new("value", format!("expected a valid command operator after `%`: `%{text}`"))
+    };
+    let word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let end = text.find(|c| !word(c)).ok_or_else(broken)?;
+    let (name, rest) = text.split_at(end);
+    if name.is_empty() {
+        return Err(broken());
+    }
+    let (argument, rest) = match rest.strip_prefix('(') {
+        Some(inner) => {
+            let (argument, rest) = inner.split_once(')').ok_or_else(broken)?;
+            (Some(argument), rest)
+        }
+        None => (None, rest),
+    };
+    let (length, rest) = match rest.strip_prefix(':') {
+        Some(digits) => {
+            let (length, rest) = digits.split_once('%').ok_or_else(broken)?;
+            (Some(length.parse().map_err(|_| broken())?), rest)
+        }
+        None => (None, rest.strip_prefix('%').ok_or_else(broken)?),
+    };
+    let operator = operator(name, argument)?;
+    Ok((Part::Operator { operator, max_length: length }, rest))
+}
+
+fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FieldError> {
+    let unknown = || FieldError::new("value", format!("`%{name}%` is not a known operator"));
+    if let Some(address) = address(name) {
+        return Ok(address);
+    }
+    Ok(match name {
+        "REQ" => {
+            let (name, alternative) = header_names(argument)?;
+            let source = |name: &str| {
+                HeaderSource::new(name).ok_or_else(|| {
+                    FieldError::new("value", format!("`{name}` is not a header name"))
+                })
+            };
+            Operator::RequestHeader {
+                name: source(name)?,
+                alternative: alternative.map(source).transpose()?,
+            }
+        }
+        "RESP" => {
+            let (name, alternative) = header_names(argument)?;
+            let parse = |name: &str| {
+                HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes()).map_err(|_| {
+                    FieldError::new("value", format!("`{name}` is not a response header name"))
+                })
+            };
+            Operator::ResponseHeader {
+                name: parse(name)?,
+                alternative: alternative.map(parse).transpose()?,
+            }
+        }
+        "PROTOCOL" => Operator::Protocol,
+        "UPSTREAM_CLUSTER" => Operator::UpstreamCluster,
+        "UPSTREAM_REQUEST_ATTEMPT_COUNT" => Operator::AttemptCount,
+        "RESPONSE_CODE" => Operator::ResponseCode,
+        "RESPONSE_CODE_DETAILS" => Operator::ResponseCodeDetails,
+        "RESPONSE_FLAGS" => Operator::ResponseFlags,
+        "ROUTE_NAME" => Operator::RouteName,
+        "HOSTNAME" => Operator::Hostname,
+        "REQUESTED_SERVER_NAME" => Operator::RequestedServerName,
+        "DOWNSTREAM_PEER_URI_SAN" => Operator::PeerUri,
+        "START_TIME" => Operator::StartTime(
+            date::Format::compile(argument.unwrap_or_default())
+                .map_err(|message| FieldError::new("value", message))?,
+        ),
+        _ if VALUELESS.contains(&name) => Operator::Nothing,
+        _ => return Err(unknown()),
+    })
+}
+
+/// The operators that print an address or a part of one.
+fn address(name: &str) -> Option<Operator> {
+    let (base, part) = if let Some(base) = name.strip_suffix("_ADDRESS_WITHOUT_PORT") {
+        (base, AddressPart::Ip)
+    } else if let Some(base) = name.strip_suffix("_ADDRESS") {
+        (base, AddressPart::Both)
+    } else if let Some(base) = name.strip_suffix("_PORT") {
+        (base, AddressPart::Port)
+    } else if name == "UPSTREAM_HOST" {
+        return Some(Operator::UpstreamHost(AddressPart::Both));
+    } else {
+        return None;
+    };
+    match base {
+        "DOWNSTREAM_REMOTE" => Some(Operator::RemoteAddress { direct: false, part }),
+        "DOWNSTREAM_DIRECT_REMOTE" => Some(Operator::RemoteAddress { direct: true, part }),
+        "DOWNSTREAM_LOCAL" | "DOWNSTREAM_DIRECT_LOCAL" => Some(Operator::LocalAddress(part)),
+        "UPSTREAM_REMOTE" => Some(Operator::UpstreamHost(part)),
+        _ => None,
+    }
+}
+
+/// `name` or `name?alternative`.
+fn header_names(argument: Option<&str>) -> Result<(&str, Option<&str>), FieldError> {
+    let argument =
+        argument.ok_or_else(|| FieldError::new("value", "the operator needs a header name"))?;
+    match argument.split_once('?') {
+        Some((_, second)) if second.contains('?') => {
+            Err(FieldError::new("value", "more than one alternative header"))
+        }
+        Some((first, second)) => Ok((first, Some(second))),
+        None => Ok((argument, None)),
+    }
+}

@@ -1,0 +1,130 @@
+//! Conditions on request headers.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pilotage_proto::envoy::config::route::v3::HeaderMatcher as Proto;
+use pilotage_proto::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier as Specifier;
+use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
+
+use crate::header_format::HeaderSource;
+use crate::rejection::FieldError;
+use crate::request::RequestHead;
+use crate::string_match::StringMatch;
+
+/// A compiled header matcher.
+#[derive(Debug)]
+pub struct HeaderMatch {
+    name: Box<str>,
+    source: HeaderSource,
+    test: Test,
+    invert: bool,
+    missing_is_empty: bool,
+}
+
+#[derive(Debug)]
+enum Test {
+    Present(bool),
+    Text(StringMatch),
+    Range { start: i64, end: i64 },
+}
+
+impl HeaderMatch {
+    pub(crate) fn compile(proto: &Proto) -> Result<Self, FieldError> {
+        let source = HeaderSource::new(&proto.name).ok_or_else(|| {
+            FieldError::new("name", format!("`{}` is not a header name", proto.name))
+        })?;
+        let text = |field, pattern| {
+            StringMatch::of(pattern).map(Test::Text).map_err(|e: FieldError| e.within(field))
+        };
+        let test = match &proto.header_match_specifier {
+            None => Test::Present(true),
+            Some(Specifier::PresentMatch(present)) => Test::Present(*present),
+            Some(Specifier::RangeMatch(range)) => {
+                Test::Range { start: range.start, end: range.end }
+            }
+            Some(Specifier::StringMatch(matcher)) => {
+                Test::Text(StringMatch::compile(matcher).map_err(|e| e.within("string_match"))?)
+            }
+            Some(Specifier::ExactMatch(s)) => Test::Text(StringMatch::exact(s)),
+            Some(Specifier::PrefixMatch(s)) => {
+                text("prefix_match", MatchPattern::Prefix(s.clone()))?
+            }
+            Some(Specifier::SuffixMatch(s)) => {
+                text("suffix_match", MatchPattern::Suffix(s.clone()))?
+            }
+            Some(Specifier::ContainsMatch(s)) => {
+                text("contains_match", MatchPattern::Contains(s.clone()))?
+            }
+            Some(Specifier::SafeRegexMatch(regex)) => {
+                text("safe_regex_match", MatchPattern::SafeRegex(regex.clone()))?
+            }
+        };
+        Ok(Self {
+            name: proto.name.as_str().into(),
+            source,
+            test,
+            invert: proto.invert_match,
+            missing_is_empty: proto.treat_missing_header_as_empty,
+        })
+    }
+
+    /// Name of the header.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the condition holds for a request. Several values of one header count as one, joined by commas.
+    pub fn matches(&self, head: &RequestHead<'_>) -> bool {
+        match &self.source {
+            HeaderSource::Header(name) => self.holds(joined(head.headers, name)),
+            HeaderSource::Method => self.holds_text(head.method.as_str()),
+            HeaderSource::Path => self.holds_text(head.path),
+            HeaderSource::Authority => self.holds_text(head.authority),
+            HeaderSource::Scheme => self.holds_text(head.scheme),
+        }
+    }
+
+    /// Whether the condition holds for headers without a request line: retriable response headers.
+    pub(crate) fn matches_headers(&self, headers: &HeaderMap) -> bool {
+        match &self.source {
+            HeaderSource::Header(name) => self.holds(joined(headers, name)),
+            _ => self.holds(None),
+        }
+    }
+
+    fn holds_text(&self, text: &str) -> bool {
+        self.holds(Some(Cow::Borrowed(text.as_bytes())))
+    }
+
+    fn holds(&self, value: Option<Cow<'_, [u8]>>) -> bool {
+        let value = match value {
+            Some(value) => value,
+            None if self.missing_is_empty => Cow::Borrowed(&[][..]),
+            // A missing header fails every condition, the inverted ones too, unless presence itself is asked for.
+            None => return matches!(self.test, Test::Present(wanted) if wanted == self.invert),
+        };
+        let holds = match &self.test {
+            Test::Present(wanted) => *wanted,
+            Test::Text(text) => text.matches(&value),
+            Test::Range { start, end } => std::str::from_utf8(&value)
+                .ok()
+                .and_then(|text| text.parse::<i64>().ok())
+                .is_some_and(|number| (*start..*end).contains(&number)),
+        };
+        holds != self.invert
+    }
+}
+
+/// All values of `name` joined by commas.
+fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, [u8]>> {
+    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = values.next()?;
+    let Some(second) = values.next() else { return Some(Cow::Borrowed(first)) };
+    let mut all = first.to_vec();
+    for value in std::iter::once(second).chain(values) {
+        all.push(b',');
+        all.extend_from_slice(value);
+    }
+    Some(Cow::Owned(all))
+}

@@ -1,0 +1,148 @@
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use pilotage_proto::envoy::config::route::v3::RouteMatch as Proto;
+use pilotage_proto::json::from_value;
+use serde_json::{Value, json};
+
+use super::{RouteMatch, Subject};
+use crate::path::without_query;
+use crate::request::{Downstream, RequestHead};
+use crate::trace::{Condition, NoTrace, Trace};
+
+fn matches(proto: &Value, path: &str, headers: &[(&str, &str)], trace: &mut impl Trace) -> bool {
+    let proto: Proto = from_value(proto).unwrap();
+    let compiled = RouteMatch::compile(&proto).unwrap();
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        map.append(name, HeaderValue::from_str(value).unwrap());
+    }
+    let downstream = Downstream {
+        peer: ([10, 0, 0, 1], 4000).into(),
+        local: ([10, 0, 0, 2], 80).into(),
+        tls: false,
+        server_name: None,
+        peer_principal: None,
+    };
+    let head = RequestHead {
+        method: &Method::GET,
+        scheme: "http",
+        authority: "a.example:80",
+        path,
+        version: Version::HTTP_11,
+        headers: &map,
+        downstream: &downstream,
+        client: downstream.peer,
+    };
+    let subject = Subject { head: &head, path: without_query(path), random: 10 };
+    compiled.matches(&subject, trace)
+}
+
+#[test]
+fn paths() {
+    for (proto, path, expected) in [
+        (json!({"prefix": "/foo"}), "/foobar", true),
+        (json!({"prefix": "/foo"}), "/FOO", false),
+        (json!({"prefix": "/foo", "caseSensitive": false}), "/FOObar", true),
+        (json!({"prefix": ""}), "/", true),
+        (json!({"path": "/foo"}), "/foo?x=1", true),
+        (json!({"path": "/foo"}), "/foo/", false),
+        (json!({"path": "/foo", "caseSensitive": false}), "/Foo", true),
+        (json!({"pathSeparatedPrefix": "/foo"}), "/foo/bar", true),
+        (json!({"pathSeparatedPrefix": "/foo"}), "/foo", true),
+        (json!({"pathSeparatedPrefix": "/foo"}), "/foobar", false),
+        (json!({"safeRegex": {"regex": "/a.*"}}), "/abc?x", true),
+        (json!({"safeRegex": {"regex": "/a"}}), "/abc", false),
+        (json!({"connectMatcher": {}}), "/", false),
+        (
+            json!({"prefix": "/", "runtimeFraction": {"defaultValue": {"numerator": 10}}}),
+            "/",
+            false,
+        ),
+        (json!({"prefix": "/", "runtimeFraction": {"defaultValue": {"numerator": 11}}}), "/", true),
+    ] {
+        assert_eq!(matches(&proto, path, &[], &mut NoTrace), expected, "{proto} on {path}");
+    }
+}
+
+#[test]
+fn headers() {
+    let sent =
+        [("end-user", "jason"), ("x-n", "7"), ("x-many", "a"), ("x-many", "b"), ("x-empty", "")];
+    for (matcher, expected) in [
+        (json!({"name": "end-user", "stringMatch": {"exact": "jason"}}), true),
+        (json!({"name": "End-User", "stringMatch": {"exact": "jason"}}), true),
+        (json!({"name": "end-user", "stringMatch": {"exact": "Jason"}}), false),
+        (json!({"name": "end-user", "stringMatch": {"exact": "x"}, "invertMatch": true}), true),
+        (json!({"name": "x-none", "stringMatch": {"exact": "x"}, "invertMatch": true}), false),
+        (
+            json!({"name": "x-none", "stringMatch": {"exact": "x"}, "invertMatch": true,
+                "treatMissingHeaderAsEmpty": true}),
+            true,
+        ),
+        (json!({"name": "x-none", "presentMatch": true}), false),
+        (json!({"name": "x-none", "presentMatch": true, "invertMatch": true}), true),
+        (json!({"name": "x-none", "presentMatch": false}), true),
+        (json!({"name": "end-user", "presentMatch": false}), false),
+        (json!({"name": "x-empty", "presentMatch": true}), true),
+        (json!({"name": "x-many", "stringMatch": {"exact": "a,b"}}), true),
+        (json!({"name": "x-many", "stringMatch": {"exact": "a"}}), false),
+        (json!({"name": "x-n", "rangeMatch": {"start": 1, "end": 8}}), true),
+        (json!({"name": "x-n", "rangeMatch": {"start": 1, "end": 7}}), false),
+        (json!({"name": ":authority", "stringMatch": {"exact": "a.example:80"}}), true),
+        (json!({"name": "host", "stringMatch": {"prefix": "a."}}), true),
+        (json!({"name": ":method", "stringMatch": {"exact": "GET"}}), true),
+        (json!({"name": ":scheme", "stringMatch": {"exact": "https"}}), false),
+        (json!({"name": ":path", "stringMatch": {"exact": "/?q=1"}}), true),
+        (json!({"name": "end-user"}), true),
+    ] {
+        let proto = json!({"prefix": "/", "headers": [matcher]});
+        assert_eq!(matches(&proto, "/?q=1", &sent, &mut NoTrace), expected, "{proto}");
+    }
+}
+
+#[test]
+fn query_parameters_and_metadata() {
+    for (proto, expected) in [
+        (json!({"queryParameters": [{"name": "v", "stringMatch": {"exact": "1"}}]}), true),
+        (json!({"queryParameters": [{"name": "v", "stringMatch": {"exact": "2"}}]}), false),
+        (json!({"queryParameters": [{"name": "w", "presentMatch": true}]}), true),
+        (json!({"queryParameters": [{"name": "z", "presentMatch": true}]}), false),
+        (json!({"dynamicMetadata": [{"filter": "jwt"}]}), false),
+        (json!({"dynamicMetadata": [{"filter": "jwt", "invert": true}]}), true),
+    ] {
+        let mut proto = proto;
+        proto["prefix"] = "/".into();
+        assert_eq!(matches(&proto, "/?v=1&v=2&w", &[], &mut NoTrace), expected, "{proto}");
+    }
+}
+
+#[test]
+fn a_listener_hears_every_condition() {
+    struct Heard(Vec<(String, bool)>);
+    impl Trace for Heard {
+        fn condition(&mut self, condition: Condition<'_>, holds: bool) {
+            self.0.push((format!("{condition:?}"), holds));
+        }
+    }
+    let proto = json!({"prefix": "/x", "headers": [{"name": "a", "presentMatch": true}]});
+    let mut heard = Heard(Vec::new());
+    assert!(!matches(&proto, "/", &[("a", "b")], &mut heard));
+    assert_eq!(
+        heard.0,
+        [("Path(\"prefix\", \"/x\")".to_owned(), false), ("Header(\"a\")".to_owned(), true)]
+    );
+}
+
+#[test]
+fn what_cannot_be_compiled_is_refused() {
+    for proto in [
+        json!({}),
+        json!({"safeRegex": {"regex": "*"}}),
+        json!({"pathSeparatedPrefix": "/a/"}),
+        json!({"prefix": "/", "headers": [{"name": ""}]}),
+        json!({"prefix": "/", "queryParameters": [{"presentMatch": true}]}),
+    ] {
+        let parsed: Proto = from_value(&proto).unwrap();
+        assert!(RouteMatch::compile(&parsed).is_err(), "{proto}");
+    }
+}

@@ -1,0 +1,232 @@
+//! From one generation to the next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pilotage_proto::envoy::config::cluster::v3::Cluster;
+use pilotage_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
+use pilotage_proto::{ResourceSet, envoy};
+
+use super::Tables;
+use crate::cluster::{ClusterSettings, ClusterTable, Discovery};
+use crate::listener::{ListenerTable, socket};
+use crate::live_state::LiveState;
+use crate::load_assignment::LoadAssignment;
+use crate::names::Names;
+use crate::rejection::{FieldError, Rejection, ResourceKind, Severity, Warnings};
+use crate::route_table::RouteTable;
+
+impl Tables {
+    /// The next generation: `previous` changed to what `set` says. Each resource is taken or refused by itself; a
+    /// refused one keeps its previous form, and an unchanged one is not compiled again.
+    pub fn apply(
+        previous: &Self,
+        set: &ResourceSet,
+        live: &LiveState,
+    ) -> (Arc<Self>, Vec<Rejection>) {
+        let mut step = Step { previous, next: Self::default(), rejections: Vec::new() };
+        step.names(set);
+        step.clusters(set, live);
+        step.routes(set);
+        step.listeners(set);
+        (Arc::new(step.next), step.rejections)
+    }
+}
+
+/// The next generation in the making.
+struct Step<'p> {
+    previous: &'p Tables,
+    next: Tables,
+    rejections: Vec<Rejection>,
+}
+
+/// Whether a resource is the one that is in force already.
+fn unchanged<P: PartialEq>(old: Option<&Arc<P>>, new: &Arc<P>) -> bool {
+    old.is_some_and(|old| Arc::ptr_eq(old, new) || old == new)
+}
+
+impl Step<'_> {
+    /// Notes what became of a resource; gives it if it compiled.
+    fn judge<T>(
+        &mut self,
+        kind: ResourceKind,
+        name: &str,
+        compile: impl FnOnce(&mut Warnings) -> Result<T, FieldError>,
+    ) -> Option<T> {
+        let mut warnings = Warnings::default();
+        let result = compile(&mut warnings);
+        let mut note = |error: FieldError, severity| {
+            let FieldError { path, message } = error;
+            self.rejections.push(Rejection {
+                kind,
+                resource: name.to_owned(),
+                path,
+                severity,
+                message,
+            });
+        };
+        match result {
+            Ok(compiled) => {
+                for warning in warnings.into_found() {
+                    note(warning, Severity::Warning);
+                }
+                Some(compiled)
+            }
+            Err(error) => {
+                note(error, Severity::Rejected);
+                None
+            }
+        }
+    }
+
+    fn names(&mut self, set: &ResourceSet) {
+        self.next.names = if unchanged(Some(&self.previous.accepted.names), &set.names) {
+            Arc::clone(&self.previous.names)
+        } else {
+            let compiled = self
+                .judge(ResourceKind::Names, "", |w| Ok(Arc::new(Names::compile(&set.names, w))));
+            compiled.unwrap_or_default()
+        };
+        self.next.accepted.names = Arc::clone(&set.names);
+    }
+
+    fn routes(&mut self, set: &ResourceSet) {
+        for (name, proto) in &set.routes {
+            let old_proto = self.previous.accepted.routes.get(name);
+            let old = self.previous.routes.get(name.as_str());
+            let mut kept = (old_proto.cloned(), old.cloned());
+            if !unchanged(old_proto, proto) {
+                let before = old_proto.zip(old).map(|(proto, table)| (&**proto, &**table));
+                let compiled = self.judge(ResourceKind::RouteConfiguration, name, |w| {
+                    RouteTable::compile(proto, before, w)
+                });
+                if let Some(table) = compiled {
+                    kept = (Some(Arc::clone(proto)), Some(Arc::new(table)));
+                }
+            }
+            if let (Some(proto), Some(table)) = kept {
+                self.next.accepted.routes.insert(name.clone(), proto);
+                self.next.routes.insert(name.as_str().into(), table);
+            }
+        }
+    }
+
+    fn listeners(&mut self, set: &ResourceSet) {
+        for (name, proto) in &set.listeners {
+            let old_proto = self.previous.accepted.listeners.get(name);
+            let old = self.previous.listeners.get(name.as_str());
+            let mut kept = (old_proto.cloned(), old.cloned());
+            if !unchanged(old_proto, proto) {
+                let compiled =
+                    self.judge(ResourceKind::Listener, name, |w| ListenerTable::compile(proto, w));
+                if let Some(listener) = compiled {
+                    kept = (Some(Arc::clone(proto)), Some(Arc::new(listener)));
+                }
+            }
+            if let (Some(proto), Some(listener)) = kept {
+                self.insert_listener(name, proto, listener);
+            }
+        }
+    }
+
+    fn insert_listener(
+        &mut self,
+        name: &str,
+        proto: Arc<envoy::config::listener::v3::Listener>,
+        listener: Arc<ListenerTable>,
+    ) {
+        let addresses = std::iter::once(&listener.address).chain(&listener.additional_addresses);
+        for address in addresses.filter_map(socket) {
+            let there =
+                self.next.by_address.entry(address).or_insert_with(|| Arc::clone(&listener));
+            if !Arc::ptr_eq(there, &listener) {
+                self.rejections.push(Rejection {
+                    kind: ResourceKind::Listener,
+                    resource: name.to_owned(),
+                    path: "address".to_owned(),
+                    severity: Severity::Warning,
+                    message: format!("{address} belongs to listener {} already", there.name),
+                });
+            }
+        }
+        self.next.accepted.listeners.insert(name.to_owned(), proto);
+        self.next.listeners.insert(name.into(), listener);
+    }
+
+    fn clusters(&mut self, set: &ResourceSet, live: &LiveState) {
+        let assignments = self.assignments(set);
+        for (name, proto) in &set.clusters {
+            let old_proto = self.previous.accepted.clusters.get(name);
+            let old = self.previous.clusters.get(name.as_str());
+            let mut accepted = old_proto.cloned();
+            let mut settings = old.map(|old| Arc::clone(&old.settings));
+            let mut own = old.map(|old| Arc::clone(old.assignment()));
+            if !unchanged(old_proto, proto) {
+                let compiled = self.judge(ResourceKind::Cluster, name, |w| cluster(proto, w));
+                if let Some((compiled, assignment)) = compiled {
+                    accepted = Some(Arc::clone(proto));
+                    settings = Some(Arc::new(compiled));
+                    own = Some(assignment);
+                }
+            }
+            let (Some(accepted), Some(settings)) = (accepted, settings) else { continue };
+            let assignment = match settings.discovery {
+                Discovery::Eds => assignments.get(ClusterSettings::eds_name(&accepted)).cloned(),
+                _ => own,
+            }
+            .unwrap_or_default();
+            let same = old.filter(|old| {
+                Arc::ptr_eq(&old.settings, &settings) && Arc::ptr_eq(old.assignment(), &assignment)
+            });
+            let table = match same {
+                Some(old) => Arc::clone(old),
+                None => Arc::new(ClusterTable::new(settings, assignment, live.cluster(name))),
+            };
+            self.next.accepted.clusters.insert(name.clone(), accepted);
+            self.next.clusters.insert(name.as_str().into(), table);
+        }
+    }
+
+    /// The load assignments that EDS delivered, by name. Unchanged ones are those that clusters already use.
+    fn assignments(&mut self, set: &ResourceSet) -> BTreeMap<String, Arc<LoadAssignment>> {
+        let mut in_use = BTreeMap::new();
+        for (name, proto) in &self.previous.accepted.clusters {
+            if let Some(cluster) = self.previous.clusters.get(name.as_str()) {
+                in_use.insert(ClusterSettings::eds_name(proto), Arc::clone(cluster.assignment()));
+            }
+        }
+        let mut assignments = BTreeMap::new();
+        for (name, proto) in &set.endpoints {
+            let old_proto = self.previous.accepted.endpoints.get(name);
+            let known = in_use.get(name.as_str());
+            let mut kept = (old_proto.cloned(), known.cloned());
+            if known.is_none() || !unchanged(old_proto, proto) {
+                let compiled = self.judge(ResourceKind::LoadAssignment, name, |w| {
+                    LoadAssignment::compile(proto, w)
+                });
+                if let Some(assignment) = compiled {
+                    kept = (Some(Arc::clone(proto)), Some(Arc::new(assignment)));
+                }
+            }
+            if let (Some(proto), Some(assignment)) = kept {
+                self.next.accepted.endpoints.insert(name.clone(), proto);
+                assignments.insert(name.clone(), assignment);
+            }
+        }
+        assignments
+    }
+}
+
+/// A cluster's settings, and the endpoints that are part of it.
+fn cluster(
+    proto: &Cluster,
+    warnings: &mut Warnings,
+) -> Result<(ClusterSettings, Arc<LoadAssignment>), FieldError> {
+    let settings = ClusterSettings::compile(proto, warnings)?;
+    let none = ClusterLoadAssignment::default();
+    let assignment = proto.load_assignment.as_ref().unwrap_or(&none);
+    let assignment = warnings
+        .within("load_assignment", |w| LoadAssignment::compile(assignment, w))
+        .map_err(|e| e.within("load_assignment"))?;
+    Ok((settings, Arc::new(assignment)))
+}
