@@ -130,7 +130,7 @@ fn refuse(status: StatusCode, why: &'static str) -> Box<LocalReply> {
     Box::new(LocalReply::new(status, "", why))
 }
 
-fn check_version(manager: &HttpManager, request: &Arrived<'_>) -> Result<(), Box<LocalReply>> {
+fn check_version(manager: &HttpManager, request: &Arrived<'_, '_>) -> Result<(), Box<LocalReply>> {
     let old = request.version == Version::HTTP_10 || request.version == Version::HTTP_09;
     if old && !manager.accept_http_10 {
         let mut reply = refuse(StatusCode::UPGRADE_REQUIRED, details::LOW_VERSION);
@@ -142,7 +142,7 @@ fn check_version(manager: &HttpManager, request: &Arrived<'_>) -> Result<(), Box
 
 fn authority<'a>(
     manager: &HttpManager,
-    request: &Arrived<'a>,
+    request: &Arrived<'a, '_>,
 ) -> Result<Cow<'a, str>, Box<LocalReply>> {
     if let Some(authority) = request.authority.filter(|a| !a.is_empty()) {
         return Ok(Cow::Borrowed(authority));
@@ -174,7 +174,7 @@ fn check_underscores(
 
 fn normalized_path<'a>(
     manager: &HttpManager,
-    request: &Arrived<'a>,
+    request: &Arrived<'a, '_>,
 ) -> Result<Cow<'a, str>, Box<LocalReply>> {
     let mut text = Cow::Borrowed(request.path);
     if request.method == Method::CONNECT {
@@ -284,7 +284,7 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
 }
 
 /// Writes `x-forwarded-for`, `-proto` and `-port`; gives the scheme of the request.
-fn forwarded_proto<'a>(manager: &HttpManager, request: &mut Arrived<'a>) -> Cow<'a, str> {
+fn forwarded_proto<'a>(manager: &HttpManager, request: &mut Arrived<'a, '_>) -> Cow<'a, str> {
     let own = if request.downstream.tls { "https" } else { "http" };
     let believed = !manager.use_remote_address || manager.trusted_hops > 0;
     if manager.use_remote_address && !manager.skip_xff_append {
@@ -331,7 +331,7 @@ fn trust(manager: &HttpManager, headers: &mut HeaderMap, client: &Client) {
     }
 }
 
-fn forward_client_cert(manager: &HttpManager, request: &mut Arrived<'_>) {
+fn forward_client_cert(manager: &HttpManager, request: &mut Arrived<'_, '_>) {
     let mutual = request.downstream.peer_principal.is_some();
     let keep = match manager.forward_client_cert {
         ForwardClientCert::AlwaysForwardOnly => true,
