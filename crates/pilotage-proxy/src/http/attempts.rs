@@ -262,6 +262,7 @@ impl<'a> Attempts<'a> {
         let exchange = Exchange {
             attempts: self.count,
             upstream: endpoint.address.socket(),
+            upstream_hostname: Some(&endpoint.hostname),
             cluster: Some(&forward.cluster.settings.name),
             flags: forward.flags,
             upstream_service_time: None,

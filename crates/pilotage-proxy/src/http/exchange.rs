@@ -81,7 +81,7 @@ pub(super) async fn handle(
     };
     let request_head = RequestHead {
         method: &head.method,
-        scheme: prepared.as_ref().map_or("http", |prepared| prepared.scheme),
+        scheme: prepared.as_ref().map_or("http", |prepared| prepared.scheme.as_ref()),
         authority,
         path,
         version: head.version,
@@ -194,6 +194,7 @@ impl Context<'_> {
         let exchange = Exchange {
             attempts: answer.attempts,
             upstream: facts.upstream_host,
+            upstream_hostname: None,
             cluster: Some(&forward.cluster.settings.name),
             flags: facts.flags,
             upstream_service_time: Some(self.moment.instant.elapsed()),
