@@ -18,7 +18,6 @@ const BEFORE_REQUEST: &str = "reset-before-request";
 
 /// The route configuration of an inbound chain that leads to `cluster`, and is named like it. `port` is that of the
 /// service, 0 where there is none; `operation` is `host:port` of the service as traces show it.
-#[allow(dead_code, reason = "inbound listeners are being built")]
 pub(crate) fn configuration(
     mesh: &Mesh,
     cluster: &str,
