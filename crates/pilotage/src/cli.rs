@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::analyze::AnalyzeArgs;
+use crate::commands::demo::DemoArgs;
 use crate::commands::proxy_config::ProxyConfigArgs;
+use crate::commands::up::UpArgs;
 
 /// Istio's traffic management in one binary: the same YAML, without the sidecar's cost.
 #[derive(Debug, Parser)]
@@ -16,6 +18,10 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start a mesh with sample services and traffic, and watch what your edits do.
+    Demo(DemoArgs),
+    /// Be the proxy of a workload and every gateway, as files say; edits are obeyed at once.
+    Up(UpArgs),
     /// Look for mistakes in files.
     Analyze(AnalyzeArgs),
     /// Show what a proxy is given, compiled from files.

@@ -1,11 +1,15 @@
 //! The commands, one module each.
 
 pub(crate) mod analyze;
+pub(crate) mod demo;
 pub(crate) mod proxy_config;
+pub(crate) mod up;
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::cli::Command;
+use crate::embedded::EmbeddedError;
 use crate::exit::Status;
 use crate::inputs::InputError;
 use crate::output::OutputError;
@@ -23,6 +27,20 @@ pub(crate) enum CommandError {
     /// The answer.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// Control plane or proxies.
+    #[error(transparent)]
+    Embedded(EmbeddedError),
+    /// The demo's folder.
+    #[error("cannot write the demo's files to {}: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Signals, sockets or threads.
+    #[error("the operating system refuses: {0}")]
+    System(io::Error),
 }
 
 impl CommandError {
@@ -34,7 +52,9 @@ impl CommandError {
             Self::Output(OutputError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
                 Status::Ok
             }
-            Self::Output(_) => Status::Unknown,
+            Self::Output(_) | Self::Embedded(_) | Self::Folder { .. } | Self::System(_) => {
+                Status::Unknown
+            }
         }
     }
 }
@@ -43,7 +63,9 @@ impl CommandError {
 pub(crate) fn run(command: Command) -> Status {
     let done = match command {
         Command::Analyze(args) => analyze::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::ProxyConfig(args) => proxy_config::run(&args),
+        Command::Up(args) => up::run(&args),
     };
     done.unwrap_or_else(|error| {
         let status = error.status();

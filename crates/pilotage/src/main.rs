@@ -5,9 +5,12 @@
 
 mod cli;
 mod commands;
+mod demo;
+mod embedded;
 mod exit;
 mod inputs;
 mod output;
+mod signals;
 mod who;
 
 use std::process::ExitCode;

@@ -1,0 +1,104 @@
+//! Control plane and proxies in one process: what `up` and `demo` have in common.
+
+mod clock;
+mod config_dump;
+mod gateway_ports;
+mod publisher;
+pub(crate) mod report;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use pilotage_control::identities::Identities;
+use pilotage_control::report::Report;
+use pilotage_control::source::{Source, SourceError};
+use pilotage_control::{ControlLoop, StopLoop};
+use pilotage_proxy::{ProxyConfig, StartError};
+
+pub(crate) use self::clock::time_of_day;
+use self::publisher::EmbeddedPublisher;
+pub(crate) use self::publisher::{Addresses, Proxies};
+
+/// Why the process cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EmbeddedError {
+    /// A source does not start.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A proxy does not start.
+    #[error(
+        "{0}; choose another port with --outbound-port, --admin-port, --metrics-port or --ready-port, or 0 for any"
+    )]
+    Proxy(#[from] StartError),
+    /// No thread to be had, or the loop ended.
+    #[error("cannot start the control loop: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A running mesh.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    /// Its proxies.
+    pub(crate) proxies: Proxies,
+    stop: StopLoop,
+    thread: JoinHandle<()>,
+}
+
+/// An address on loopback with this port.
+pub(crate) fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+impl Embedded {
+    /// Starts everything, and returns when the first generation serves. `listener` hears every report, on the thread
+    /// of the control loop.
+    ///
+    /// # Errors
+    /// When a source or a proxy does not start.
+    pub(crate) fn start(
+        sources: Vec<Box<dyn Source>>,
+        identities: Identities,
+        config: ProxyConfig,
+        mut listener: impl FnMut(&Report, &Proxies) + Send + 'static,
+    ) -> Result<Self, EmbeddedError> {
+        let proxies = Proxies::default();
+        let publisher = Box::new(EmbeddedPublisher::new(proxies.clone(), config));
+        let (first, published) = mpsc::channel();
+        let seen = proxies.clone();
+        let mut first = Some(first);
+        let hear = move |report: &Report| {
+            let starter = if matches!(report, Report::Published(_)) { first.take() } else { None };
+            // When a proxy does not start, the starter says so.
+            if starter.is_none() || !seen.has_failed() {
+                listener(report, &seen);
+            }
+            if let Some(starter) = starter {
+                // The starter may have given up.
+                starter.send(()).ok();
+            }
+        };
+        let (control, stop) = ControlLoop::new(sources, identities, publisher, Box::new(hear))?;
+        let thread =
+            std::thread::Builder::new().name("control".to_owned()).spawn(move || control.run())?;
+        let ended = || EmbeddedError::Thread(std::io::Error::other("it ended"));
+        published.recv().map_err(|_| ended())?;
+        let this = Self { proxies, stop, thread };
+        match this.proxies.take_failure() {
+            Some(error) => {
+                this.stop();
+                Err(error.into())
+            }
+            None => Ok(this),
+        }
+    }
+
+    /// Ends in order: no more changes, then every connection has until the deadline.
+    pub(crate) fn stop(self) {
+        self.stop.stop();
+        if self.thread.join().is_err() {
+            tracing::error!("the control loop panicked");
+        }
+        self.proxies.drain();
+    }
+}
