@@ -42,6 +42,8 @@ pub(super) struct Answer {
     pub(super) active: ActiveRequest,
     pub(super) attempts: u32,
     pub(super) stats: Arc<ClusterStats>,
+    /// Name of the endpoint; empty when it has none.
+    pub(super) hostname: Arc<str>,
 }
 
 /// The attempts of one request.
@@ -107,7 +109,7 @@ impl<'a> Attempts<'a> {
             let verdict = self.verdict(&result);
             match verdict {
                 Verdict::Retry(wait) => {
-                    discard(result);
+                    discard(result, self.body.as_ref());
                     self.stats.retries.add(1);
                     let waiting = tokio::time::sleep(wait);
                     if within(&mut self.limit, &mut None, waiting).await.is_err() {
@@ -188,6 +190,7 @@ impl<'a> Attempts<'a> {
                         active,
                         attempts: self.count,
                         stats: Arc::clone(&self.stats),
+                        hostname: Arc::clone(&endpoint.hostname),
                     });
                 }
                 Err(error) => {
@@ -262,7 +265,7 @@ impl<'a> Attempts<'a> {
         let exchange = Exchange {
             attempts: self.count,
             upstream: endpoint.address.socket(),
-            upstream_hostname: Some(&endpoint.hostname),
+            upstream_hostname: (!endpoint.hostname.is_empty()).then_some(&*endpoint.hostname),
             cluster: Some(&forward.cluster.settings.name),
             flags: forward.flags,
             upstream_service_time: None,
@@ -296,7 +299,7 @@ impl<'a> Attempts<'a> {
             path,
             original_path: context.path,
             headers,
-            upgrade: context.upgrade,
+            original_authority: context.authority,
         };
         outgoing.into_request(self.version, body).ok_or(Failure::Protocol)
     }
@@ -323,10 +326,11 @@ fn unchanged_or_owned<'o>(text: Cow<'_, str>, original: &'o str) -> Cow<'o, str>
 }
 
 /// Gives up an attempt that is to be made again. A connection whose answer had no body can be used again at once.
-fn discard(result: Result<Answer, Failure>) {
+fn discard(result: Result<Answer, Failure>, body: Option<&Rc<Source>>) {
     let Ok(answer) = result else { return };
     answer.active.ended(Some(answer.response.status()));
-    if answer.response.body().as_ref().is_some_and(Body::is_end_stream) {
+    let sent = body.is_none_or(|body| body.ended_at().is_some());
+    if sent && answer.response.body().as_ref().is_some_and(Body::is_end_stream) {
         answer.lease.finish(Instant::now());
     }
 }

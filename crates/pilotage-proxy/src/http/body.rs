@@ -108,7 +108,12 @@ impl ResponseBody {
 impl UpstreamBody {
     fn finish(&mut self) {
         let now = Instant::now();
-        if let Some(lease) = self.lease.take() {
+        // An answer that came before the request had been sent leaves its connection in the middle of that request.
+        let whole =
+            self.tail.as_mut().and_then(Tail::facts).is_none_or(|facts| facts.request_sent());
+        if let Some(lease) = self.lease.take()
+            && whole
+        {
             lease.finish(now);
         }
         if let Some(tail) = self.tail.take() {

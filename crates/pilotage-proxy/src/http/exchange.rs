@@ -18,7 +18,7 @@ use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 
 use super::attempts::{Answer, Attempts};
 use super::body::ResponseBody;
-use super::head::{Head, remove_hop_by_hop};
+use super::head::Head;
 use super::limit::Limit;
 use super::moment::Moment;
 use super::place::{self, Place};
@@ -36,8 +36,8 @@ pub(super) struct Context<'a> {
     pub(super) head: &'a RequestHead<'a>,
     /// The path as it arrived, already parsed.
     pub(super) path: Option<&'a PathAndQuery>,
-    /// The protocol that the client wants to change to.
-    pub(super) upgrade: Option<&'a HeaderValue>,
+    /// The authority as it arrived.
+    pub(super) authority: Option<&'a HeaderValue>,
     pub(super) moment: Moment,
 }
 
@@ -49,12 +49,17 @@ pub(super) async fn handle(
     let moment = Moment::now();
     let (mut head, body, on_upgrade) = Head::take(request);
     let is_grpc = is_grpc(&head.headers);
-    let tail = Tail::new(Rc::clone(&client), moment.instant, head.version, is_grpc);
+    let mut tail = Tail::new(Rc::clone(&client), moment.instant, head.version, is_grpc);
     let tables = client.worker.tables();
     let place = match place::find(&client, &tables, &head) {
         Ok(place) => place,
         Err(reply) => return answer_unplaced(&head, *reply, tail, is_grpc).await,
     };
+    if let Some(facts) = tail.facts()
+        && !place.destination.ip().is_unspecified()
+    {
+        facts.local = place.destination;
+    }
     let mut headers = std::mem::take(&mut head.headers);
     let downstream = Downstream {
         peer: client.peer,
@@ -94,7 +99,7 @@ pub(super) async fn handle(
         place: &place,
         head: &request_head,
         path: head.path.as_ref(),
-        upgrade: head.upgrade.as_ref(),
+        authority: head.authority.as_ref(),
         moment,
     };
     if let Err(reply) = &prepared {
@@ -126,12 +131,6 @@ impl Context<'_> {
             facts.flags.insert(forward.flags);
             facts.route = Some(Arc::clone(&forward.route));
             facts.cluster = Some(Arc::clone(&forward.cluster));
-        }
-        if let Some(wanted) = self.upgrade
-            && !self.allows_upgrade(&forward, wanted)
-        {
-            let reply = LocalReply::new(StatusCode::FORBIDDEN, "", details::UPGRADE_FAILED);
-            return self.reply(reply, tail).await;
         }
         if let Some(delay) = forward.delay {
             tokio::time::sleep(delay).await;
@@ -166,14 +165,6 @@ impl Context<'_> {
         }
     }
 
-    fn allows_upgrade(&self, forward: &Forward, wanted: &HeaderValue) -> bool {
-        let Ok(wanted) = wanted.to_str() else { return false };
-        let on_route = forward.action().and_then(|action| {
-            action.upgrades.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-        });
-        on_route.map_or_else(|| self.manager().allows_upgrade(wanted), |(_, allowed)| *allowed)
-    }
-
     /// The head of an upstream's answer as the client gets it.
     fn finish_head(
         &self,
@@ -184,7 +175,6 @@ impl Context<'_> {
     ) {
         let worker = &self.client.worker;
         parts.version = Version::HTTP_11;
-        remove_hop_by_hop(&mut parts.headers);
         let status = parts.status.as_u16();
         let Some(facts) = tail.facts() else { return };
         facts.status = status;
@@ -194,7 +184,7 @@ impl Context<'_> {
         let exchange = Exchange {
             attempts: answer.attempts,
             upstream: facts.upstream_host,
-            upstream_hostname: None,
+            upstream_hostname: (!answer.hostname.is_empty()).then_some(&*answer.hostname),
             cluster: Some(&forward.cluster.settings.name),
             flags: facts.flags,
             upstream_service_time: Some(self.moment.instant.elapsed()),
@@ -245,14 +235,8 @@ impl Context<'_> {
         };
         let mut response = std::mem::replace(&mut answer.response, Response::new(None));
         let upstream = hyper::upgrade::on(&mut response);
-        let protocol = response.headers_mut().remove(http::header::UPGRADE);
         let (mut parts, _no_body) = response.into_parts();
         self.finish_head(forward, &answer, &mut parts, &mut tail);
-        if let Some(protocol) = protocol.or_else(|| self.upgrade.cloned()) {
-            let upgrade = HeaderValue::from_static("upgrade");
-            parts.headers.insert(http::header::CONNECTION, upgrade);
-            parts.headers.insert(http::header::UPGRADE, protocol);
-        }
         if let Some(facts) = tail.facts() {
             facts.active = Some(answer.active);
         }

@@ -71,6 +71,10 @@ pub(super) fn find(
 /// A request on the outbound port is treated as if its connection to the host it names had been captured.
 fn proxied(client: &Client, tables: &Tables, head: &Head) -> Result<Place, Box<LocalReply>> {
     let authority = head.authority().ok_or_else(|| {
+        if head.version == Version::HTTP_10 {
+            let reply = LocalReply::new(StatusCode::UPGRADE_REQUIRED, "", details::LOW_VERSION);
+            return Box::new(LocalReply { close: true, ..reply });
+        }
         Box::new(LocalReply::new(StatusCode::BAD_REQUEST, "", details::MISSING_HOST))
     })?;
     let default_port = (head.scheme == Some(Scheme::HTTPS)).then_some(443);

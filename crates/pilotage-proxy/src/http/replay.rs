@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -23,7 +23,8 @@ pub(crate) struct Source(Rc<RefCell<State>>);
 
 #[derive(Debug)]
 struct State {
-    incoming: Incoming,
+    /// `None` once nobody reads it any more.
+    incoming: Option<Incoming>,
     frames: Vec<Bytes>,
     trailers: Option<HeaderMap>,
     /// When the whole body had been read.
@@ -35,6 +36,8 @@ struct State {
     received: u64,
     /// The attempt that may read.
     attempt: u32,
+    /// Wakes the attempt that waits for more.
+    reader: Option<Waker>,
 }
 
 /// The body as one attempt sends it.
@@ -51,7 +54,7 @@ impl Source {
     /// Keeps what is read only when `may_retry`.
     pub(crate) fn new(incoming: Incoming, may_retry: bool) -> Self {
         Self(Rc::new(RefCell::new(State {
-            incoming,
+            incoming: Some(incoming),
             frames: Vec::new(),
             trailers: None,
             ended_at: None,
@@ -59,6 +62,7 @@ impl Source {
             kept_bytes: 0,
             received: 0,
             attempt: 0,
+            reader: None,
         })))
     }
 
@@ -69,20 +73,17 @@ impl Source {
         if state.attempt > 0 && !state.complete && !untouched {
             return None;
         }
-        state.attempt += 1;
+        state.give_up_attempt();
         let size = if state.ended_at.is_some() || !state.frames.is_empty() {
             // What is left is known only together with what was kept.
-            let rest = if state.ended_at.is_some() {
-                SizeHint::with_exact(0)
-            } else {
-                state.incoming.size_hint()
-            };
+            let rest =
+                if state.ended_at.is_some() { SizeHint::with_exact(0) } else { state.rest_hint() };
             match rest.exact() {
                 Some(rest) => SizeHint::with_exact(rest + state.kept_bytes as u64),
                 None => SizeHint::default(),
             }
         } else {
-            state.incoming.size_hint()
+            state.rest_hint()
         };
         let attempt = state.attempt;
         let state = Rc::clone(&self.0);
@@ -102,6 +103,15 @@ impl Source {
         // The attempt that is running may still have to read what was kept: it took the frames by index.
         if state.attempt <= 1 {
             state.frames = Vec::new();
+        }
+    }
+
+    /// The request is over. What the client did not send yet is not wanted any more.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.0.borrow_mut();
+        if state.ended_at.is_none() {
+            state.incoming = None;
+            state.give_up_attempt();
         }
     }
 
@@ -140,9 +150,12 @@ impl Replay {
                 _ => None,
             });
         }
-        let polled = std::pin::Pin::new(&mut state.incoming).poll_frame(cx);
+        let Some(incoming) = &mut state.incoming else {
+            return Poll::Ready(Some(Err(BodyError::GivenUp)));
+        };
+        let polled = std::pin::Pin::new(incoming).poll_frame(cx);
         match &polled {
-            Poll::Pending => {}
+            Poll::Pending => state.wait(cx),
             Poll::Ready(None) => state.end(),
             Poll::Ready(Some(Err(_))) => state.complete = false,
             Poll::Ready(Some(Ok(frame))) => {
@@ -158,7 +171,8 @@ impl Replay {
         let state = self.state.borrow();
         let kept_left = self.attempt > 1 && self.next < state.frames.len();
         let trailers_left = state.trailers.is_some() && !self.trailers_sent;
-        (state.ended_at.is_some() || state.incoming.is_end_stream()) && !kept_left && !trailers_left
+        let read = state.incoming.as_ref().is_some_and(Incoming::is_end_stream);
+        (state.ended_at.is_some() || read) && !kept_left && !trailers_left
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
@@ -186,8 +200,26 @@ impl State {
                 self.trailers = Some(trailers.clone());
             }
         }
-        if self.incoming.is_end_stream() {
+        if self.incoming.as_ref().is_some_and(Incoming::is_end_stream) {
             self.end();
+        }
+    }
+
+    fn rest_hint(&self) -> SizeHint {
+        self.incoming.as_ref().map_or_else(SizeHint::default, Incoming::size_hint)
+    }
+
+    fn wait(&mut self, cx: &Context<'_>) {
+        if !self.reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            self.reader = Some(cx.waker().clone());
+        }
+    }
+
+    /// The attempt that reads now gets no more, and its connection closes.
+    fn give_up_attempt(&mut self) {
+        self.attempt += 1;
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
         }
     }
 

@@ -74,7 +74,6 @@ async fn serve_http1(client: Rc<Client>, stream: Replay<TcpStream>, open: &Open)
     });
     let connection = http1::Builder::new()
         .auto_date_header(false)
-        .pipeline_flush(true)
         .max_header_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service)

@@ -41,6 +41,8 @@ pub(crate) struct Tail(Option<Box<Facts>>);
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) client: Rc<Client>,
+    /// Where the client wanted to go.
+    pub(crate) local: SocketAddr,
     pub(crate) start: Instant,
     pub(crate) protocol: Version,
     pub(crate) grpc: bool,
@@ -67,6 +69,7 @@ pub(crate) struct Facts {
 impl Tail {
     pub(crate) fn new(client: Rc<Client>, start: Instant, protocol: Version, grpc: bool) -> Self {
         Self(Some(Box::new(Facts {
+            local: client.local,
             client,
             start,
             protocol,
@@ -127,6 +130,11 @@ impl Drop for Tail {
 }
 
 impl Facts {
+    /// Whether the whole request was read from the client, and so handed to the upstream's connection.
+    pub(crate) fn request_sent(&self) -> bool {
+        self.request_body.as_ref().is_none_or(|body| body.ended_at().is_some())
+    }
+
     /// `grpc-status` from response headers or trailers.
     pub(crate) fn note_grpc_status(&mut self, headers: &HeaderMap) {
         if self.grpc
@@ -155,6 +163,9 @@ impl Facts {
         }
         if let Some(active) = self.active.take() {
             active.ended(http::StatusCode::from_u16(self.status).ok());
+        }
+        if let Some(body) = &self.request_body {
+            body.abandon();
         }
         let received = self.request_body.as_ref().map_or(0, |body| body.received());
         let received = received + self.tunnel_received;
@@ -200,7 +211,7 @@ impl Facts {
                 Some(cluster) => Some(Arc::clone(&cluster.settings.name)),
                 None => self.missing_cluster.take(),
             },
-            downstream_local: self.client.local,
+            downstream_local: self.local,
             downstream_remote: self.client.peer,
             route_name: self.route.as_ref().map(|route| Arc::clone(&route.name)),
             origin: self.route.as_ref().and_then(|route| origin::of_route(route)),

@@ -1,0 +1,21 @@
+//! The data plane over loopback: real sockets, ports from the system, upstreams in this process.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: what is not as expected ends the test"
+)]
+
+mod client;
+mod connections;
+mod drain;
+mod http2;
+mod mesh;
+mod observability;
+mod outbound;
+mod reload;
+mod retries;
+mod status;
+mod streaming;
+mod upgrades;
+mod upstream;
