@@ -4,14 +4,15 @@
 //! field keeps its default; the caller learns from [`Decoder::failed`] that the object must not
 //! be used.
 
+mod collections;
 mod numbers;
 mod suggest;
 mod text;
 
+pub use collections::MapKey;
 pub(crate) use suggest::nearest;
 pub use text::Bytes;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codes;
@@ -19,7 +20,7 @@ use crate::diagnostic::{Diagnostic, ObjectRef, Severity};
 use crate::field_path::{FieldPath, SpanTable, SpanTableBuilder};
 use crate::schema::{EnumSchema, FieldInfo, MessageSchema, Shape};
 use crate::span::FieldSpan;
-use crate::yaml::{Entry, Node, NodeKind, shorten};
+use crate::yaml::{Entry, Node, NodeKind};
 
 /// A value that can be read from a node.
 pub trait Decode: Sized {
@@ -185,7 +186,7 @@ impl<'a> Decoder<'a> {
                 codes::PIL0009,
                 format!("`{}` does not belong under `{}`", entry.key, self.path),
             )
-            .at(self.source, entry.key_span, format!("belongs under `{}`", suggest::parent(&place)))
+            .at(self.source, entry.key_span, suggest::home(&place))
             .help(format!("its path is `{place}`; correct the indentation")),
         )
     }
@@ -298,7 +299,7 @@ impl<'a> Decoder<'a> {
             problem.message =
                 format!("`{}` does not belong {}", entry.key, display_path(&self.path));
             problem = problem.help(format!("its path is `{place}`; correct the indentation"));
-            format!("belongs under `{}`", suggest::parent(&place))
+            suggest::home(&place)
         } else {
             format!("{} has no such field", schema.name)
         };
@@ -357,118 +358,6 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl<T: Decode> Decode for Option<T> {
-    const SHAPE: Shape = T::SHAPE;
-
-    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-        T::decode(node, decoder).map(Some)
-    }
-
-    fn from_null() -> Option<Self> {
-        Some(None)
-    }
-}
-
-impl<T: Decode> Decode for Box<T> {
-    const SHAPE: Shape = T::SHAPE;
-
-    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-        T::decode(node, decoder).map(Box::new)
-    }
-}
-
-impl<T: Decode> Decode for Vec<T> {
-    const SHAPE: Shape = Shape::List(&T::SHAPE);
-
-    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let NodeKind::Seq(items) = &node.kind else {
-            decoder.wrong_type(node, &format!("a list of {}", plural(&T::SHAPE)));
-            return None;
-        };
-        let mut out = Self::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            let mark = decoder.path.mark();
-            decoder.path.push_index(index);
-            decoder.note_place(FieldSpan { key: item.span, value: item.span });
-            if item.is_null() {
-                match T::from_null() {
-                    Some(value) => out.push(value),
-                    None => {
-                        let message = format!("`{}` is empty", decoder.path);
-                        decoder.invalid(item, message, "an entry of a list cannot be null");
-                    }
-                }
-            } else if let Some(value) = T::decode(item, decoder) {
-                out.push(value);
-            }
-            decoder.path.truncate(mark);
-        }
-        Some(out)
-    }
-}
-
-/// A key of a map.
-pub trait MapKey: Sized + Ord {
-    /// Reads it from the text of the key.
-    fn from_key(text: &str) -> Option<Self>;
-    /// What it has to be.
-    const EXPECTED: &'static str;
-}
-
-impl MapKey for String {
-    const EXPECTED: &'static str = "text";
-
-    fn from_key(text: &str) -> Option<Self> {
-        Some(text.to_owned())
-    }
-}
-
-impl MapKey for u32 {
-    const EXPECTED: &'static str = "a number from 0 to 4294967295";
-
-    fn from_key(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-}
-
-impl<K: MapKey, T: Decode> Decode for BTreeMap<K, T> {
-    const SHAPE: Shape = Shape::Map(&T::SHAPE);
-
-    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let NodeKind::Map(entries) = &node.kind else {
-            decoder.wrong_type(node, "a mapping");
-            return None;
-        };
-        let mut out = Self::new();
-        for entry in entries {
-            let mark = decoder.path.mark();
-            decoder.path.push_field(&entry.key);
-            decoder.note_place(entry.span());
-            if let Some(key) = K::from_key(&entry.key) {
-                let value = if entry.value.is_null() {
-                    T::from_null().or_else(|| {
-                        decoder.wrong_type(&entry.value, &T::SHAPE.describe());
-                        None
-                    })
-                } else {
-                    T::decode(&entry.value, decoder)
-                };
-                if let Some(value) = value {
-                    out.insert(key, value);
-                }
-            } else {
-                let message =
-                    format!("the key `{}` has to be {}", shorten(&entry.key), K::EXPECTED);
-                let problem =
-                    Diagnostic::new(codes::IST0106, message).at(decoder.source, entry.key_span, "");
-                decoder.report(problem);
-            }
-            decoder.path.truncate(mark);
-        }
-        Some(out)
-    }
-}
-
 fn display_path(path: &FieldPath) -> String {
     if path.is_root() { "at the top level".to_owned() } else { format!("under `{path}`") }
 }
@@ -481,17 +370,6 @@ fn kind_only(node: &Node) -> &'static str {
         NodeKind::String(_) => "text",
         NodeKind::Seq(_) => "a list",
         NodeKind::Map(_) => "a mapping",
-    }
-}
-
-fn plural(shape: &Shape) -> String {
-    match shape {
-        Shape::Scalar("text") => "texts".to_owned(),
-        Shape::Scalar(name) => (*name).to_owned(),
-        Shape::Enum(schema) => format!("{} names", schema.name),
-        Shape::Message(schema) => format!("{} entries", schema.name),
-        Shape::List(_) => "lists".to_owned(),
-        Shape::Map(_) => "mappings".to_owned(),
     }
 }
 

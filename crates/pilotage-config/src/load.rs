@@ -207,3 +207,6 @@ pub fn load_mesh_config(source: &str, text: &str) -> (MeshConfig, Vec<Diagnostic
     });
     (mesh, problems)
 }
+
+#[cfg(test)]
+mod tests;

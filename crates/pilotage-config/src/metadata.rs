@@ -39,12 +39,18 @@ message! {
 message! {
     /// An object that another one goes with.
     pub struct OwnerReference {
+        /// Its API version.
+        pub api_version: String,
         /// Its kind.
         pub kind: String,
         /// Its name.
         pub name: String,
+        /// Its id.
+        pub uid: String,
         /// Whether it manages the other one.
         pub controller: Option<bool>,
+        /// Whether it stays until the other one is gone.
+        pub block_owner_deletion: Option<bool>,
     }
 }
 

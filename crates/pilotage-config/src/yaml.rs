@@ -157,3 +157,6 @@ pub(crate) enum Parsed {
 
 /// A shared name of a source.
 pub(crate) type SourceName = Arc<str>;
+
+#[cfg(test)]
+mod tests;

@@ -105,8 +105,16 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The path without its last field.
-pub(super) fn parent(path: &str) -> &str {
-    path.rsplit_once('.').map_or("the top level", |(parent, _)| parent)
+fn parent(path: &str) -> &str {
+    path.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+/// In words where a field of this path belongs.
+pub(super) fn home(path: &str) -> String {
+    match parent(path) {
+        "" => "belongs at the top level".to_owned(),
+        parent => format!("belongs under `{parent}`"),
+    }
 }
 
 fn search(

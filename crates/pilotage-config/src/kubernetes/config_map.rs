@@ -7,6 +7,7 @@ use crate::span::Span;
 pub struct ConfigMap {
     /// The YAML text under `data.mesh`.
     pub mesh: Option<String>,
-    /// Where that text stands in the source.
+    /// Where that text stands in the source. Of a block of text this is its first line, so that
+    /// line `n` of the text is line `mesh_span.line + n - 1` of the source.
     pub mesh_span: Span,
 }

@@ -6,7 +6,7 @@ use super::envelope::{self, Envelope};
 use super::{LoadOptions, Loaded};
 use crate::codes;
 use crate::decode::{Decode, Decoder, UnknownFields};
-use crate::diagnostic::{Diagnostic, ObjectRef};
+use crate::diagnostic::{Diagnostic, ObjectRef, Severity};
 use crate::kubernetes::{ConfigMap, Secret};
 use crate::metadata::Metadata;
 use crate::object::{Kind, KindName, Object, ServiceEntryObject, Source};
@@ -107,11 +107,21 @@ impl<'a> Head<'a> {
                     _ => "kind",
                 };
                 let span = entries.first().map_or(node.span, |entry| entry.key_span);
+                // Settings of other tools lie about in many folders; a forgotten head does not.
+                let known = |entry: &Entry| {
+                    matches!(&*entry.key, "apiVersion" | "kind" | "metadata" | "spec")
+                };
+                let severity = if entries.iter().any(known) {
+                    codes::PIL0005.severity()
+                } else {
+                    Severity::Warning
+                };
                 loaded.diagnostics.push(
                     Diagnostic::new(
                         codes::PIL0005,
                         format!("this is not a Kubernetes object: it has no {missing}"),
                     )
+                    .with_severity(severity)
                     .at(&place.file, span, "the document begins here")
                     .help("an object of Istio begins with apiVersion: networking.istio.io/v1"),
                 );
