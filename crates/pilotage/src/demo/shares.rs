@@ -25,8 +25,9 @@ pub(crate) fn asked(
     addresses: &Addresses,
 ) -> Option<Shares> {
     let routes = resources.routes.get(&PORT.to_string())?;
-    let domain = format!("{service}:{PORT}");
-    let virtual_host = routes.virtual_hosts.iter().find(|host| host.domains.contains(&domain))?;
+    let of_service = |domain: &String| domain == service;
+    let virtual_host =
+        routes.virtual_hosts.iter().find(|host| host.domains.iter().any(of_service))?;
     let route = virtual_host.routes.iter().find(|route| takes_everything(route))?;
     let Some(Action::Route(action)) = &route.action else { return Some(Shares::new()) };
     let mut shares = Shares::new();

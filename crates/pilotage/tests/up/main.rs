@@ -1,0 +1,15 @@
+//! `pilotage up` and `pilotage demo` as users run them: the real binary over real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod bad_input;
+mod demo;
+mod harness;
+mod reload;
+mod routing;
+mod shutdown;
