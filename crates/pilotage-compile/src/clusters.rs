@@ -48,3 +48,6 @@ fn has_auto_passthrough(view: &ProxyView) -> bool {
     let mut servers = view.gateways.iter().flat_map(|gateway| &gateway.spec.servers);
     servers.any(|server| server.tls.as_ref().is_some_and(|tls| tls.mode == AutoPassthrough))
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,8 @@ mod rewrite;
 mod routes;
 mod secrets;
 mod string_match;
+#[cfg(test)]
+mod testing;
 mod timeouts;
 mod virtual_hosts;
 

@@ -271,3 +271,6 @@ fn client_labels(view: &ProxyView) -> Labels {
         &proxy.network,
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,4 +104,6 @@ pub struct Workload {
     pub node: Arc<str>,
     /// The network; empty for the default one.
     pub network: Arc<str>,
+    /// The name under which a headless service lists the Pod; empty when it has none.
+    pub host_name: Arc<str>,
 }

@@ -21,6 +21,8 @@ pub mod registry;
 pub mod service;
 pub mod sidecar;
 pub mod snapshot;
+#[cfg(test)]
+mod testing;
 mod view;
 pub mod virtual_service;
 pub mod visibility;

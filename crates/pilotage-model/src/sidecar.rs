@@ -74,3 +74,6 @@ fn selector(sidecar: &Sidecar) -> Option<&Labels> {
     let selector = sidecar.spec.workload_selector.as_ref()?;
     Some(&selector.labels)
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,6 +216,7 @@ fn of_pod(
             mesh_tls: labels.get(TLS_MODE).is_some_and(|mode| mode == "istio"),
             node: node.into(),
             network: labels.get(NETWORK).map(String::as_str).unwrap_or_default().into(),
+            host_name: host_name(pod).into(),
         }),
         labels: labels.clone(),
         ports: ports.collect(),
@@ -233,6 +234,11 @@ fn of_pod(
         }),
         service_account: account.into(),
     })
+}
+
+/// A Pod is listed by name only with a subdomain, which names the headless service.
+fn host_name(pod: &Pod) -> &str {
+    if pod.spec.subdomain.is_empty() { "" } else { &pod.spec.hostname }
 }
 
 fn of_entry(object: &Object, entry: &WorkloadEntry, mesh: &Mesh) -> Instance {
@@ -290,6 +296,7 @@ pub fn described(
         mesh_tls: labels.get(TLS_MODE).map_or(!account.is_empty(), |mode| mode == "istio"),
         node: "".into(),
         network: entry.network.as_str().into(),
+        host_name: "".into(),
     }
 }
 

@@ -182,3 +182,6 @@ impl Pool {
         (!rules.is_empty()).then_some(rules)
     }
 }
+
+#[cfg(test)]
+mod tests;

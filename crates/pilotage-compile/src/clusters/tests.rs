@@ -1,0 +1,191 @@
+use pilotage_proto::ResourceSet;
+use pilotage_proto::envoy::config::cluster::v3::Cluster;
+use pilotage_proto::envoy::config::cluster::v3::cluster::{
+    ClusterDiscoveryType, DiscoveryType, LbPolicy,
+};
+
+use crate::resources;
+use crate::testing::{gateway, given, given_mesh, sidecar};
+
+const CART: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {clusterIP: 10.0.0.1, ports: [{port: 80, name: http}, {port: 53, name: dns, protocol: UDP}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: cart-x, namespace: shop, labels: {kubernetes.io/service-name: cart}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints:
+- {addresses: [10.1.0.7]}
+- {addresses: [10.1.0.8], conditions: {ready: false}}
+- {addresses: [10.1.0.9], conditions: {ready: false, serving: true, terminating: true}}
+";
+
+fn set_of(yaml: &str) -> ResourceSet {
+    resources(&given(&format!("{CART}---\n{yaml}"), &sidecar("shop", "10.1.0.1")))
+}
+
+fn discovery(cluster: &Cluster) -> DiscoveryType {
+    match cluster.cluster_discovery_type {
+        Some(ClusterDiscoveryType::Type(kind)) => DiscoveryType::try_from(kind).unwrap(),
+        _ => panic!("{} has an extension", cluster.name),
+    }
+}
+
+fn limits(cluster: &Cluster) -> u32 {
+    cluster.circuit_breakers.as_ref().unwrap().thresholds[0].max_connections.unwrap()
+}
+
+#[test]
+fn every_port_but_udp_has_a_cluster_and_endpoints_that_are_not_leaving() {
+    let set = resources(&given(CART, &sidecar("shop", "10.1.0.1")));
+    let names: Vec<_> = set.clusters.keys().map(String::as_str).collect();
+    let cart = "outbound|80||cart.shop.svc.cluster.local";
+    assert_eq!(
+        names,
+        ["BlackHoleCluster", "InboundPassthroughCluster", "PassthroughCluster", cart]
+    );
+    let endpoints = &set.endpoints[cart].endpoints;
+    assert_eq!(endpoints.len(), 1);
+    assert_eq!(endpoints[0].lb_endpoints.len(), 2);
+    assert_eq!(endpoints[0].load_balancing_weight, Some(2));
+}
+
+#[test]
+fn the_same_view_compiles_to_the_same_resources() {
+    let view = given(CART, &sidecar("shop", "10.1.0.1"));
+    assert_eq!(resources(&view), resources(&view));
+}
+
+#[test]
+fn a_subset_has_its_own_cluster_and_policy() {
+    let set = set_of(
+        "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cart, namespace: shop}
+spec:
+  host: cart
+  trafficPolicy: {connectionPool: {tcp: {maxConnections: 7}}}
+  subsets:
+  - {name: v1, labels: {version: v1}}
+  - {name: v2, labels: {version: v2}, trafficPolicy: {connectionPool: {tcp: {maxConnections: 9}}}}
+",
+    );
+    let cluster =
+        |subset: &str| &set.clusters[&format!("outbound|80|{subset}|cart.shop.svc.cluster.local")];
+    assert_eq!([cluster(""), cluster("v1"), cluster("v2")].map(|c| limits(c)), [7, 7, 9]);
+    // No endpoint has such a label, and yet clients are told that there is none.
+    assert!(set.endpoints["outbound|80|v1|cart.shop.svc.cluster.local"].endpoints.is_empty());
+    assert!(set.inconsistencies().is_empty());
+}
+
+#[test]
+fn what_a_rule_passes_through_no_subset_brings_back() {
+    let set = set_of(
+        "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cart, namespace: shop}
+spec:
+  host: cart
+  trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}
+  subsets: [{name: v1, labels: {version: v1}, trafficPolicy: {loadBalancer: {simple: RANDOM}}}]
+",
+    );
+    for subset in ["", "v1"] {
+        let cluster = &set.clusters[&format!("outbound|80|{subset}|cart.shop.svc.cluster.local")];
+        assert_eq!(discovery(cluster), DiscoveryType::OriginalDst);
+        if subset.is_empty() {
+            assert_eq!(cluster.lb_policy, LbPolicy::ClusterProvided as i32);
+        }
+    }
+}
+
+#[test]
+fn mesh_defaults_fill_what_rules_leave_out_except_below_a_subsets_port() {
+    let mesh = "defaultTrafficPolicy: {connectionPool: {tcp: {maxConnections: 5}}}";
+    let rule = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cart, namespace: shop}
+spec:
+  host: cart
+  subsets:
+  - name: v1
+    labels: {version: v1}
+    trafficPolicy: {portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]}
+";
+    let yaml = format!("{CART}---\n{rule}");
+    let set = resources(&given_mesh(mesh, &yaml, &sidecar("shop", "10.1.0.1")));
+    let cluster = |name: &str| &set.clusters[name];
+    assert_eq!(limits(cluster("outbound|80||cart.shop.svc.cluster.local")), 5);
+    assert_eq!(limits(cluster("outbound|80|v1|cart.shop.svc.cluster.local")), u32::MAX);
+    assert_eq!(limits(cluster("PassthroughCluster")), 5);
+}
+
+#[test]
+fn names_to_resolve_need_an_endpoint() {
+    let set = set_of(
+        "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: away, namespace: shop}
+spec:
+  hosts: [away.test]
+  ports: [{number: 443, name: https, protocol: TLS}]
+  resolution: DNS
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: none, namespace: shop}
+spec:
+  hosts: [none.test]
+  ports: [{number: 443, name: https, protocol: TLS}]
+  resolution: DNS
+  workloadSelector: {labels: {app: nobody}}
+",
+    );
+    let away = &set.clusters["outbound|443||away.test"];
+    assert_eq!(discovery(away), DiscoveryType::StrictDns);
+    assert!(away.load_assignment.is_some() && away.transport_socket_matches.is_empty());
+    assert!(!set.clusters.contains_key("outbound|443||none.test"));
+}
+
+#[test]
+fn gateways_have_no_passthrough_and_find_headless_endpoints_by_eds() {
+    let headless = CART.replace("clusterIP: 10.0.0.1", "clusterIP: None");
+    let host = "outbound|80||cart.shop.svc.cluster.local";
+    let set = resources(&given(&headless, &gateway()));
+    assert_eq!(discovery(&set.clusters[host]), DiscoveryType::Eds);
+    assert!(!set.clusters.contains_key("PassthroughCluster"));
+    let set = resources(&given(&headless, &sidecar("shop", "10.1.0.1")));
+    assert_eq!(discovery(&set.clusters[host]), DiscoveryType::OriginalDst);
+}
+
+#[test]
+fn the_workload_itself_is_reached_by_its_own_port() {
+    let pod = "
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec:
+  clusterIP: 10.0.0.1
+  selector: {app: cart}
+  ports: [{port: 80, targetPort: 8080, name: http}, {port: 81, targetPort: 8080, name: tcp}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart-1, namespace: shop, labels: {app: cart}}
+status: {podIP: 10.1.0.7}
+";
+    let set = resources(&given(pod, &sidecar("shop", "10.1.0.7")));
+    let inbound: Vec<_> = set.clusters.keys().filter(|name| name.starts_with("inbound|")).collect();
+    assert_eq!(inbound, ["inbound|8080||"]);
+    let cluster = &set.clusters["inbound|8080||"];
+    assert_eq!(discovery(cluster), DiscoveryType::OriginalDst);
+    assert!(cluster.upstream_bind_config.is_some());
+}
