@@ -5,6 +5,7 @@
 //! network.
 
 pub mod age;
+pub mod analysis;
 pub mod destination_rule;
 pub mod endpoint;
 pub mod gateway;

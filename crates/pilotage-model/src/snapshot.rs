@@ -8,6 +8,7 @@ use pilotage_config::mesh::MeshConfig;
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::selector::{LabelSelector, LabelSelectorRequirement};
 
+use crate::analysis;
 use crate::destination_rule::DestinationRules;
 use crate::gateway::{self, Gateway};
 use crate::labels::{Labels, selects};
@@ -70,7 +71,8 @@ pub fn build(inputs: &Inputs) -> (Arc<Snapshot>, Vec<Diagnostic>) {
         objects,
         mesh,
     };
-    (Arc::new(snapshot), Vec::new())
+    let objects: Vec<&Object> = inputs.objects.iter().map(|object| &**object).collect();
+    (Arc::new(snapshot), analysis::analyze(&objects))
 }
 
 /// The objects of namespaces that `discoverySelectors` select, and those without a namespace. The root namespace

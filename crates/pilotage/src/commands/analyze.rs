@@ -69,8 +69,9 @@ impl From<Level> for Severity {
 /// When files are unusable, or the answer cannot be written.
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Status, CommandError> {
     let configuration = args.inputs.load(&args.paths)?;
-    let problems: Vec<&Diagnostic> =
-        configuration.diagnostics.iter().filter(|problem| args.is_wanted(problem)).collect();
+    let together = configuration.analyze();
+    let all = configuration.diagnostics.iter().chain(&together);
+    let problems: Vec<&Diagnostic> = all.filter(|problem| args.is_wanted(problem)).collect();
     match args.output {
         Format::Short => output::print_text(&report(&problems, &configuration))?,
         format => {

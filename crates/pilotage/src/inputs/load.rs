@@ -51,6 +51,14 @@ impl InputArgs {
 }
 
 impl Configuration {
+    /// The problems that only several objects together show. Objects with errors take part: a mistake in one is no
+    /// reason to report what the others say about it.
+    pub(crate) fn analyze(&self) -> Vec<Diagnostic> {
+        let objects: Vec<&Object> =
+            self.objects.iter().chain(&self.broken).map(|object| &**object).collect();
+        pilotage_model::analysis::analyze(&objects)
+    }
+
     fn add(&mut self, source: SourceText) {
         // The same file named twice would make duplicates of all its objects.
         if self.sources.contains_key(&source.name) {

@@ -1,0 +1,84 @@
+//! Problems that only several objects together show, under Istio's codes where the meaning is Istio's.
+//!
+//! The analyzers look at objects as written, those that break a rule of their own included: a mistake in one object is
+//! no reason to say nothing about the others.
+
+mod destinations;
+mod gateway_references;
+mod known_hosts;
+mod mesh_hosts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pilotage_config::object::{Kind, Object};
+use pilotage_config::virtual_service::VirtualService;
+use pilotage_config::{Diagnostic, ObjectRef};
+
+/// The domain that short names are completed with. The analyzers do not look at the mesh's own.
+const DOMAIN: &str = "cluster.local";
+
+/// The annotation that lists codes not to report for an object, `*` meaning all.
+const SUPPRESS: &str = "galley.istio.io/analyze-suppress";
+/// The scope of what everybody sees.
+const EVERYBODY: &str = "*";
+
+/// The problems of `objects` with each other, by analyzer and then in the order of the objects. What an object asks
+/// not to be told is left out.
+#[must_use]
+pub fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
+    let mut problems = destinations::analyze(objects);
+    problems.extend(mesh_hosts::analyze(objects));
+    problems.extend(gateway_references::analyze(objects));
+    let suppressed = suppressed(objects);
+    problems.retain(|problem| !is_suppressed(problem, &suppressed));
+    problems
+}
+
+/// The codes that objects do not want to hear of.
+fn suppressed<'a>(objects: &[&'a Object]) -> BTreeMap<ObjectRef, Vec<&'a str>> {
+    let wishes = objects.iter().filter_map(|object| {
+        let list = object.meta.annotations.get(SUPPRESS)?;
+        Some((object.reference(), list.split(',').map(str::trim).collect()))
+    });
+    wishes.collect()
+}
+
+fn is_suppressed(problem: &Diagnostic, suppressed: &BTreeMap<ObjectRef, Vec<&str>>) -> bool {
+    let wishes = problem.object.as_ref().and_then(|object| suppressed.get(object));
+    wishes.is_some_and(|codes| codes.iter().any(|code| *code == "*" || *code == problem.code.id()))
+}
+
+/// The virtual services among objects.
+fn virtual_services<'a>(
+    objects: &'a [&'a Object],
+) -> impl Iterator<Item = (&'a Object, &'a VirtualService)> {
+    objects.iter().filter_map(|object| match &object.body {
+        Kind::VirtualService(spec) => Some((*object, &**spec)),
+        _ => None,
+    })
+}
+
+/// The full name of a host as a rule of `namespace` means it.
+fn full_name(host: &str, namespace: &str) -> String {
+    if host.starts_with('*') || host.contains('.') {
+        host.to_owned()
+    } else {
+        format!("{host}.{namespace}.svc.{DOMAIN}")
+    }
+}
+
+/// The scopes of an object of `namespace` with this `exportTo`: everybody, or the namespaces it names, each once.
+fn scopes<'a>(
+    export_to: impl Iterator<Item = &'a str> + Clone,
+    namespace: &'a str,
+) -> Vec<&'a str> {
+    if export_to.clone().next().is_none() || export_to.clone().any(|entry| entry == EVERYBODY) {
+        return vec![EVERYBODY];
+    }
+    let named: BTreeSet<&str> =
+        export_to.map(|entry| if entry == "." { namespace } else { entry }).collect();
+    named.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests;

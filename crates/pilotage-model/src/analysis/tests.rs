@@ -1,0 +1,92 @@
+use pilotage_config::load;
+
+use super::*;
+
+/// Code and message of every problem.
+fn problems(yaml: &str) -> Vec<(&'static str, String)> {
+    let loaded = load("test.yaml", yaml);
+    let objects: Vec<&Object> = loaded.objects.iter().chain(&loaded.broken).collect();
+    assert!(!objects.is_empty());
+    analyze(&objects).into_iter().map(|problem| (problem.code.id(), problem.message)).collect()
+}
+
+const CART: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec: {ports: [{name: http, port: 80}, {name: grpc, port: 7070}]}
+";
+
+fn virtual_service(spec: &str) -> String {
+    format!(
+        "{CART}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: v, namespace: shop}}
+spec: {spec}
+"
+    )
+}
+
+#[test]
+fn hosts_ports_and_subsets_have_to_exist() {
+    let of = |destination: &str| {
+        let spec =
+            format!("{{hosts: [a.test], http: [{{route: [{{destination: {destination}}}]}}]}}");
+        problems(&virtual_service(&spec)).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(of("{host: cart, port: {number: 80}}"), Vec::<&str>::new());
+    assert_eq!(of("{host: cart.shop.svc.cluster.local, port: {number: 80}}"), Vec::<&str>::new());
+    assert_eq!(of("{host: cart.shop, port: {number: 80}}"), ["IST0101"]);
+    assert_eq!(of("{host: cart, port: {number: 81}}"), ["IST0101"]);
+    assert_eq!(of("{host: cart}"), ["IST0112"]);
+    assert_eq!(of("{host: cart, subset: v1, port: {number: 80}}"), ["IST0101"]);
+}
+
+#[test]
+fn an_older_object_for_the_same_host_is_named() {
+    let second = "---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: w, namespace: shop}
+spec: {hosts: [cart], http: [{directResponse: {status: 200}}]}
+";
+    let first = virtual_service("{hosts: [cart], http: [{directResponse: {status: 200}}]}");
+    let found = problems(&format!("{first}{second}"));
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|(code, _)| *code == "IST0109"));
+    assert!(found[0].1.contains("shop/w"), "{}", found[0].1);
+}
+
+#[test]
+fn gateways_have_to_exist_and_to_take_a_host() {
+    let gateway = "---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {app: web}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.a.test', blue/b.test]}]
+";
+    let of = |host: &str, gateway_name: &str| {
+        let spec = format!(
+            "{{hosts: [{host}], gateways: [{gateway_name}], http: [{{directResponse: {{status: 200}}}}]}}"
+        );
+        let found = problems(&format!("{}{gateway}", virtual_service(&spec)));
+        found.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(of("x.a.test", "web"), Vec::<&str>::new());
+    assert_eq!(of("x.a.test", "shop/web"), Vec::<&str>::new());
+    assert_eq!(of("b.test", "web"), ["IST0132"]);
+    assert_eq!(of("x.a.test", "other"), ["IST0101", "IST0132"]);
+}
+
+#[test]
+fn an_object_may_ask_for_silence() {
+    let spec = "{hosts: [cart], http: [{route: [{destination: {host: nowhere}}]}]}";
+    let loud = virtual_service(spec);
+    assert_eq!(problems(&loud).len(), 1);
+    let annotations = "{galley.istio.io/analyze-suppress: 'IST0109, IST0101'}";
+    let quiet = loud.replace("name: v,", &format!("name: v, annotations: {annotations},"));
+    assert_eq!(problems(&quiet), []);
+}
