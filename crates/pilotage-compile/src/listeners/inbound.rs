@@ -62,6 +62,10 @@ pub(crate) fn ports(view: &ProxyView) -> Vec<InboundPort> {
     // Of several services with the port the oldest counts.
     for target in view.inbound.targets.iter().filter(|t| t.port.protocol != Protocol::Udp) {
         let port = target.target_port;
+        // Left out in a file; the chains for all other ports take its connections.
+        if port == 0 {
+            continue;
+        }
         by_port.entry(port).or_insert_with(|| InboundPort {
             port: Some(port),
             service_port: target.port.number,

@@ -108,7 +108,7 @@ pub(crate) fn original_destination() -> ListenerFilter {
 pub(crate) fn original_source() -> ListenerFilter {
     /// The mark of packets that must not be captured again.
     const MARK: u32 = 1337;
-    filter("envoy.filters.listener.original_src", &OriginalSrc { mark: MARK, ..Default::default() })
+    filter("envoy.filters.listener.original_src", &OriginalSrc { mark: MARK })
 }
 
 /// Reads the client's address from what a load balancer writes before the connection's own bytes.

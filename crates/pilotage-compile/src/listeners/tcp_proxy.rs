@@ -35,7 +35,7 @@ pub(crate) struct TcpPlace<'a> {
 
 impl TcpPlace<'_> {
     /// The filters to the cluster of `service` at `port`.
-    pub(crate) fn to_service(&self, service: &ServiceView, port: u16) -> Vec<Filter> {
+    pub(crate) fn to_service(self, service: &ServiceView, port: u16) -> Vec<Filter> {
         let cluster = names::outbound(port, "", service.service.host.as_str());
         let proxy = self.to_cluster(&cluster, service.rule.as_deref(), "");
         let mut filters = self.filters(&cluster, &proxy);
@@ -46,7 +46,7 @@ impl TcpPlace<'_> {
     }
 
     /// The filters to the destinations of a rule; `rule_name` is the `name.namespace` of its virtual service.
-    pub(crate) fn to_route(&self, routes: &[RouteDestination], rule_name: &str) -> Vec<Filter> {
+    pub(crate) fn to_route(self, routes: &[RouteDestination], rule_name: &str) -> Vec<Filter> {
         let destination = |route: &RouteDestination| route.destination.clone().unwrap_or_default();
         let first = routes.first().map(destination).unwrap_or_default();
         let rule = self.view.service(&first.host).and_then(|service| service.rule.as_deref());
@@ -69,7 +69,7 @@ impl TcpPlace<'_> {
         self.filters(rule_name, &proxy)
     }
 
-    fn to_cluster(&self, cluster: &str, rule: Option<&DestinationRule>, subset: &str) -> TcpProxy {
+    fn to_cluster(self, cluster: &str, rule: Option<&DestinationRule>, subset: &str) -> TcpProxy {
         let TcpProxy { stat_prefix, cluster_specifier, .. } = to_cluster(cluster);
         TcpProxy { stat_prefix, cluster_specifier, ..self.with_rule(rule, subset) }
     }

@@ -236,15 +236,16 @@ impl Merging {
     }
 }
 
-/// The port of the workload behind port `number` of the first service that has it; without such a service the number
-/// itself.
+/// The port of the workload behind port `number` of the first service that has it; the number itself without such a
+/// service, or when a file leaves the port out.
 fn translated(number: u32, inbound: &Inbound) -> Option<u16> {
     let number = u16::try_from(number).ok()?;
     let mut targets = inbound.targets.iter();
     let target = targets.find(|target| {
         target.port.number == number && !target.service.labels.contains_key(NO_TRANSLATION)
     });
-    Some(target.map_or(number, |target| target.target_port))
+    let port = target.map(|target| target.target_port).filter(|port| *port > 0);
+    Some(port.unwrap_or(number))
 }
 
 /// `./x` with the object's namespace, `*/x` without one; `*/*` stands for everything.

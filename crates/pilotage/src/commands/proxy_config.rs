@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use pilotage_model::{Inputs, ProxyClass};
+use pilotage_model::ProxyClass;
 use pilotage_proto::envoy::config::core::v3::Metadata;
 use pilotage_proto::prost_types::value::Kind as StructKind;
 use pilotage_proto::{Message, Name, ResourceSet, json};
@@ -75,9 +75,7 @@ pub(crate) fn run(args: &ProxyConfigArgs) -> Result<Status, CommandError> {
 
 /// Everything that the proxy gets.
 fn compile(configuration: &Configuration, who: &ProxyClass) -> ResourceSet {
-    let inputs =
-        Inputs { objects: configuration.objects.clone(), mesh: configuration.mesh.clone() };
-    let (snapshot, _) = pilotage_model::build(&inputs);
+    let (snapshot, _) = pilotage_model::build(&configuration.inputs());
     pilotage_compile::resources(&pilotage_model::view(&snapshot, who))
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use pilotage_config::mesh::MeshConfig;
 use pilotage_config::object::Kind;
 use pilotage_config::{Diagnostic, Object, PassedOver, load, load_mesh_config};
+use pilotage_model::Inputs;
 
 use super::{InputArgs, InputError, SourceText, read_all, read_file};
 
@@ -57,6 +58,11 @@ impl Configuration {
         let objects: Vec<&Object> =
             self.objects.iter().chain(&self.broken).map(|object| &**object).collect();
         pilotage_model::analysis::analyze(&objects)
+    }
+
+    /// What the model is made of.
+    pub(crate) fn inputs(&self) -> Inputs {
+        Inputs { objects: self.objects.clone(), mesh: self.mesh.clone() }
     }
 
     fn add(&mut self, source: SourceText) {
