@@ -21,6 +21,8 @@ use pilotage_model::ProxyView;
 use pilotage_proto::ResourceSet;
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
 
+use crate::outbound_policy::{self, OutboundPolicy};
+
 /// Adds the clusters of the proxy.
 pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
     let mut add = |cluster: Cluster| {
@@ -33,6 +35,9 @@ pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
     add(passthrough::black_hole(view));
     if view.proxy.is_sidecar() {
         add(passthrough::outbound(view));
+        if outbound_policy::of(view) == OutboundPolicy::AllowAnyDynamicDns {
+            add(passthrough::by_name(view));
+        }
         inbound::clusters(view).into_iter().for_each(&mut add);
         add(passthrough::inbound(view));
     } else if has_auto_passthrough(view) {

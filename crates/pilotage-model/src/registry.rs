@@ -222,3 +222,6 @@ impl Endpoints {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

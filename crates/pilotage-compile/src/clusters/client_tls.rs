@@ -1,5 +1,7 @@
 //! TLS towards endpoints: what a rule asks for, or the mesh's own where both sides can.
 
+use std::sync::Arc;
+
 use pilotage_config::destination_rule::{
     ClientTlsMode, ClientTlsSettings, ProxyProtocol, ProxyProtocolVersion,
 };
@@ -52,6 +54,41 @@ pub(super) struct Towards<'a> {
     pub(super) rule_selects: bool,
 }
 
+impl<'a> Towards<'a> {
+    /// The same for a host that shows a certificate of its own.
+    fn outsider(&self) -> Outsider<'a> {
+        let kubernetes = self.service.service.is_kubernetes();
+        Outsider {
+            view: self.view,
+            identities: if kubernetes { &[] } else { &self.service.endpoints.identities },
+            rule_selects: self.rule_selects,
+        }
+    }
+}
+
+/// What decides about TLS towards a host that shows a certificate of its own.
+pub(super) struct Outsider<'a> {
+    /// The client.
+    pub(super) view: &'a ProxyView,
+    /// The names that count when the rule names none.
+    pub(super) identities: &'a [Arc<str>],
+    /// Whether the rule is for some clients only.
+    pub(super) rule_selects: bool,
+}
+
+/// Applies TLS towards hosts of which nothing is known.
+pub(super) fn apply_outside(
+    draft: &mut Draft,
+    tls: Option<&ClientTlsSettings>,
+    outsider: &Outsider<'_>,
+) {
+    let Some(tls) = tls else { return };
+    if matches!(tls.mode, ClientTlsMode::Simple | ClientTlsMode::Mutual) {
+        let context = of_rule(draft, tls, outsider);
+        draft.cluster.transport_socket = context.map(|context| transport_socket(TLS, &context));
+    }
+}
+
 /// Applies TLS.
 pub(super) fn apply(draft: &mut Draft, tls: Option<&ClientTlsSettings>, towards: &Towards<'_>) {
     match tls {
@@ -59,7 +96,9 @@ pub(super) fn apply(draft: &mut Draft, tls: Option<&ClientTlsSettings>, towards:
             let context = match tls.mode {
                 ClientTlsMode::Disable => None,
                 ClientTlsMode::IstioMutual => Some(of_mesh(draft, Some(tls), towards)),
-                ClientTlsMode::Simple | ClientTlsMode::Mutual => of_rule(draft, tls, towards),
+                ClientTlsMode::Simple | ClientTlsMode::Mutual => {
+                    of_rule(draft, tls, &towards.outsider())
+                }
             };
             draft.cluster.transport_socket = context.map(|context| transport_socket(TLS, &context));
         }
@@ -145,23 +184,23 @@ fn of_mesh(
 fn of_rule(
     draft: &mut Draft,
     tls: &ClientTlsSettings,
-    towards: &Towards<'_>,
+    outsider: &Outsider<'_>,
 ) -> Option<UpstreamTlsContext> {
     // A secret is for those the rule selects. Anybody else sends plaintext, as on Istio.
     let is_secret = !tls.credential_name.is_empty()
         && !tls.credential_name.starts_with(secrets::CONFIG_MAP_SCHEME);
-    if is_secret && towards.view.proxy.is_sidecar() && !towards.rule_selects {
+    if is_secret && outsider.view.proxy.is_sidecar() && !outsider.rule_selects {
         return None;
     }
     let mutual = tls.mode == ClientTlsMode::Mutual;
     let skip = tls.insecure_skip_verify == Some(true);
     let mut names: Vec<&str> = tls.subject_alt_names.iter().map(String::as_str).collect();
     automatic_names(draft, tls, names.is_empty(), skip);
-    if names.is_empty() && !towards.service.service.is_kubernetes() {
-        names = towards.service.endpoints.identities.iter().map(|name| &**name).collect();
+    if names.is_empty() {
+        names = outsider.identities.iter().map(|name| &**name).collect();
     }
     let mut common = CommonTlsContext { tls_params: Some(versions()), ..Default::default() };
-    if let Some(defaults) = &towards.view.mesh.config().tls_defaults
+    if let Some(defaults) = &outsider.view.mesh.config().tls_defaults
         && let Some(params) = &mut common.tls_params
     {
         params.ecdh_curves.clone_from(&defaults.ecdh_curves);

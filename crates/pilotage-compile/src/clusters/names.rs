@@ -4,6 +4,8 @@
 pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
 /// Traffic to unknown destinations that is let through.
 pub(crate) const PASSTHROUGH: &str = "PassthroughCluster";
+/// Traffic to unknown hosts that is let through to wherever their names lead.
+pub(crate) const ALLOW_ANY_DYNAMIC_DNS: &str = "AllowAnyDynamicDNSCluster";
 /// Traffic to ports of the workload that no service names.
 pub(crate) const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
 

@@ -8,8 +8,9 @@ use pilotage_proto::envoy::config::core::v3::{BindConfig, HttpProtocolOptions};
 
 use pilotage_proto::envoy::extensions::upstreams::http::v3 as http;
 
+use super::client_tls::{self, Outsider};
 use super::draft::Draft;
-use super::{connection_pool, names, protocol_options};
+use super::{connection_pool, dns, names, protocol_options};
 use crate::address;
 use crate::proto_ext::duration;
 
@@ -26,6 +27,19 @@ pub(super) fn black_hole(view: &ProxyView) -> Cluster {
 /// Leads to the address that the client dialled.
 pub(super) fn outbound(view: &ProxyView) -> Cluster {
     to_dialled(names::PASSTHROUGH, view)
+}
+
+/// Leads to the address of the host that each request names.
+pub(super) fn by_name(view: &ProxyView) -> Cluster {
+    let name = names::ALLOW_ANY_DYNAMIC_DNS;
+    let mut draft = Draft::new(name.to_owned(), DiscoveryType::Static);
+    connection_pool::apply(&mut draft, None, None, &view.mesh);
+    dns::resolve_each_request(&mut draft, name, view);
+    let policy = view.mesh.config().outbound_traffic_policy.as_ref();
+    let tls = policy.and_then(|policy| policy.tls.as_ref());
+    let outsider = Outsider { view, identities: &[], rule_selects: true };
+    client_tls::apply_outside(&mut draft, tls, &outsider);
+    draft.finish()
 }
 
 /// Leads to the port of the workload that was dialled, from an address that is not captured again.

@@ -189,3 +189,52 @@ status: {podIP: 10.1.0.7}
     assert_eq!(discovery(cluster), DiscoveryType::OriginalDst);
     assert!(cluster.upstream_bind_config.is_some());
 }
+
+#[test]
+fn unknown_hosts_may_be_resolved_by_the_proxy() {
+    let mesh = "outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS, tls: {mode: SIMPLE}}";
+    let client = sidecar("shop", "10.1.0.1");
+    let set = resources(&given_mesh(mesh, CART, &client));
+    let cluster = &set.clusters["AllowAnyDynamicDNSCluster"];
+    assert!(matches!(cluster.cluster_discovery_type, Some(ClusterDiscoveryType::ClusterType(_))));
+    assert!(cluster.transport_socket.is_some());
+    assert!(!resources(&given(CART, &client)).clusters.contains_key("AllowAnyDynamicDNSCluster"));
+}
+
+/// The names of the transport sockets of `cart`'s cluster: the only one, and those among which endpoints choose.
+fn sockets(tls: &str) -> (Option<String>, Vec<String>) {
+    let rule = format!(
+        "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: cart, namespace: shop}}
+spec: {{host: cart, trafficPolicy: {tls}}}
+"
+    );
+    let set = set_of(&rule);
+    let cluster = &set.clusters["outbound|80||cart.shop.svc.cluster.local"];
+    let short = |name: &str| name.replace("envoy.transport_sockets.", "");
+    let all = cluster.transport_socket_matches.iter();
+    let all = all.filter_map(|found| found.transport_socket.as_ref()).map(|s| short(&s.name));
+    (cluster.transport_socket.as_ref().map(|s| short(&s.name)), all.collect())
+}
+
+#[test]
+fn a_rule_that_speaks_of_tls_ends_automatic_mtls() {
+    let both = vec!["tls".to_owned(), "raw_buffer".to_owned()];
+    assert_eq!(sockets("{loadBalancer: {simple: RANDOM}}"), (None, both));
+    assert_eq!(sockets("{tls: {mode: DISABLE}}"), (None, vec![]));
+    assert_eq!(sockets("{tls: {mode: SIMPLE}}"), (Some("tls".to_owned()), vec![]));
+    assert_eq!(sockets("{tls: {mode: ISTIO_MUTUAL}}"), (Some("tls".to_owned()), vec![]));
+    // The secret is for clients that the rule selects, and here it selects none.
+    assert_eq!(sockets("{tls: {mode: SIMPLE, credentialName: ca}}"), (None, vec![]));
+}
+
+#[test]
+fn the_proxy_protocol_wraps_whatever_is_there() {
+    let wrapped = "upstream_proxy_protocol".to_owned();
+    let both = vec![wrapped.clone(), wrapped.clone()];
+    assert_eq!(sockets("{proxyProtocol: {version: V2}}"), (None, both));
+    let plain = "{tls: {mode: DISABLE}, proxyProtocol: {}}";
+    assert_eq!(sockets(plain), (Some(wrapped), vec![]));
+}
