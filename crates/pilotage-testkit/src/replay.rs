@@ -32,9 +32,8 @@ pub fn tables(set: &ResourceSet) -> (Arc<Tables>, Vec<Rejection>) {
         let Some(cluster) = tables.cluster(name) else { continue };
         let by_name = [Discovery::StrictDns, Discovery::LogicalDns];
         if by_name.contains(&cluster.settings.discovery) {
-            for target in &cluster.settings.dns_targets {
-                let address = SocketAddr::from(([198, 18, 0, 1], target.port));
-                cluster.resolved(target, &[address]);
+            for target in cluster.dns_targets() {
+                cluster.resolved(target, &[IpAddr::from([198, 18, 0, 1])]);
             }
         }
     }

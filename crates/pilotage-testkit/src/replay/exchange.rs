@@ -67,7 +67,7 @@ pub(super) fn outcome(
     };
     let head = RequestHead {
         method: &method,
-        scheme: prepared.scheme,
+        scheme: &prepared.scheme,
         authority: &prepared.authority,
         path: &prepared.path,
         version,
