@@ -10,7 +10,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use pilotage_engine::{LiveState, Tables};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::access_log::{Format, FormatError, LogWriter};
 use crate::admin::{Admin, AdminState, State};
@@ -62,7 +62,6 @@ pub struct ProxyHandle {
     workers: Vec<Worker>,
     outbound: Option<SocketAddr>,
     listeners: Arc<Mutex<BTreeMap<Entry, BoundListener>>>,
-    published: Arc<Notify>,
     admin: Admin,
     log: Option<Arc<LogWriter>>,
 }
@@ -94,13 +93,12 @@ impl Proxy {
         };
         let state = Arc::new(State::new(Instant::now()));
         let listeners = Arc::default();
-        let published = Arc::new(Notify::new());
         let admin = Admin::start(
             &config,
             AdminState {
                 registry: Arc::clone(&registry),
                 tables: Arc::clone(&tables),
-                published: Arc::clone(&published),
+                live: Arc::clone(&live),
                 listeners: Arc::clone(&listeners),
                 state: Arc::clone(&state),
                 config_dump: config.config_dump.clone(),
@@ -117,7 +115,6 @@ impl Proxy {
             registry,
             state,
             listeners,
-            published,
             admin,
         };
         handle.start_workers(log.as_ref())?;
@@ -216,7 +213,6 @@ impl ProxyHandle {
         for worker in &self.workers {
             worker.commands.send(Command::Refresh).ok();
         }
-        self.published.notify_one();
         self.live.forget_unused();
         failed
     }

@@ -21,6 +21,7 @@ pub mod peers;
 pub mod replay;
 pub mod resources;
 pub mod scores;
+pub mod spec;
 pub mod vectors;
 pub mod workspace;
 pub mod yaml;

@@ -25,6 +25,11 @@ pub fn comparable(outcome: &Value) -> Value {
         return pick(outcome, &["error", "handled", "flags", "cluster"]);
     }
     let mut outcome = outcome.clone();
+    if let Some(Value::String(flags)) = outcome.get_mut("flags") {
+        let mut each: Vec<&str> = flags.split(',').collect();
+        each.sort_unstable();
+        *flags = each.join(",");
+    }
     if let Some(request) = outcome.get_mut("upstream_request") {
         *request = pick(request, &["method", "path", "host", "headers"]);
     }

@@ -12,11 +12,13 @@ use pilotage_engine::{Env, LiveState, Rejection, Tables};
 use pilotage_proto::ResourceSet;
 use serde_json::Value;
 
-use crate::outcome::comparable;
+use crate::outcome::{comparable, fits};
 use crate::vectors::{Asker, Exchange};
 
 /// Where clients of gateways come from in the recording.
 const GATEWAY_CLIENT: [u8; 4] = [198, 51, 100, 7];
+/// What names of DNS clusters resolve to.
+const MADE_UP: [u8; 4] = [198, 18, 0, 1];
 /// Draws when the recording shows one outcome.
 const FEW_DRAWS: u64 = 12;
 /// Draws when it shows several: enough for a branch of 1 % to be missing only once in 10⁸.
@@ -33,28 +35,29 @@ pub fn tables(set: &ResourceSet) -> (Arc<Tables>, Vec<Rejection>) {
         let by_name = [Discovery::StrictDns, Discovery::LogicalDns];
         if by_name.contains(&cluster.settings.discovery) {
             for target in cluster.dns_targets() {
-                cluster.resolved(target, &[IpAddr::from([198, 18, 0, 1])]);
+                cluster.resolved(target, &[IpAddr::from(MADE_UP)]);
             }
         }
     }
     (tables, rejections)
 }
 
-/// The distinct outcomes of `exchange` at the proxy that `tables` belongs to, over enough draws of chance that every
-/// branch with a share shows up.
+/// The distinct outcomes of `exchange` at the proxy that `tables` belongs to: over a few draws of chance where one was
+/// recorded, else until all that were recorded came up, or so many draws that each should have.
 #[must_use]
 pub fn outcomes(tables: &Tables, asker: &Asker, exchange: &Exchange) -> Vec<Value> {
-    let draws = if exchange.outcomes().len() > 1 { MANY_DRAWS } else { FEW_DRAWS };
+    let recorded = [exchange.outcomes(), exchange.outcomes_without_rejected()];
+    let wanted = recorded.map(|outcomes| outcomes.iter().map(comparable).collect::<Vec<_>>());
+    let most =
+        if wanted.iter().any(|outcomes| outcomes.len() > 1) { MANY_DRAWS } else { FEW_DRAWS };
     let mut distinct: Vec<Value> = Vec::new();
-    for seed in 0..draws {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let mut chance = || rng.u64(..);
-        let mut env = Env {
-            now: Duration::from_secs(3600),
-            unix_time: Duration::from_secs(1_767_225_600),
-            rng: &mut chance,
-        };
-        let outcome = comparable(&once(tables, asker, exchange, &mut env));
+    for seed in 0..most {
+        let came_up = |w: &Value| distinct.iter().any(|o| fits(w, o));
+        let complete = |w: &Vec<Value>| !w.is_empty() && w.iter().all(came_up);
+        if seed >= FEW_DRAWS && wanted.iter().any(complete) {
+            break;
+        }
+        let outcome = comparable(&draw(tables, asker, exchange, seed));
         if !distinct.contains(&outcome) {
             distinct.push(outcome);
         }
@@ -62,7 +65,29 @@ pub fn outcomes(tables: &Tables, asker: &Asker, exchange: &Exchange) -> Vec<Valu
     distinct
 }
 
-fn once(tables: &Tables, asker: &Asker, exchange: &Exchange, env: &mut Env<'_>) -> Value {
+/// The distinct outcomes of `draws` draws, in full, with the number of draws that led to each. The same draws give the
+/// same outcomes.
+#[must_use]
+pub fn drawn(tables: &Tables, asker: &Asker, exchange: &Exchange, draws: u64) -> Vec<(Value, u64)> {
+    let mut distinct: Vec<(Value, u64)> = Vec::new();
+    for seed in 0..draws {
+        let outcome = draw(tables, asker, exchange, seed);
+        match distinct.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, times)) => *times += 1,
+            None => distinct.push((outcome, 1)),
+        }
+    }
+    distinct
+}
+
+fn draw(tables: &Tables, asker: &Asker, exchange: &Exchange, seed: u64) -> Value {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut chance = || rng.u64(..);
+    let mut env = Env {
+        now: Duration::from_secs(3600),
+        unix_time: Duration::from_secs(1_767_225_600),
+        rng: &mut chance,
+    };
     let destination: SocketAddr = exchange.destination.parse().expect("an address and a port");
     let client = match asker.kind.as_str() {
         "gateway" => IpAddr::from(GATEWAY_CLIENT),
@@ -74,5 +99,5 @@ fn once(tables: &Tables, asker: &Asker, exchange: &Exchange, env: &mut Env<'_>) 
         inbound: asker.kind != "gateway" && destination.ip() == client,
         request: &exchange.request,
     };
-    connection::outcome(tables, &connection, exchange, env)
+    connection::outcome(tables, &connection, exchange, &mut env)
 }

@@ -111,6 +111,13 @@ impl Exchange {
     pub fn outcomes(&self) -> &[Value] {
         self.recorded.get("outcomes").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
+
+    /// The distinct outcomes after the routes that Envoy refused were taken out; none where it refused nothing.
+    #[must_use]
+    pub fn outcomes_without_rejected(&self) -> &[Value] {
+        let found = self.recorded.pointer("/without_rejected_routes/outcomes");
+        found.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A request as the case gives it.

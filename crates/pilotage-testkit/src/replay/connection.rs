@@ -34,6 +34,11 @@ impl Connection<'_> {
         self.request.protocol.as_deref() != Some("tcp")
     }
 
+    /// Where the kernel says that the client wanted to go; only captured connections have that.
+    pub(super) fn original_destination(&self) -> Option<SocketAddr> {
+        Some(self.destination).filter(|address| !address.ip().is_loopback())
+    }
+
     pub(super) fn is_http2(&self) -> bool {
         matches!(self.request.protocol.as_deref(), Some("grpc" | "http2"))
     }
@@ -63,14 +68,12 @@ pub(super) fn outcome(
     };
     let port = connection.destination.port();
     let inspects = listener.inspection.http.as_ref().is_some_and(|scope| scope.applies_to(port));
-    let tls = listener.inspection.tls.as_ref().is_some_and(|scope| scope.applies_to(port));
-    let sees_tls = connection.is_tls() && tls;
     let info = ConnectionInfo {
         destination: connection.destination,
         source: connection.client,
         direct_source: connection.client,
-        server_name: connection.request.sni.as_deref().filter(|_| sees_tls),
-        tls: sees_tls,
+        server_name: connection.request.sni.as_deref().filter(|_| connection.is_tls()),
+        tls: connection.is_tls(),
         application_protocols: connection.application_protocols(inspects),
     };
     let Some(chain) = listener.chain(&info) else {
@@ -120,7 +123,7 @@ fn tcp(tables: &Tables, route: &TcpRoute, connection: &Connection<'_>, env: &mut
         return json!({"error": "closed", "handled": "tcp", "flags": "NC"});
     };
     let context = PickContext {
-        original_destination: Some(connection.destination),
+        original_destination: connection.original_destination(),
         hash: None,
         avoid: &[],
         max_redraws: 0,

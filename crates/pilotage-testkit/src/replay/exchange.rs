@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER};
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use pilotage_engine::forward::{Exchange as Progress, Forward, UpstreamFailure};
 use pilotage_engine::forwarded::{self, Arrived};
 use pilotage_engine::http_manager::HttpManager;
@@ -17,8 +17,13 @@ use serde_json::{Map, Value, json};
 use super::connection::Connection;
 use crate::vectors::Exchange;
 
+/// Different in every draw, and masked in the recording.
+const REQUEST_ID: &str = "x-request-id";
+
 /// The route of an exchange and the client's request, for the outcome's words.
 struct Told<'a> {
+    tables: &'a Tables,
+    connection: &'a Connection<'a>,
     manager: &'a HttpManager,
     sent: &'a HeaderMap,
     is_grpc: bool,
@@ -47,6 +52,8 @@ pub(super) fn outcome(
     };
     let version = if connection.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
     let told = Told {
+        tables,
+        connection,
         manager,
         sent: &sent,
         is_grpc: pilotage_engine::request::is_grpc(&sent),
@@ -89,7 +96,7 @@ fn upstream(
     env: &mut Env<'_>,
 ) -> Value {
     let context = PickContext {
-        original_destination: Some(head.downstream.local),
+        original_destination: told.connection.original_destination(),
         hash: forward.hash,
         avoid: &[],
         max_redraws: 0,
@@ -132,6 +139,11 @@ fn upstream(
             "method": head.method.as_str(), "path": path, "host": host, "headers": changes(told.sent, &headers)
         },
         "response": {"headers": changes(&base, &answer)},
+        "seen_upstream": all(&headers),
+        "seen_downstream": all(&answer),
+        "timeout": forward.timeouts.global.map(|limit| format!("{limit:?}")),
+        "delayed by": forward.delay.map(|delay| format!("{delay:?}")),
+        "mirrors": mirrors(forward),
     });
     add_route(&mut outcome, &forward.route);
     outcome
@@ -145,7 +157,8 @@ fn local(
 ) -> Value {
     let mut outcome = json!({
         "handled": "http", "flags": reply.flags.to_string(), "details": reply.details.clone(),
-        "cluster": reply.cluster.as_deref().filter(|_| reply.details != "cluster_not_found"),
+        "cluster": reply.cluster.as_deref().filter(|name| told.tables.cluster(name).is_some()),
+        "delayed by": reply.delay.map(|delay| format!("{delay:?}")),
     });
     if let Some(route) = &reply.route {
         add_route(&mut outcome, route);
@@ -165,13 +178,33 @@ fn local(
     let location = headers.remove(LOCATION).and_then(|v| v.to_str().map(str::to_owned).ok());
     headers.remove(CONTENT_LENGTH);
     let text: String = String::from_utf8_lossy(&body).chars().take(200).collect();
+    // No client reads a body there.
+    let text = if parts.status == StatusCode::NO_CONTENT { String::new() } else { text };
     outcome["status"] = json!(parts.status.as_u16());
+    outcome["seen_downstream"] = all(&headers);
     outcome["response"] = json!({
         "location": location,
         "body": Some(text).filter(|text| !text.is_empty()),
         "headers": changes(&HeaderMap::new(), &headers),
     });
     outcome
+}
+
+/// Clusters that get a copy.
+fn mirrors(forward: &Forward) -> Vec<&str> {
+    let all = forward.action().map_or(&[][..], |action| &action.mirrors);
+    forward.mirrors.iter().filter_map(|index| all.get(*index)).map(|m| &*m.cluster).collect()
+}
+
+/// All values of all headers.
+fn all(headers: &HeaderMap) -> Value {
+    let values = |name: &HeaderName| headers.get_all(name).iter().map(told).collect::<Vec<_>>();
+    let named = headers.keys().map(|name| (name.as_str().to_owned(), json!(values(name))));
+    Value::Object(named.filter(|(name, _)| name != REQUEST_ID).collect())
+}
+
+fn told(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
 fn add_route(outcome: &mut Value, route: &Arc<RouteEntry>) {
@@ -220,12 +253,12 @@ fn changes(before: &HeaderMap, after: &HeaderMap) -> Value {
         if old == new || name == HOST.as_str() {
             continue;
         }
-        let mut texts: Vec<Value> =
-            new.iter().map(|v| json!(String::from_utf8_lossy(v.as_bytes()))).collect();
+        let mut texts: Vec<String> = new.into_iter().map(told).collect();
         let value = match texts.len() {
             0 => Value::Null,
-            1 => texts.remove(0),
-            _ => Value::Array(texts),
+            1 if name == REQUEST_ID => json!("*"),
+            1 => json!(texts.remove(0)),
+            _ => json!(texts),
         };
         found.insert(name.to_owned(), value);
     }

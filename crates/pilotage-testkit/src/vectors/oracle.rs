@@ -13,8 +13,8 @@ use super::{Case, Exchange};
 use crate::yaml;
 
 /// What only steers Istio's telemetry or names statistics; no facet and no engine reads it.
-const DROPPED_FIELDS: [&str; 5] =
-    ["accessLog", "altStatName", "cleanupInterval", "requestIdExtension", "tracing"];
+const DROPPED_FIELDS: [&str; 4] =
+    ["accessLog", "altStatName", "cleanupInterval", "requestIdExtension"];
 /// Filters of Istio's telemetry.
 const DROPPED_FILTERS: [&str; 5] = [
     "envoy.filters.http.grpc_stats",

@@ -6,6 +6,9 @@ use pilotage_testkit::workspace::{File, assert_none, files};
 const LONGEST_FILE_LINES: usize = 800;
 /// Longer functions do more than one thing. The aim is 70 lines; a table may be a little longer.
 const LONGEST_FUNCTION_LINES: usize = 80;
+/// Functions that are one long list: file, name.
+const LISTS: [(&str, &str); 1] =
+    [("crates/pilotage-engine/src/http_manager/compile.rs", "compile")];
 /// Larger files do not belong into a repository.
 const LARGEST_FILE_BYTES: u64 = 600_000;
 
@@ -27,7 +30,8 @@ fn no_function_is_too_long() {
     let mut findings = Vec::new();
     for file in files().iter().filter(|f| f.is_rust()) {
         for (line, name, length) in functions(file) {
-            if length > LONGEST_FUNCTION_LINES {
+            let is_list = LISTS.contains(&(file.path.as_str(), name.as_str()));
+            if length > LONGEST_FUNCTION_LINES && !is_list {
                 findings.push(format!("{}:{line}: {name}: {length} lines", file.path));
             }
         }

@@ -1,0 +1,232 @@
+//! The last cell of a request's row: words and code spans in turns, for instance
+//! ``80 % to `reviews` subset `v1`, path `/new`, header `x-a: 1` ``.
+//!
+//! | words | the code span says |
+//! |---|---|
+//! | to, then to, or to | host of the cluster, short or full; a percentage before it is its share of requests |
+//! | subset, port | more of the cluster named before |
+//! | cluster | whole name of the cluster |
+//! | status, flags, details | of the answer |
+//! | route | name of the route |
+//! | path, host | of the request as the upstream sees it |
+//! | header, no header | a header of that request |
+//! | response header, no response header | a header of the answer |
+//! | location, body | of the answer |
+//! | timeout | limit for the whole request |
+//! | mirrored to | host of a cluster that may get a copy |
+//! | delayed by | an injected delay |
+//!
+//! Words that only connect (and, with, then, but, of) and punctuation mean nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// How far a share of draws may be from what is stated, in percent.
+const TOLERANCE_PERCENT: f64 = 2.5;
+
+/// What a cell states.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expectation {
+    /// Alternatives with their shares in percent; one without share when nothing else can happen.
+    branches: Vec<(Option<f64>, Vec<(String, String)>)>,
+}
+
+impl Expectation {
+    /// Reads a cell.
+    ///
+    /// # Errors
+    /// Words that mean nothing here.
+    pub fn parse(cell: &str) -> Result<Self, String> {
+        let mut branches: Vec<(Option<f64>, Vec<(String, String)>)> = Vec::new();
+        let mut parts = cell.split('`');
+        loop {
+            let words = parts.next().unwrap_or_default();
+            let Some(value) = parts.next() else { break };
+            let (share, keyword) = keyword(words)?;
+            if share.is_some() || branches.is_empty() {
+                branches.push((share, Vec::new()));
+            }
+            if let Some((_, facts)) = branches.last_mut() {
+                facts.push((keyword, value.to_owned()));
+            }
+        }
+        if branches.is_empty() {
+            return Err(format!("`{cell}` states nothing"));
+        }
+        Ok(Self { branches })
+    }
+
+    /// Whether chance decides.
+    #[must_use]
+    pub fn has_shares(&self) -> bool {
+        self.branches.iter().any(|(share, _)| share.is_some())
+    }
+
+    /// How `outcomes`, each with the number of draws that led to it, differ from what is stated.
+    #[must_use]
+    pub fn differences(&self, outcomes: &[(Value, u64)]) -> Vec<String> {
+        let all: u64 = outcomes.iter().map(|(_, n)| n).sum();
+        let mut found = Vec::new();
+        let mut unexplained: Vec<&Value> = outcomes.iter().map(|(outcome, _)| outcome).collect();
+        for (share, facts) in &self.branches {
+            let fitting: Vec<_> =
+                outcomes.iter().filter(|(o, _)| facts.iter().all(|fact| holds(fact, o))).collect();
+            unexplained.retain(|outcome| !fitting.iter().any(|(fits, _)| fits == *outcome));
+            let drawn: u64 = fitting.iter().map(|(_, n)| n).sum();
+            #[expect(clippy::cast_precision_loss, reason = "a few thousand draws")]
+            let percent = drawn as f64 * 100.0 / all as f64;
+            let wanted = share.unwrap_or(100.0);
+            if (percent - wanted).abs() > TOLERANCE_PERCENT {
+                found.push(format!("stated {wanted} % {facts:?}, found {percent:.1} %"));
+            }
+        }
+        found.extend(unexplained.iter().map(|outcome| format!("not stated: {outcome}")));
+        found
+    }
+}
+
+/// The share and the keyword in the words before a code span.
+fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
+    const CONNECTING: [&str; 9] = ["and", "with", "then", "but", "of", "or", "the", "goes", "is"];
+    const KEYWORDS: [&str; 20] = [
+        "to",
+        "subset",
+        "port",
+        "cluster",
+        "status",
+        "flags",
+        "details",
+        "route",
+        "path",
+        "host",
+        "header",
+        "no header",
+        "response header",
+        "no response header",
+        "location",
+        "body",
+        "timeout",
+        "mirrored to",
+        "delayed by",
+        "method",
+    ];
+    let mut share = None;
+    let mut kept: Vec<&str> = Vec::new();
+    let stripped = words.split(' ').map(|word| word.trim_matches([',', ';', '.']));
+    for word in stripped.filter(|word| !word.is_empty()) {
+        if word == "%" {
+            let number = kept.pop().and_then(|n| n.parse().ok());
+            share = Some(number.ok_or_else(|| format!("`{words}`: no number before %"))?);
+        } else if !CONNECTING.contains(&word) {
+            kept.push(word);
+        }
+    }
+    let keyword = kept.join(" ");
+    if KEYWORDS.contains(&keyword.as_str()) {
+        Ok((share, keyword))
+    } else {
+        Err(format!("`{keyword}` is no keyword of outcomes"))
+    }
+}
+
+fn holds((keyword, wanted): &(String, String), outcome: &Value) -> bool {
+    let text = |pointer: &str| outcome.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let cluster: Vec<&str> = text("/cluster").split('|').collect();
+    let part = |index: usize| cluster.get(index).copied().unwrap_or_default();
+    match keyword.as_str() {
+        "to" => is_host(part(3), wanted),
+        "subset" => part(2) == wanted,
+        "port" => part(1) == wanted,
+        "cluster" => text("/cluster") == wanted,
+        "status" => outcome["status"].to_string() == *wanted,
+        "flags" | "details" | "route" => text(&format!("/{keyword}")) == wanted,
+        "method" | "path" | "host" => text(&format!("/upstream_request/{keyword}")) == wanted,
+        "header" => has_header(&outcome["seen_upstream"], wanted),
+        "no header" => !has_header(&outcome["seen_upstream"], wanted),
+        "response header" => has_header(&outcome["seen_downstream"], wanted),
+        "no response header" => !has_header(&outcome["seen_downstream"], wanted),
+        "location" | "body" => text(&format!("/response/{keyword}")) == wanted,
+        "timeout" | "delayed by" => text(&format!("/{keyword}")) == wanted,
+        "mirrored to" => outcome["mirrors"].as_array().is_some_and(|mirrors| {
+            let hosts = mirrors.iter().filter_map(|m| m.as_str()?.split('|').nth(3));
+            hosts.into_iter().any(|host| is_host(host, wanted))
+        }),
+        _ => false,
+    }
+}
+
+/// Whether `wanted` is `host`, or its first labels.
+fn is_host(host: &str, wanted: &str) -> bool {
+    host.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Whether `headers`, lists of values by name, have `name` or `name: value`. Several values are joined by commas.
+fn has_header(headers: &Value, wanted: &str) -> bool {
+    let (name, value) = wanted.split_once(':').unwrap_or((wanted, ""));
+    let found: BTreeMap<String, String> = headers
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, values)| {
+            let values = values.as_array().into_iter().flatten().filter_map(Value::as_str);
+            (name.to_lowercase(), values.collect::<Vec<_>>().join(","))
+        })
+        .collect();
+    match found.get(&name.to_lowercase()) {
+        None => false,
+        Some(_) if !wanted.contains(':') => true,
+        Some(actual) => actual == value.trim(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Expectation;
+
+    fn outcome(subset: &str) -> serde_json::Value {
+        json!({
+            "status": 200, "cluster": format!("outbound|9080|{subset}|reviews.default.svc.cluster.local"),
+            "upstream_request": {"path": "/a"}, "seen_upstream": {"x-a": ["1", "2"]}, "seen_downstream": {}
+        })
+    }
+
+    fn differences(cell: &str, outcomes: &[(serde_json::Value, u64)]) -> usize {
+        Expectation::parse(cell).unwrap().differences(outcomes).len()
+    }
+
+    #[test]
+    fn one_branch_is_all_there_is() {
+        let one = [(outcome("v1"), 10)];
+        assert_eq!(
+            differences("to `reviews` subset `v1`, path `/a` with header `x-a: 1,2`", &one),
+            0
+        );
+        assert_ne!(differences("to `review` subset `v1`", &one), 0);
+        assert_ne!(differences("to `reviews` subset `v2`", &one), 0);
+        assert_ne!(differences("no header `x-a`", &one), 0);
+        assert_ne!(differences("to `reviews`, header `x-a: 1`", &one), 0);
+    }
+
+    #[test]
+    fn shares_are_compared_and_nothing_else_may_happen() {
+        let two = [(outcome("v1"), 800), (outcome("v2"), 200)];
+        assert_eq!(
+            differences("80 % to `reviews` subset `v1`, 20 % to `reviews` subset `v2`", &two),
+            0
+        );
+        assert_ne!(
+            differences("70 % to `reviews` subset `v1`, 30 % to `reviews` subset `v2`", &two),
+            0
+        );
+        assert_ne!(differences("80 % to `reviews` subset `v1`", &two), 0);
+    }
+
+    #[test]
+    fn unknown_words_are_errors() {
+        assert!(Expectation::parse("somewhere `x`").is_err());
+        assert!(Expectation::parse("nothing at all").is_err());
+    }
+}
