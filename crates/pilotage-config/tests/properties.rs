@@ -26,6 +26,45 @@ spec:
     fault: {delay: {fixedDelay: 1.5s, percentage: {value: 0.1}}}
   exportTo: [.]
 ---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec:
+  host: "*.mesh.internal"
+  trafficPolicy:
+    loadBalancer:
+      consistentHash: {httpCookie: {name: user, ttl: 0s}, maglev: {tableSize: 65537}}
+      localityLbSetting: {distribute: [{from: a/*, to: {"a/*": 80, b: 20}}]}
+    connectionPool: {tcp: {connectTimeout: 1s}, http: {h2UpgradePolicy: UPGRADE}}
+    portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE, sni: x.y}}]
+  subsets: [{name: v1, labels: {version: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: [./*.example.com]
+    tls: {mode: SIMPLE, credentialName: cert, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: outside}
+spec:
+  hosts: [api.example.com]
+  addresses: [10.1.2.3/32]
+  ports: [{number: 443, name: tls, protocol: TLS}]
+  resolution: STATIC
+  endpoints: [{address: 2.2.2.2, locality: a/b, ports: {tls: 8443}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: sidecar}
+spec:
+  ingress: [{port: {number: 80, name: http, protocol: HTTP}, defaultEndpoint: "127.0.0.1:8080"}]
+  egress: [{bind: 127.0.0.1, port: {number: 9, name: t, protocol: TCP}, hosts: [./*]}]
+---
 apiVersion: v1
 kind: Secret
 metadata: {name: s}
@@ -41,6 +80,7 @@ fn look_at(loaded: &Loaded, text: &str) {
             assert!(label.span.end as usize <= text.len(), "{problem}");
         }
         let plain = problem.render(&("x", text), &RenderOptions::default());
+        assert!(plain.lines().all(|line| line.chars().count() <= 100), "too wide:\n{plain}");
         assert!(plain.contains(problem.code.id()));
         assert!(!problem.to_json().to_string().is_empty());
         assert!(!problem.to_string().is_empty());
@@ -87,5 +127,5 @@ proptest! {
 fn the_object_itself_is_fine() {
     let loaded = load("x", OBJECT);
     assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
-    assert_eq!(loaded.objects.len(), 2);
+    assert_eq!(loaded.objects.len(), 6);
 }

@@ -55,9 +55,6 @@ impl Default for RenderOptions {
 /// Lines of one source farther apart than this are shown as two excerpts.
 const NEAR: u32 = 8;
 
-/// The most bytes of one line that are shown; no terminal has room for more.
-const LONGEST_LINE: usize = 1000;
-
 impl Diagnostic {
     /// The diagnostic with excerpts of the texts it points into, several lines without a line
     /// break at the end.
@@ -126,21 +123,20 @@ impl<'a> Excerpt<'a> {
         if !first.span.is_known() {
             return group.element(origin);
         }
-        let Some((text, lines)) = self.text.and_then(|text| self.lines(text)) else {
-            let origin = origin.line(first.span.line as usize);
-            return group.element(origin.char_column(first.span.column as usize));
+        let origin = origin.line(first.span.line as usize).char_column(first.span.column as usize);
+        let Some(shown) = self.text.and_then(|text| self.shown(text)) else {
+            return group.element(origin);
         };
-        let first_line = self.labels.iter().map(|(label, _)| label.span.line).min().unwrap_or(1);
-        let mut snippet =
-            Snippet::source(text.get(lines.clone()).unwrap_or("")).line_start(first_line as usize);
+        let mut snippet = Snippet::source(shown.text.clone()).line_start(shown.first_line);
         let mut notes = Vec::new();
-        for (label, primary) in &self.labels {
+        for ((label, primary), range) in self.labels.iter().zip(&shown.ranges) {
             let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-            let annotation = kind.span(within(&lines, label, text));
+            let annotation = kind.span(range.clone());
             // Beside the excerpt only what fits into the line.
-            let room = self.width.saturating_sub(label.span.column as usize % self.width + 10);
-            let length = label.text.chars().count() + label.span.len() as usize;
-            snippet = if length <= room {
+            let column = shown.text.get(..range.end).map_or(0, |before| {
+                before.rsplit('\n').next().unwrap_or("").chars().map(columns).sum()
+            });
+            snippet = if column + label.text.chars().count() < self.width.saturating_sub(10) {
                 snippet.annotation(annotation.label(&*label.text))
             } else {
                 notes.push(&*label.text);
@@ -148,10 +144,8 @@ impl<'a> Excerpt<'a> {
             };
         }
         // The excerpt tells line and column by itself, unless the line's beginning is missing.
-        let cut = lines.start > 0 && text.as_bytes().get(lines.start - 1) != Some(&b'\n');
-        let group = if cut {
-            let origin = origin.line(first.span.line as usize);
-            group.element(origin.char_column(first.span.column as usize)).element(snippet)
+        let group = if shown.beginning_is_cut {
+            group.element(origin).element(snippet)
         } else {
             group.element(snippet.path(&*first.source))
         };
@@ -160,28 +154,105 @@ impl<'a> Excerpt<'a> {
         })
     }
 
-    /// The bytes of the lines from the first label to the last. Of an endless line only the part
-    /// around the label.
-    fn lines(&self, text: &'a str) -> Option<(&'a str, Range<usize>)> {
+    /// The lines from the first label to the last, each cut to the width, and where the labels
+    /// are in them.
+    fn shown(&self, text: &str) -> Option<Shown> {
         let start = self.labels.iter().map(|(label, _)| label.span.start as usize).min()?;
         let last = self.labels.iter().map(|(label, _)| label.span.start as usize).max()?;
-        let mut begin = text.get(..start)?.rfind('\n').map_or(0, |at| at + 1);
-        let mut end = text.get(last..)?.find('\n').map_or(text.len(), |at| last + at);
-        if end - begin > LONGEST_LINE * self.labels.len() {
-            begin = begin.max(floor(text, start.saturating_sub(LONGEST_LINE / 2)));
-            end = end.min(floor(text, last + LONGEST_LINE / 2));
+        let begin = text.get(..start)?.rfind('\n').map_or(0, |at| at + 1);
+        let end = text.get(last..)?.find('\n').map_or(text.len(), |at| last + at);
+        let first_line = self.labels.iter().map(|(label, _)| label.span.line).min()? as usize;
+        let mut shown = Shown {
+            text: String::new(),
+            ranges: vec![0..0; self.labels.len()],
+            first_line,
+            beginning_is_cut: false,
+        };
+        let room = self.width.saturating_sub(14).max(20);
+        let mut at = begin;
+        for line in text.get(begin..end.max(begin))?.split('\n') {
+            let here = at..at + line.len();
+            let labels: Vec<usize> = (0..self.labels.len())
+                .filter(|index| {
+                    let start = self.labels.get(*index).map(|(label, _)| label.span.start as usize);
+                    start.is_some_and(|start| here.contains(&start) || start == here.end)
+                })
+                .collect();
+            self.add_line(line, at, &labels, room, &mut shown);
+            at = here.end + 1;
         }
-        Some((text, begin..end.max(begin)))
+        Some(shown)
+    }
+
+    fn add_line(&self, line: &str, at: usize, labels: &[usize], room: usize, shown: &mut Shown) {
+        let spans = labels.iter().filter_map(|index| self.labels.get(*index));
+        let first = spans.clone().map(|(label, _)| label.span.start as usize - at).min();
+        let last = spans.map(|(label, _)| label.span.end as usize - at).max();
+        let window = window(line, first.unwrap_or(0), last.unwrap_or(0), room);
+        if !shown.text.is_empty() {
+            shown.text.push('\n');
+        }
+        if window.start > 0 {
+            let primary = labels.contains(&0);
+            shown.beginning_is_cut |= primary;
+            shown.text.push('…');
+        }
+        let offset = shown.text.len();
+        shown.text.push_str(line.get(window.clone()).unwrap_or(""));
+        for index in labels {
+            let (Some((label, _)), Some(range)) =
+                (self.labels.get(*index), shown.ranges.get_mut(*index))
+            else {
+                continue;
+            };
+            let within = |place: u32| {
+                (place as usize - at).clamp(window.start, window.end) - window.start + offset
+            };
+            *range = within(label.span.start)..within(label.span.end);
+        }
+        if window.end < line.len() {
+            shown.text.push('…');
+        }
     }
 }
 
-/// The part of a label's span that is on its first line, relative to the lines shown.
-fn within(lines: &Range<usize>, label: &Label, text: &str) -> Range<usize> {
-    let start = (label.span.start as usize).clamp(lines.start, lines.end);
-    let end = (label.span.end as usize).clamp(start, lines.end);
-    let first_line =
-        text.get(start..end).map_or(0, |covered| covered.find('\n').unwrap_or(covered.len()));
-    start - lines.start..start + first_line - lines.start
+/// Lines as they are shown.
+struct Shown {
+    text: String,
+    /// Where each label is in the text.
+    ranges: Vec<Range<usize>>,
+    first_line: usize,
+    beginning_is_cut: bool,
+}
+
+/// The bytes of a line to show when there is room for `room` characters: the beginning if what
+/// lies between `first` and `last` is in it, else the part around.
+fn window(line: &str, first: usize, last: usize, room: usize) -> Range<usize> {
+    const BEFORE: usize = 20;
+    let end_of = |start: usize| {
+        let rest = line.get(start..).unwrap_or("");
+        let mut used = 0;
+        let beyond = rest.char_indices().find(|(_, character)| {
+            used += columns(*character);
+            used > room
+        });
+        beyond.map_or(line.len(), |(at, _)| start + at)
+    };
+    let end = end_of(0);
+    if end == line.len() || last.min(line.len()) <= end {
+        return 0..end;
+    }
+    let start = floor(line, first.saturating_sub(BEFORE));
+    start..end_of(start)
+}
+
+/// The columns of a terminal that a character takes, at most.
+fn columns(character: char) -> usize {
+    match character {
+        '\t' => 4,
+        '\u{1100}'.. => 2,
+        _ => 1,
+    }
 }
 
 /// The nearest character boundary at or before `at`.
@@ -190,11 +261,14 @@ fn floor(text: &str, at: usize) -> usize {
     (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// Breaks a text into lines of at most `width` characters, where words allow it.
+/// Breaks a text into lines of at most `width` characters, between words where it can. Control
+/// characters are spelled out, so that no message can do tricks with a terminal.
 fn wrap(text: &str, width: usize) -> String {
+    let width = width.max(20);
     let mut out = String::with_capacity(text.len());
     let mut column = 0;
     for word in text.split(' ') {
+        let mut word: String = word.chars().map(visible).collect();
         let length = word.chars().count();
         if column > 0 && column + 1 + length > width {
             out.push('\n');
@@ -203,8 +277,27 @@ fn wrap(text: &str, width: usize) -> String {
             out.push(' ');
             column += 1;
         }
-        out.push_str(word);
-        column += length;
+        while let Some(at) = break_at(&word, width - column.min(width)) {
+            let rest = word.split_off(at);
+            out.push_str(&word);
+            out.push('\n');
+            column = 0;
+            word = rest;
+        }
+        column += word.chars().count();
+        out.push_str(&word);
     }
     out
+}
+
+fn visible(character: char) -> char {
+    if character.is_control() { '\u{fffd}' } else { character }
+}
+
+/// Where to break a word that is longer than `room` characters: after a dot or slash if there is
+/// one.
+fn break_at(word: &str, room: usize) -> Option<usize> {
+    let (end, _) = word.char_indices().nth(room.max(1))?;
+    let head = word.get(..end)?;
+    Some(head.rfind(['.', '/', ',']).map_or(end, |at| at + 1))
 }
