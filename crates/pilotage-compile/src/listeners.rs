@@ -14,6 +14,9 @@ mod tcp_proxy;
 mod virtual_inbound;
 mod virtual_outbound;
 
+#[cfg(test)]
+mod tests;
+
 use pilotage_model::ProxyView;
 use pilotage_proto::ResourceSet;
 

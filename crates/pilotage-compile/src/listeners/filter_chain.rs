@@ -14,6 +14,9 @@ use crate::address::transport_socket;
 
 /// What the HTTP inspector finds out about plaintext HTTP.
 pub(crate) const PLAIN_HTTP: [&str; 2] = ["http/1.1", "h2c"];
+/// What proxies of the mesh offer to each other.
+pub(crate) const MESH_PROTOCOLS: [&str; 5] =
+    ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
 /// A connection without TLS.
 pub(crate) const PLAINTEXT: &str = "raw_buffer";
 /// A connection with TLS.

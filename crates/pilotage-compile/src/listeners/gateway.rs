@@ -13,17 +13,13 @@ use pilotage_proto::ResourceSet;
 use pilotage_proto::envoy::config::core::v3::TrafficDirection;
 use pilotage_proto::envoy::config::listener::v3::{Filter, Listener};
 
-use super::filter_chain::{Chain, Matches};
+use super::filter_chain::{Chain, MESH_PROTOCOLS, Matches};
 use super::http_connection_manager::{Http, Side};
 use super::listener::{self, NO_PORT, Place, wildcard};
 use super::server_tls::{Inside, server_tls};
 use super::tcp_proxy::{TcpPlace, cluster_filter};
 use crate::clusters::names;
 use crate::origin;
-
-/// What proxies of the mesh offer.
-const MESH: [&str; 5] =
-    ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
 
 /// Adds the listeners. One without chains would take connections and close them; there is none then.
 pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
@@ -102,7 +98,7 @@ impl<'a> Building<'a> {
                 let blocks = &rule.rule.match_;
                 blocks.is_empty() || blocks.iter().any(|block| matches_tcp(block, server))
             })?;
-            let filters = place(self.view, server).to_route(&rule.rule.route, &full_name(service));
+            let filters = place(self.view, server).to_route(&rule.rule.route, service);
             Some((filters, &rule.origin))
         })?;
         let mut chain = self.terminated(server, Inside::Tcp, filters);
@@ -137,7 +133,7 @@ impl<'a> Building<'a> {
                         && self.claim(group.port, &server.spec.bind, &block.sni_hosts)
                     {
                         let place = place(self.view, server);
-                        let filters = place.to_route(&rule.rule.route, &full_name(service));
+                        let filters = place.to_route(&rule.rule.route, service);
                         chains.push(by_name(&block.sni_hosts, filters, &rule.origin));
                     }
                 }
@@ -182,7 +178,7 @@ impl<'a> Building<'a> {
                     let cluster = names::sni(port.number, subset, host.as_str());
                     let matches = Matches {
                         server_names: vec![cluster.clone()],
-                        application_protocols: MESH.to_vec(),
+                        application_protocols: MESH_PROTOCOLS.to_vec(),
                         ..Matches::default()
                     };
                     chains.push(Chain::new(matches, vec![cluster_filter(self.view, &cluster)]));
@@ -239,8 +235,4 @@ fn matches_tls(block: &TlsMatchAttributes, server: &MergedServer) -> bool {
 fn matches(port: u32, gateways: &[String], server: &MergedServer) -> bool {
     (port == 0 || port == server.port)
         && (gateways.is_empty() || gateways.contains(&server.gateway_name()))
-}
-
-fn full_name(service: &VirtualService) -> String {
-    format!("{}.{}", service.name, service.namespace)
 }

@@ -7,7 +7,7 @@ use pilotage_config::security::MutualTlsMode;
 use pilotage_config::sidecar::{CaptureMode, IngressListener};
 use pilotage_model::{Origin, Protocol, ProxyView};
 
-use super::filter_chain::{Chain, Matches, PLAIN_HTTP, PLAINTEXT, TLS};
+use super::filter_chain::{Chain, MESH_PROTOCOLS, Matches, PLAIN_HTTP, PLAINTEXT, TLS};
 use super::http_connection_manager::{Http, Routes, Side};
 use super::listener::{Place, wildcard};
 use super::server_tls::{Inside, mesh_tls};
@@ -19,10 +19,6 @@ use crate::{inbound_route, origin};
 const MESH_HTTP: [&str; 3] = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
 /// What they offer for everything else.
 const MESH_TCP: [&str; 2] = ["istio-peer-exchange", "istio"];
-/// All that they offer.
-const MESH: [&str; 5] =
-    ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
-
 /// A port of the workload.
 #[derive(Clone, Debug)]
 pub(crate) struct InboundPort {
@@ -140,7 +136,8 @@ impl Building<'_> {
 
     fn add_http(&self, chains: &mut Vec<Chain>, is_auto: bool) {
         if self.takes_mtls() {
-            let protocols = if is_auto { MESH_HTTP.to_vec() } else { self.mesh_protocols(&MESH) };
+            let protocols =
+                if is_auto { MESH_HTTP.to_vec() } else { self.mesh_protocols(&MESH_PROTOCOLS) };
             chains.push(self.chain(TLS, protocols, Some(Inside::Http), true));
         }
         if self.takes_plaintext() {
@@ -151,7 +148,7 @@ impl Building<'_> {
 
     fn add_tcp(&self, chains: &mut Vec<Chain>, is_auto: bool) {
         if self.takes_mtls() {
-            let wanted: &[_] = if is_auto { &MESH_TCP } else { &MESH };
+            let wanted: &[_] = if is_auto { &MESH_TCP } else { &MESH_PROTOCOLS };
             let protocols = self.mesh_protocols(wanted);
             chains.push(self.chain(TLS, protocols, Some(Inside::Tcp), false));
         }

@@ -121,7 +121,7 @@ impl<'a> Building<'a> {
                             destinations: destinations.clone(),
                             ..Matches::default()
                         };
-                        let filters = self.place().to_route(&rule.rule.route, &full_name(service));
+                        let filters = self.place().to_route(&rule.rule.route, service);
                         chains.push(with_origin(Chain::new(matches, filters), &rule.origin));
                     }
                 }
@@ -147,7 +147,7 @@ impl<'a> Building<'a> {
         let mut is_covered = false;
         for (service, rule) in rules.iter().flat_map(|s| s.tcp.iter().map(move |rule| (s, rule))) {
             let chain = |destinations| {
-                let filters = self.place().to_route(&rule.rule.route, &full_name(service));
+                let filters = self.place().to_route(&rule.rule.route, service);
                 let matches = Matches { destinations, ..Matches::default() };
                 with_origin(Chain::new(matches, filters), &rule.origin)
             };
@@ -198,10 +198,6 @@ impl<'a> Building<'a> {
             && (port == 0 || port == u32::from(self.port.number))
             && (namespace.is_empty() || *namespace == *proxy.namespace)
     }
-}
-
-fn full_name(service: &VirtualService) -> String {
-    format!("{}.{}", service.name, service.namespace)
 }
 
 fn with_origin(mut chain: Chain, from: &Origin) -> Chain {

@@ -4,6 +4,7 @@ use pilotage_config::destination_rule::{ConsistentHash, TunnelSettings};
 use pilotage_config::virtual_service::{Destination, RouteDestination};
 use pilotage_model::destination_rule::DestinationRule;
 use pilotage_model::service::Resolution;
+use pilotage_model::virtual_service::VirtualService;
 use pilotage_model::{Protocol, ProxyView, ServiceView};
 use pilotage_proto::envoy::config::listener::v3::Filter;
 use pilotage_proto::envoy::extensions::common::dynamic_forward_proxy::v3::DnsCacheConfig;
@@ -45,8 +46,12 @@ impl TcpPlace<'_> {
         filters
     }
 
-    /// The filters to the destinations of a rule; `rule_name` is the `name.namespace` of its virtual service.
-    pub(crate) fn to_route(self, routes: &[RouteDestination], rule_name: &str) -> Vec<Filter> {
+    /// The filters to the destinations of a rule of `service`.
+    pub(crate) fn to_route(
+        self,
+        routes: &[RouteDestination],
+        service: &VirtualService,
+    ) -> Vec<Filter> {
         let destination = |route: &RouteDestination| route.destination.clone().unwrap_or_default();
         let first = routes.first().map(destination).unwrap_or_default();
         let rule = self.view.service(&first.host).and_then(|service| service.rule.as_deref());
@@ -60,13 +65,14 @@ impl TcpPlace<'_> {
             weight: route.weight.unsigned_abs(),
             ..ClusterWeight::default()
         });
+        let name = format!("{}.{}", service.name, service.namespace);
         let clusters = WeightedCluster { clusters: weighted.collect() };
         let proxy = TcpProxy {
-            stat_prefix: rule_name.to_owned(),
+            stat_prefix: name.clone(),
             cluster_specifier: Some(ClusterSpecifier::WeightedClusters(clusters)),
             ..self.with_rule(rule, "")
         };
-        self.filters(rule_name, &proxy)
+        self.filters(&name, &proxy)
     }
 
     fn to_cluster(self, cluster: &str, rule: Option<&DestinationRule>, subset: &str) -> TcpProxy {
