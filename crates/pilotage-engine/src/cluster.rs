@@ -54,6 +54,8 @@ pub struct ClusterSettings {
     pub discovery: Discovery,
     /// How one is chosen.
     pub policy: Policy,
+    /// Whether requests are to be hashed: the cluster asks for consistent hashing.
+    pub hashes_requests: bool,
     /// How long connecting (including TLS) may take.
     pub connect_timeout: Duration,
     /// Which HTTP version is spoken.

@@ -12,6 +12,7 @@ use crate::cors;
 use crate::env::Env;
 use crate::faults::{self, Fault};
 use crate::forward::{Exchange, Forward};
+use crate::hash_policy::{self, Hashed};
 use crate::http_manager::HttpManager;
 use crate::local_reply::LocalReply;
 use crate::path::{without_parameters, without_query};
@@ -324,13 +325,18 @@ fn forward(
             mirrors.push(index);
         }
     }
+    let Hashed { hash, set_cookie } = if cluster.settings.hashes_requests {
+        hash_policy::hash(&action.hash_policies, head)
+    } else {
+        Hashed::default()
+    };
     Decision::Forward(Box::new(Forward {
         route: Arc::clone(route),
         cluster: Arc::clone(cluster),
         weighted_index: chosen.index(),
         timeouts: Timeouts::of(manager, action, head),
-        hash: None,
-        set_cookie: None,
+        hash,
+        set_cookie,
         mirrors,
         delay: None,
         cors_origin: None,

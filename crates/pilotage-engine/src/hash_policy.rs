@@ -1,5 +1,7 @@
 //! What of a request is hashed for consistent hashing.
 
+mod hash;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use http::HeaderName;
 use pilotage_proto::envoy::config::route::v3::route_action::HashPolicy as Proto;
 use pilotage_proto::envoy::config::route::v3::route_action::hash_policy::PolicySpecifier;
 
+pub(crate) use self::hash::{Hashed, hash};
 use crate::durations::optional;
 use crate::rejection::{FieldError, Warnings};
 

@@ -48,6 +48,7 @@ impl ClusterSettings {
             name: proto.name.as_str().into(),
             discovery,
             policy: policy(proto, discovery, warnings)?,
+            hashes_requests: matches!(proto.lb_policy(), LbPolicy::RingHash | LbPolicy::Maglev),
             connect_timeout: optional("connect_timeout", proto.connect_timeout.as_ref())?
                 .filter(|timeout| !timeout.is_zero())
                 .unwrap_or(DEFAULT_CONNECT_TIMEOUT),
