@@ -94,17 +94,13 @@ impl CorsPolicy {
             return Verdict::Allow(origin.clone());
         }
         let mut reply = LocalReply::new(StatusCode::OK, "", details::CORS_RESPONSE);
+        put(&mut reply.headers, ACCESS_CONTROL_ALLOW_METHODS, self.methods.as_ref());
+        put(&mut reply.headers, ACCESS_CONTROL_ALLOW_HEADERS, self.headers.as_ref());
+        put(&mut reply.headers, ACCESS_CONTROL_MAX_AGE, self.max_age.as_ref());
         if allowed {
-            self.preflight_headers(&mut reply.headers, origin);
+            self.apply(&mut reply.headers, origin);
         }
         Verdict::Answer(Box::new(reply))
-    }
-
-    fn preflight_headers(&self, headers: &mut HeaderMap, origin: &HeaderValue) {
-        put(headers, ACCESS_CONTROL_ALLOW_METHODS, self.methods.as_ref());
-        put(headers, ACCESS_CONTROL_ALLOW_HEADERS, self.headers.as_ref());
-        put(headers, ACCESS_CONTROL_MAX_AGE, self.max_age.as_ref());
-        self.apply(headers, origin);
     }
 
     /// Adds the headers that every answer to an allowed origin has.

@@ -16,9 +16,10 @@ use crate::hash_policy::{self, Hashed};
 use crate::http_manager::HttpManager;
 use crate::local_reply::LocalReply;
 use crate::path::{without_parameters, without_query};
+use crate::redirect::Redirect;
 use crate::request::RequestHead;
 use crate::response_flag::{ResponseFlags, details};
-use crate::route::{ClusterChoice, ForwardAction, RouteAction, RouteEntry};
+use crate::route::{ClusterChoice, ForwardAction, RouteAction, RouteEntry, WeightedCluster};
 use crate::route_match::Subject;
 use crate::route_table::RouteTable;
 use crate::tables::Tables;
@@ -126,7 +127,9 @@ fn filters(
     if drawn.delay.is_some() {
         flags.insert(ResponseFlags::DELAY_INJECTED);
     }
-    let cors = route.cors.as_deref().filter(|_| manager.filters.cors);
+    // Routes that answer themselves do not take part in CORS.
+    let forwards = matches!(route.action, RouteAction::Forward(_));
+    let cors = route.cors.as_deref().filter(|_| manager.filters.cors && forwards);
     let cors = cors.map_or(cors::Verdict::Ignore, |policy| policy.decide(head));
     let mut decision = match (drawn.abort, cors) {
         (_, cors::Verdict::Answer(reply)) if manager.filters.cors_before_fault => {
@@ -151,9 +154,7 @@ fn filters(
             reply.flags.insert(flags);
             reply.route = Some(Arc::clone(route));
             reply.virtual_host = Some(Arc::clone(&route.virtual_host));
-            if reply.cluster.is_none() {
-                reply.cluster = cluster.shared();
-            }
+            reply.cluster = cluster.shared().filter(|name| tables.cluster(name).is_some());
         }
         Decision::Forward(forward) => {
             forward.delay = drawn.delay;
@@ -225,6 +226,13 @@ impl Chosen<'_> {
         }
     }
 
+    fn weighted<'r>(&self, action: &'r ForwardAction) -> Option<&'r WeightedCluster> {
+        match &action.clusters {
+            ClusterChoice::Draw(clusters) => clusters.get(self.index()),
+            ClusterChoice::Header(_) => None,
+        }
+    }
+
     fn index(&self) -> usize {
         match self {
             Self::Drawn { index, .. } => *index,
@@ -264,34 +272,43 @@ fn act(
         }
         RouteAction::Redirect(redirect) => {
             let mut reply = LocalReply::new(redirect.status, "", details::DIRECT_RESPONSE);
-            let matched = route.matcher.matched_length(head.path);
-            if let Ok(location) = HeaderValue::from_str(&redirect.location(head, matched)) {
-                reply.headers.insert(LOCATION, location);
-            }
-            own_answer(reply, route, head, env)
+            locate(&mut reply, redirect, route, head);
+            own_answer(reply, route, None, head, env)
         }
         RouteAction::DirectResponse(response) => {
             let body = response.body.clone();
-            let reply = LocalReply::new(response.status, body, details::DIRECT_RESPONSE);
-            own_answer(reply, route, head, env)
+            let mut reply = LocalReply::new(response.status, body, details::DIRECT_RESPONSE);
+            if response.status == StatusCode::CREATED || response.status.is_redirection() {
+                // Such a status promises a place: the one that was asked for.
+                locate(&mut reply, &Redirect::to_itself(response.status), route, head);
+            }
+            own_answer(reply, route, None, head, env)
         }
     }
 }
 
-/// An answer that the route gives itself, with the route's operations on response headers.
+fn locate(reply: &mut LocalReply, redirect: &Redirect, route: &RouteEntry, head: &RequestHead<'_>) {
+    let matched = route.matcher.matched_length(head.path);
+    if let Ok(location) = HeaderValue::from_str(&redirect.location(head, matched)) {
+        reply.headers.insert(LOCATION, location);
+    }
+}
+
+/// An answer in place of an upstream's, with the route's operations on response headers.
 fn own_answer(
     mut reply: LocalReply,
     route: &RouteEntry,
+    weighted: Option<&WeightedCluster>,
     head: &RequestHead<'_>,
     env: &Env<'_>,
 ) -> Decision {
     let exchange = Exchange {
         status: Some(reply.status.as_u16()),
-        details: details::DIRECT_RESPONSE,
+        details: &reply.details,
         start: env.unix_time,
         ..Exchange::default()
     };
-    crate::forward::apply_response_operations(route, None, &mut reply.headers, head, &exchange);
+    crate::forward::apply_response_operations(route, weighted, &mut reply.headers, head, &exchange);
     Decision::Reply(Box::new(reply))
 }
 
@@ -313,7 +330,7 @@ fn forward(
     let Some(cluster) = found else {
         let reply = LocalReply::new(action.not_found_status, "", details::CLUSTER_NOT_FOUND)
             .with_flags(ResponseFlags::NO_CLUSTER);
-        return Decision::Reply(Box::new(reply));
+        return own_answer(reply, route, chosen.weighted(action), head, env);
     };
     if let Some(reply) = refused_upgrade(manager, action, head) {
         return Decision::Reply(Box::new(reply));

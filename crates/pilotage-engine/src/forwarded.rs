@@ -248,7 +248,7 @@ fn stripped_host<'a>(
 /// Removes what only concerns the client's own connection. Upgrade requests keep what asks for the upgrade.
 fn sanitize_connection_headers(headers: &mut HeaderMap) {
     if !is_upgrade(headers) {
-        remove_named_by_connection(headers);
+        headers.remove(CONNECTION);
         headers.remove(UPGRADE);
     }
     let trailers = headers.get(TE).is_some_and(|te| {
@@ -265,11 +265,6 @@ fn sanitize_connection_headers(headers: &mut HeaderMap) {
     }
     headers.remove(TRANSFER_ENCODING);
     headers.remove(INTERNAL);
-}
-
-/// Removes `connection`. The headers it names are those of other lists here, or ordinary ones that stay.
-fn remove_named_by_connection(headers: &mut HeaderMap) {
-    headers.remove(CONNECTION);
 }
 
 /// Whether the headers ask for, or grant, an upgrade to another protocol.
@@ -346,8 +341,9 @@ fn forward_client_cert(manager: &HttpManager, request: &mut Arrived<'_, '_>) {
 /// Finishes the headers of an answer, ours or the upstream's: `server`, `via`, `x-request-id`, and headers about one
 /// connection removed.
 pub fn finish(manager: &HttpManager, headers: &mut HeaderMap, request_headers: &HeaderMap) {
-    if !is_upgrade(headers) {
+    if !(is_upgrade(headers) && is_upgrade(request_headers)) {
         headers.remove(CONNECTION);
+        headers.remove(UPGRADE);
     }
     headers.remove(TRANSFER_ENCODING);
     for name in HOP_BY_HOP {

@@ -29,7 +29,7 @@ pub struct LocalReply {
     pub route: Option<Arc<RouteEntry>>,
     /// The virtual host that the request belongs to.
     pub virtual_host: Option<Arc<VirtualHostSettings>>,
-    /// The cluster that was meant, also when it does not exist.
+    /// The cluster that was meant, if it exists.
     pub cluster: Option<Arc<str>>,
     /// gRPC status to answer gRPC requests with, where the HTTP status alone does not say it.
     pub grpc_status: Option<u32>,
@@ -80,15 +80,18 @@ impl LocalReply {
             }
         } else {
             *response.status_mut() = self.status;
-            if !self.body.is_empty() {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+            if self.body.is_empty() {
+                headers.remove(CONTENT_TYPE);
+            } else {
                 headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain"));
-                if !is_head {
-                    *response.body_mut() = self.body;
-                }
-            } else if !headers.contains_key(CONTENT_LENGTH) && self.status != StatusCode::NO_CONTENT
-            {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            // These have no body, whatever the route says.
+            let bodiless = matches!(self.status.as_u16(), 100..=199 | 204 | 304);
+            if !bodiless {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+            }
+            if !bodiless && !is_head {
+                *response.body_mut() = self.body;
             }
         }
         *response.headers_mut() = headers;

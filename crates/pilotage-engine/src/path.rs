@@ -35,7 +35,8 @@ pub(crate) fn without_parameters(path: &str) -> Cow<'_, str> {
 /// that can be normalized.
 pub(crate) fn normalized(path: &str) -> Option<Cow<'_, str>> {
     let only_path = path.split('?').next().unwrap_or(path);
-    if !only_path.starts_with('/') {
+    // A fragment has no business in a request.
+    if !only_path.starts_with('/') || path.contains('#') {
         return None;
     }
     let clean =
@@ -53,7 +54,7 @@ pub(crate) fn normalized(path: &str) -> Option<Cow<'_, str>> {
 /// Bytes that do not stay as they are in a canonical path.
 fn needs_work(byte: u8) -> bool {
     match byte {
-        b'\\' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^' | b'|' | b'#' => true,
+        b'\\' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^' | b'|' => true,
         _ => !(0x21..=0x7e).contains(&byte),
     }
 }
@@ -192,6 +193,7 @@ mod tests {
             ("/a%zz", Some("/a%zz")),
             ("/a//b", Some("/a//b")),
             ("/a%00", None),
+            ("/a#b", None),
             ("*", None),
             ("", None),
         ] {

@@ -72,6 +72,18 @@ impl Redirect {
         })
     }
 
+    /// A redirect to the URL that was asked for.
+    pub(crate) fn to_itself(status: StatusCode) -> Self {
+        Self {
+            status,
+            scheme: None,
+            host: None,
+            port: None,
+            path: RedirectPath::Keep,
+            strip_query: false,
+        }
+    }
+
     /// The `location` for a request whose match took `matched` bytes of the path.
     pub(crate) fn location(&self, head: &RequestHead<'_>, matched: usize) -> String {
         let scheme = self.scheme.as_deref().unwrap_or(head.scheme);

@@ -20,42 +20,42 @@ pub struct ResponseFlags(u32);
 flags! {
     /// The upstream cluster has no healthy endpoint.
     NO_HEALTHY_UPSTREAM = 0, "UH";
-    /// The upstream connection could not be made.
-    UPSTREAM_CONNECTION_FAILURE = 1, "UF";
-    /// A circuit breaker refused the request.
-    UPSTREAM_OVERFLOW = 2, "UO";
-    /// No route matched.
-    NO_ROUTE = 3, "NR";
-    /// The retry limit was reached, or no more connect attempts were left.
-    RETRY_LIMIT_EXCEEDED = 4, "URX";
-    /// The route's cluster does not exist.
-    NO_CLUSTER = 5, "NC";
-    /// The downstream connection went away.
-    DOWNSTREAM_TERMINATION = 6, "DC";
-    /// The stream was reset by this proxy.
-    LOCAL_RESET = 7, "LR";
-    /// The upstream reset the stream.
-    UPSTREAM_RESET = 8, "UR";
-    /// The upstream closed the connection.
-    UPSTREAM_TERMINATION = 9, "UC";
-    /// A delay was injected.
-    DELAY_INJECTED = 10, "DI";
-    /// An abort was injected.
-    FAULT_INJECTED = 11, "FI";
-    /// The request was refused by a rate limit.
-    RATE_LIMITED = 12, "RL";
     /// The upstream did not answer in time.
-    UPSTREAM_TIMEOUT = 13, "UT";
+    UPSTREAM_TIMEOUT = 1, "UT";
+    /// The stream was reset by this proxy.
+    LOCAL_RESET = 2, "LR";
+    /// The upstream reset the stream.
+    UPSTREAM_RESET = 3, "UR";
+    /// The upstream connection could not be made.
+    UPSTREAM_CONNECTION_FAILURE = 4, "UF";
+    /// The upstream closed the connection.
+    UPSTREAM_TERMINATION = 5, "UC";
+    /// A circuit breaker refused the request.
+    UPSTREAM_OVERFLOW = 6, "UO";
+    /// No route matched.
+    NO_ROUTE = 7, "NR";
+    /// A delay was injected.
+    DELAY_INJECTED = 8, "DI";
+    /// An abort was injected.
+    FAULT_INJECTED = 9, "FI";
+    /// The request was refused by a rate limit.
+    RATE_LIMITED = 10, "RL";
+    /// The downstream connection went away.
+    DOWNSTREAM_TERMINATION = 11, "DC";
+    /// The retry limit was reached, or no more connect attempts were left.
+    RETRY_LIMIT_EXCEEDED = 12, "URX";
     /// The stream was idle for too long.
-    STREAM_IDLE_TIMEOUT = 14, "SI";
+    STREAM_IDLE_TIMEOUT = 13, "SI";
     /// The downstream broke the protocol.
-    DOWNSTREAM_PROTOCOL_ERROR = 15, "DPE";
-    /// The upstream broke the protocol.
-    UPSTREAM_PROTOCOL_ERROR = 16, "UPE";
+    DOWNSTREAM_PROTOCOL_ERROR = 14, "DPE";
     /// The stream lived longer than it may.
-    MAX_DURATION_REACHED = 17, "UMSDR";
+    MAX_DURATION_REACHED = 15, "UMSDR";
     /// The downstream connection lived longer than it may.
-    DURATION_TIMEOUT = 18, "DT";
+    DURATION_TIMEOUT = 16, "DT";
+    /// The upstream broke the protocol.
+    UPSTREAM_PROTOCOL_ERROR = 17, "UPE";
+    /// The route's cluster does not exist.
+    NO_CLUSTER = 18, "NC";
     /// The proxy is overloaded.
     OVERLOADED = 19, "OM";
     /// A DNS name could not be resolved.

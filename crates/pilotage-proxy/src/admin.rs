@@ -1,5 +1,5 @@
 //! The endpoints for people and tools: admin, metrics, readiness. They run on a thread of their own, so that a slow
-//! scrape never delays a request.
+//! scrape never delays a request; names of DNS clusters are resolved there too.
 
 mod clusters;
 mod pages;
@@ -19,12 +19,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use pilotage_engine::{LiveState, Tables};
+use pilotage_engine::Tables;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::config::{ConfigDump, ProxyConfig, SetLogFilter};
+use crate::dns;
 use crate::listeners::bind_group;
 use crate::metrics::Registry;
 use crate::proxy::{BoundListener, StartError};
@@ -74,7 +75,8 @@ impl State {
 pub(crate) struct AdminState {
     pub(crate) registry: Arc<Registry>,
     pub(crate) tables: Arc<ArcSwap<Tables>>,
-    pub(crate) live: Arc<LiveState>,
+    /// Notified of new tables.
+    pub(crate) published: Arc<Notify>,
     pub(crate) listeners: Arc<Mutex<std::collections::BTreeMap<Entry, BoundListener>>>,
     pub(crate) state: Arc<State>,
     pub(crate) config_dump: Option<ConfigDump>,
@@ -115,18 +117,19 @@ impl Admin {
         let metrics_address = bind(config.metrics_address, Port::Metrics)?;
         let ready_address = bind(config.ready_address, Port::Ready)?;
         let (end, ended) = oneshot::channel();
-        if !ports.is_empty() {
-            let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-            std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
-                runtime.block_on(async {
-                    for (port, socket) in ports {
-                        tokio::spawn(accept(port, socket, state.clone()));
-                    }
-                    // The sender is never used but to be dropped.
-                    ended.await.ok();
-                });
-            })?;
-        }
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::spawn(dns::run(Arc::clone(&state.tables), Arc::clone(&state.published)));
+                for (port, socket) in ports {
+                    tokio::spawn(accept(port, socket, state.clone()));
+                }
+                // The sender is never used but to be dropped.
+                ended.await.ok();
+            });
+            // A lookup that hangs must not keep the thread.
+            runtime.shutdown_background();
+        })?;
         Ok(Self { admin_address, metrics_address, ready_address, _end: end })
     }
 }

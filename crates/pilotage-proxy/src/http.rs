@@ -7,6 +7,7 @@ mod head;
 mod limit;
 mod moment;
 mod place;
+mod plain;
 mod replay;
 mod server;
 mod tail;
@@ -14,4 +15,5 @@ mod upgrade;
 
 pub(crate) use body::RequestBody;
 pub(crate) use moment::Moment;
+pub(crate) use plain::manager as plain_manager;
 pub(crate) use server::serve;

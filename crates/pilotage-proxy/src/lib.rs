@@ -7,6 +7,7 @@
 mod access_log;
 mod admin;
 mod config;
+mod dns;
 mod drain;
 mod failure;
 mod http;

@@ -10,7 +10,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use pilotage_engine::{LiveState, Tables};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::access_log::{Format, FormatError, LogWriter};
 use crate::admin::{Admin, AdminState, State};
@@ -62,6 +62,7 @@ pub struct ProxyHandle {
     workers: Vec<Worker>,
     outbound: Option<SocketAddr>,
     listeners: Arc<Mutex<BTreeMap<Entry, BoundListener>>>,
+    published: Arc<Notify>,
     admin: Admin,
     log: Option<Arc<LogWriter>>,
 }
@@ -93,12 +94,13 @@ impl Proxy {
         };
         let state = Arc::new(State::new(Instant::now()));
         let listeners = Arc::default();
+        let published = Arc::new(Notify::new());
         let admin = Admin::start(
             &config,
             AdminState {
                 registry: Arc::clone(&registry),
                 tables: Arc::clone(&tables),
-                live: Arc::clone(&live),
+                published: Arc::clone(&published),
                 listeners: Arc::clone(&listeners),
                 state: Arc::clone(&state),
                 config_dump: config.config_dump.clone(),
@@ -115,6 +117,7 @@ impl Proxy {
             registry,
             state,
             listeners,
+            published,
             admin,
         };
         handle.start_workers(log.as_ref())?;
@@ -213,6 +216,7 @@ impl ProxyHandle {
         for worker in &self.workers {
             worker.commands.send(Command::Refresh).ok();
         }
+        self.published.notify_one();
         self.live.forget_unused();
         failed
     }

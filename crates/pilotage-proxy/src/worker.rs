@@ -11,6 +11,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use pilotage_engine::cluster::ClusterTable;
+use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::{Env, Tables};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
@@ -29,6 +31,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const UPSTREAM_IDLE: Duration = Duration::from_secs(3600);
 /// Wait after a failed accept (no file descriptors left, say) before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A name without addresses is asked for by requests no more often than this.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Which listener a connection came in by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +80,8 @@ pub(crate) struct Worker {
     random: RefCell<fastrand::Rng>,
     epoch: Instant,
     accepting: Cell<bool>,
+    names_asked: RefCell<BTreeMap<usize, Instant>>,
+    plain_managers: RefCell<BTreeMap<Arc<str>, Arc<HttpManager>>>,
 }
 
 /// The tables as one worker holds them: requests share its hold without touching the count that workers share.
@@ -113,6 +120,8 @@ impl Worker {
             random: RefCell::new(fastrand::Rng::new()),
             epoch: seed.epoch,
             accepting: Cell::new(true),
+            names_asked: RefCell::default(),
+            plain_managers: RefCell::default(),
         }
     }
 
@@ -124,6 +133,35 @@ impl Worker {
             *tables = Rc::new(Generation(Arc::clone(&published)));
         }
         Rc::clone(&tables)
+    }
+
+    /// The manager for plain forwarding to the cluster `name`.
+    pub(crate) fn plain_manager(&self, name: &Arc<str>) -> Option<Arc<HttpManager>> {
+        let mut managers = self.plain_managers.borrow_mut();
+        if let Some(manager) = managers.get(name) {
+            return Some(Arc::clone(manager));
+        }
+        let manager = http::plain_manager(name)?;
+        managers.insert(Arc::clone(name), Arc::clone(&manager));
+        Some(manager)
+    }
+
+    /// Whether a request that finds no endpoint in `cluster` should ask for its names itself: now and then, and only
+    /// when there are names.
+    pub(crate) fn asks_for_names(&self, cluster: &ClusterTable) -> bool {
+        if cluster.dns_targets().is_empty() || !cluster.endpoints().is_empty() {
+            return false;
+        }
+        let now = Instant::now();
+        let mut asked = self.names_asked.borrow_mut();
+        let key = Arc::as_ptr(&cluster.state) as usize;
+        let again = |last: &Instant| now.saturating_duration_since(*last) >= ASK_AGAIN;
+        if !asked.get(&key).is_none_or(again) {
+            return false;
+        }
+        asked.retain(|_, last| !again(last));
+        asked.insert(key, now);
+        true
     }
 
     /// Calls `decide` with time and randomness.

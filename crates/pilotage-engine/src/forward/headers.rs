@@ -50,7 +50,7 @@ impl Forward {
         if let Some(weighted) = weighted {
             weighted.operations.request.apply(head.headers, Side::Request, &context);
             if let Some(host) = &weighted.host_rewrite {
-                self.set_host(head, action, Cow::Owned(host.to_string()));
+                head.authority = Cow::Owned(host.to_string());
             }
         }
         for operations in levels(&self.route, |level| &level.request) {

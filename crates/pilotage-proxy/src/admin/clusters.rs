@@ -1,7 +1,5 @@
 //! `/clusters`: every upstream cluster, its limits, and each endpoint with its live counters.
 
-use std::sync::Arc;
-
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::{Endpoint, Health};
 use serde_json::{Value, json};
@@ -9,16 +7,10 @@ use serde_json::{Value, json};
 use super::AdminState;
 use super::pages::append;
 
-fn clusters(state: &AdminState) -> Vec<Arc<ClusterTable>> {
-    let tables = state.tables.load();
-    let names = state.live.clusters();
-    names.iter().filter_map(|(name, _)| tables.cluster(name).map(Arc::clone)).collect()
-}
-
 /// In Envoy's text form: `cluster::what::value` lines.
 pub(super) fn text(state: &AdminState) -> String {
     let mut out = String::new();
-    for cluster in clusters(state) {
+    for cluster in state.tables.load().clusters() {
         let name = cluster.name();
         let limits = &cluster.settings.circuit_breakers;
         for (what, value) in [
@@ -48,7 +40,7 @@ pub(super) fn text(state: &AdminState) -> String {
 /// In Envoy's JSON form, as far as there is something to say.
 pub(super) fn json(state: &AdminState) -> Value {
     let statuses: Vec<Value> =
-        clusters(state).iter().map(|cluster| cluster_json(cluster)).collect();
+        state.tables.load().clusters().map(|cluster| cluster_json(cluster)).collect();
     json!({"cluster_statuses": statuses})
 }
 

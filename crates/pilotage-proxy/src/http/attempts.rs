@@ -26,6 +26,7 @@ use super::moment::Moment;
 use super::replay::Source;
 use super::tail::Tail;
 use crate::access_log::Captured;
+use crate::dns;
 use crate::failure::Failure;
 use crate::metrics::ClusterStats;
 use crate::pool::{Lease, SendError};
@@ -243,7 +244,13 @@ impl<'a> Attempts<'a> {
             max_redraws: policy.map_or(0, |policy| policy.max_redraws),
         };
         let moment = if self.count == 1 { self.context.moment } else { Moment::now() };
-        let picked = self.context.client.worker.with_env(moment, |env| cluster.pick(&pick, env));
+        let worker = &self.context.client.worker;
+        let mut picked = worker.with_env(moment, |env| cluster.pick(&pick, env));
+        if picked.is_err() && worker.asks_for_names(cluster) {
+            // The cluster is so new that its names were not resolved yet.
+            dns::resolve_all(cluster).await;
+            picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
+        }
         let endpoint = picked.map_err(|_none| {
             self.stats.none_healthy.add(1);
             Failure::NoHealthyUpstream

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use http::uri::Scheme;
 use http::{HeaderValue, StatusCode, Version};
 use pilotage_engine::Tables;
+use pilotage_engine::cluster::Discovery;
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo};
 use pilotage_engine::http_manager::HttpManager;
-use pilotage_engine::listener::ListenerTable;
+use pilotage_engine::listener::{Direction, ListenerTable};
 use pilotage_engine::local_reply::LocalReply;
 use pilotage_engine::response_flag::{ResponseFlags, details};
+use pilotage_engine::tcp_route::TcpRoute;
 
 use super::head::Head;
+use super::moment::Moment;
 use super::server::Client;
 use crate::worker::{Entry, Generation};
 
@@ -81,8 +84,39 @@ fn proxied(client: &Client, tables: &Tables, head: &Head) -> Result<Place, Box<L
     let destination = tables
         .destination(authority, default_port)
         .unwrap_or_else(|| unresolved(authority, default_port.unwrap_or(80)));
-    let listener = tables.listener_for_destination(destination).ok_or_else(no_listener)?;
-    Ok(Place { manager: manager(client, listener, destination, head.version)?, destination })
+    let listener = tables
+        .listener_for_destination(destination)
+        .or_else(|| tables.listeners().find(|listener| takes_what_nobody_else_takes(listener)))
+        .ok_or_else(no_listener)?;
+    let manager = match chain(client, listener, destination, head.version) {
+        Some(ChainAction::Http(manager)) => Arc::clone(manager),
+        Some(ChainAction::Tcp(route)) => bytes_as_http(client, tables, route)?,
+        Some(ChainAction::Close) | None => return Err(no_listener()),
+    };
+    Ok(Place { manager, destination })
+}
+
+/// The listener for captured traffic that no other listener takes: Istio's `virtualOutbound`.
+fn takes_what_nobody_else_takes(listener: &ListenerTable) -> bool {
+    listener.use_original_destination && listener.direction != Direction::Inbound
+}
+
+/// Where a captured connection's bytes would be forwarded, an HTTP request goes to the same cluster. A cluster that
+/// never has an endpoint is the outbound policy saying no: 502, as for HTTP ports.
+fn bytes_as_http(
+    client: &Client,
+    tables: &Tables,
+    route: &TcpRoute,
+) -> Result<Arc<HttpManager>, Box<LocalReply>> {
+    let name = client.worker.with_env(Moment::now(), |env| Arc::clone(route.cluster(env)));
+    let refuses = tables.cluster(&name).is_none_or(|cluster| {
+        cluster.settings.discovery == Discovery::Static && cluster.endpoints().is_empty()
+    });
+    if refuses {
+        let reply = LocalReply::new(StatusCode::BAD_GATEWAY, "", details::DIRECT_RESPONSE);
+        return Err(Box::new(reply));
+    }
+    client.worker.plain_manager(&name).ok_or_else(no_listener)
 }
 
 /// A host that the mesh does not know: only its port says which listener would have got it.
@@ -97,6 +131,19 @@ fn manager(
     destination: SocketAddr,
     version: Version,
 ) -> Result<Arc<HttpManager>, Box<LocalReply>> {
+    match chain(client, listener, destination, version) {
+        Some(ChainAction::Http(manager)) => Ok(Arc::clone(manager)),
+        Some(ChainAction::Tcp(_) | ChainAction::Close) | None => Err(no_listener()),
+    }
+}
+
+/// What the listener does with a connection like this one.
+fn chain<'l>(
+    client: &Client,
+    listener: &'l Arc<ListenerTable>,
+    destination: SocketAddr,
+    version: Version,
+) -> Option<&'l ChainAction> {
     let protocol = match version {
         Version::HTTP_2 => "h2c",
         Version::HTTP_10 => "http/1.0",
@@ -110,10 +157,7 @@ fn manager(
         tls: false,
         application_protocols: &[protocol],
     });
-    match chain.map(|chain| &chain.action) {
-        Some(ChainAction::Http(manager)) => Ok(Arc::clone(manager)),
-        Some(ChainAction::Tcp(_) | ChainAction::Close) | None => Err(no_listener()),
-    }
+    chain.map(|chain| &chain.action)
 }
 
 /// Nothing of the mesh listens where the request wants to go.

@@ -11,6 +11,7 @@ mod connections;
 mod drain;
 mod http2;
 mod mesh;
+mod names;
 mod observability;
 mod outbound;
 mod reload;

@@ -65,6 +65,26 @@ impl Mesh {
         self
     }
 
+    /// A listener for captured traffic whose bytes go to `cluster`.
+    pub(crate) fn tcp(mut self, name: &str, port: u16, cluster: &str) -> Self {
+        let listener = json!({
+            "name": name,
+            "address": {"socketAddress": {"address": "0.0.0.0", "portValue": port}},
+            "useOriginalDst": true,
+            "filterChains": [{"filters": [{
+                "name": "envoy.filters.network.tcp_proxy",
+                "typedConfig": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.network.\
+                              tcp_proxy.v3.TcpProxy",
+                    "statPrefix": cluster,
+                    "cluster": cluster,
+                },
+            }]}],
+        });
+        self.set.listeners.insert(name.into(), Arc::new(from_value(&listener).unwrap()));
+        self
+    }
+
     /// A route configuration with one virtual host.
     pub(crate) fn routes(mut self, name: &str, domains: Value, routes: Value) -> Self {
         let config = json!({

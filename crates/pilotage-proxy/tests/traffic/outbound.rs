@@ -16,6 +16,29 @@ fn start(upstream: &Upstream) -> Running {
         .start()
 }
 
+/// A sidecar's listener for everything that no other takes, as bytes to `cluster`.
+fn with_rest(mesh: Mesh, cluster: &str) -> Mesh {
+    mesh.tcp("virtualOutbound", 15001, cluster)
+}
+
+#[test]
+fn the_outbound_policy_rules_where_nothing_listens() {
+    let upstream = Upstream::fixed("outside");
+    let passthrough = json!({"type": "ORIGINAL_DST", "lbPolicy": "CLUSTER_PROVIDED",
+        "loadAssignment": null});
+    let allowed = with_rest(Mesh::default(), "PassthroughCluster")
+        .cluster("PassthroughCluster", &[], passthrough)
+        .start();
+    let request = format!("GET / HTTP/1.1\r\nhost: localhost:{}\r\n\r\n", upstream.address.port());
+    assert_eq!(ask(&allowed, &request), (200, "outside".to_owned()));
+    allowed.finish();
+    let refused = with_rest(Mesh::default(), "BlackHoleCluster")
+        .cluster("BlackHoleCluster", &[], json!({}))
+        .start();
+    assert_eq!(ask(&refused, &request).0, 502);
+    refused.finish();
+}
+
 fn ask(proxy: &Running, request: &str) -> (u16, String) {
     let mut client = Client::connect(proxy.handle.outbound_address().unwrap());
     client.send(request);

@@ -68,12 +68,14 @@ pub(super) fn outcome(
     };
     let port = connection.destination.port();
     let inspects = listener.inspection.http.as_ref().is_some_and(|scope| scope.applies_to(port));
+    let tls = listener.inspection.tls.as_ref().is_some_and(|scope| scope.applies_to(port));
+    let sees_tls = connection.is_tls() && tls;
     let info = ConnectionInfo {
         destination: connection.destination,
         source: connection.client,
         direct_source: connection.client,
-        server_name: connection.request.sni.as_deref().filter(|_| connection.is_tls()),
-        tls: connection.is_tls(),
+        server_name: connection.request.sni.as_deref().filter(|_| sees_tls),
+        tls: sees_tls,
         application_protocols: connection.application_protocols(inspects),
     };
     let Some(chain) = listener.chain(&info) else {
