@@ -7,7 +7,6 @@ use pilotage_config::destination_rule::{ClientTlsMode, TrafficPolicy};
 use pilotage_model::destination_rule::Policy;
 use pilotage_model::endpoint::{Endpoint, EndpointAddress, Health};
 use pilotage_model::labels::{Labels, selects};
-use pilotage_model::service::ServicePort;
 use pilotage_model::{ProxyView, ServiceView};
 use pilotage_proto::ResourceSet;
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
@@ -42,7 +41,9 @@ pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
                     if !set.clusters.get(&name).is_some_and(|cluster| is_eds(cluster)) {
                         continue;
                     }
-                    let assignment = assignment(view, service, port, subset, style, name.clone());
+                    let port = port.number;
+                    let selection = Selection { view, service, port, subset, style };
+                    let assignment = selection.assignment(name.clone());
                     set.endpoints.insert(name, Arc::new(assignment));
                 }
             }
@@ -70,49 +71,86 @@ pub(crate) fn of_port(service: &ServiceView, port: u16) -> impl Iterator<Item = 
     service.endpoints.all.iter().filter(move |endpoint| Some(&endpoint.service_port_name) == name)
 }
 
-fn assignment(
-    view: &ProxyView,
-    service: &ServiceView,
-    port: &ServicePort,
-    subset: &str,
-    style: Style,
-    cluster_name: String,
-) -> ClusterLoadAssignment {
-    // Defaults of the mesh say nothing about endpoints, as on Istio.
-    let policy = service.rule.as_ref().map(|rule| rule.policy(port.number, subset));
-    let policy = policy.unwrap_or_default();
-    let preference = Preference::of(&policy, &service.service, &view.mesh);
-    let detection = policy.outlier_detection.as_ref();
-    let all_or_panic = detection.is_some_and(|detection| detection.min_health_percent > 0);
-    let labels = subset_labels(service, subset);
-    let tls = TlsOf::new(service, port.number, subset);
-    let wanted = of_port(service, port.number).filter(|endpoint| {
-        // Names are for clusters that resolve them.
-        !matches!(endpoint.address, EndpointAddress::Name(_))
-            && is_usable(endpoint, view, service)
-            && !(all_or_panic && endpoint.health == Health::Unhealthy)
-            && labels.is_none_or(|labels| selects(labels, &endpoint.workload.labels))
-            && (style == Style::Direct || tls.is_meshed(endpoint))
-    });
-    let groups = by_locality(wanted);
-    let endpoints = prioritized(groups, view, service, port.number, subset, &preference);
-    ClusterLoadAssignment { cluster_name, endpoints, ..ClusterLoadAssignment::default() }
+/// The endpoints behind one cluster: a port of a service or of a subset, as one client sees them.
+#[derive(Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    /// The client.
+    pub(crate) view: &'a ProxyView,
+    /// The service.
+    pub(crate) service: &'a ServiceView,
+    /// The port of the service.
+    pub(crate) port: u16,
+    /// The name of the subset; empty for the service as a whole.
+    pub(crate) subset: &'a str,
+    /// How the cluster is addressed.
+    pub(crate) style: Style,
 }
 
-/// The endpoints that the proxy resolves itself.
-pub(crate) fn resolved<'a>(
-    view: &ProxyView,
-    service: &'a ServiceView,
-    port: u16,
-    subset: &str,
-) -> Vec<Group<'a>> {
-    let labels = subset_labels(service, subset);
-    let wanted = service.endpoints.all.iter().filter(|endpoint| {
-        endpoint.service_port == Some(port)
-            && is_usable(endpoint, view, service)
-            && labels.is_none_or(|labels| selects(labels, &endpoint.workload.labels))
-    });
-    by_locality(wanted)
+impl<'a> Selection<'a> {
+    /// What is sent to a client that waits for endpoints.
+    fn assignment(&self, cluster_name: String) -> ClusterLoadAssignment {
+        // Defaults of the mesh say nothing about endpoints, as on Istio.
+        let policy = self.service.rule.as_ref().map(|rule| rule.policy(self.port, self.subset));
+        let policy = policy.unwrap_or_default();
+        let preference = Preference::of(&policy, &self.service.service, &self.view.mesh);
+        let detection = policy.outlier_detection.as_ref();
+        let all_or_panic = detection.is_some_and(|detection| detection.min_health_percent > 0);
+        let wanted = of_port(self.service, self.port).filter(|endpoint| {
+            // Names are for clusters that resolve them.
+            !matches!(endpoint.address, EndpointAddress::Name(_))
+                && !(all_or_panic && endpoint.health == Health::Unhealthy)
+        });
+        let endpoints = self.prioritized(self.grouped(wanted), &preference);
+        ClusterLoadAssignment { cluster_name, endpoints, ..ClusterLoadAssignment::default() }
+    }
+
+    /// What a client resolves itself.
+    pub(crate) fn resolved(&self, preference: &Preference<'_>) -> Vec<LocalityLbEndpoints> {
+        let all = self.service.endpoints.all.iter();
+        let wanted = all.filter(|endpoint| endpoint.service_port == Some(self.port));
+        self.prioritized(self.grouped(wanted), preference)
+    }
+
+    /// The usable ones of the subset, grouped by locality.
+    fn grouped(&self, wanted: impl Iterator<Item = &'a Endpoint>) -> Vec<Group<'a>> {
+        let labels = subset_labels(self.service, self.subset);
+        let mut groups = by_locality(wanted.filter(|endpoint| {
+            is_usable(endpoint, self.view, self.service)
+                && labels.is_none_or(|labels| selects(labels, &endpoint.workload.labels))
+        }));
+        if self.style == Style::Sni {
+            // A gateway cannot tell whether what it passes on is mTLS, so plaintext endpoints are left out; the
+            // groups stay.
+            let tls = TlsOf::new(self);
+            for group in &mut groups {
+                group.endpoints.retain(|endpoint| tls.is_meshed(endpoint));
+                group.weight = group.endpoints.iter().map(|endpoint| endpoint.weight).sum();
+            }
+        }
+        groups
+    }
+
+    /// Groups as messages, with weights and priorities as the client sees them.
+    fn prioritized(
+        &self,
+        mut groups: Vec<Group<'_>>,
+        preference: &Preference<'_>,
+    ) -> Vec<LocalityLbEndpoints> {
+        preference.apply(&mut groups, self.view);
+        let tls = TlsOf::new(self);
+        let messages = groups.into_iter().map(|group| LocalityLbEndpoints {
+            locality: Some(Locality {
+                region: group.locality.region,
+                zone: group.locality.zone,
+                sub_zone: group.locality.sub_zone,
+            }),
+            lb_endpoints: group.endpoints.into_iter().map(|e| message(e, &tls)).collect(),
+            load_balancing_weight: Some(group.weight).filter(|weight| *weight > 0),
+            priority: group.priority,
+            ..LocalityLbEndpoints::default()
+        });
+        messages.collect()
+    }
 }
 
 /// The labels of a subset; none for the service as a whole.
@@ -161,31 +199,6 @@ fn by_locality<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Group<'
     groups.into_values().collect()
 }
 
-/// Groups as messages, with weights and priorities as the client sees them.
-pub(crate) fn prioritized(
-    mut groups: Vec<Group<'_>>,
-    view: &ProxyView,
-    service: &ServiceView,
-    port: u16,
-    subset: &str,
-    preference: &Preference<'_>,
-) -> Vec<LocalityLbEndpoints> {
-    preference.apply(&mut groups, view);
-    let tls = TlsOf::new(service, port, subset);
-    let messages = groups.into_iter().map(|group| LocalityLbEndpoints {
-        locality: Some(Locality {
-            region: group.locality.region,
-            zone: group.locality.zone,
-            sub_zone: group.locality.sub_zone,
-        }),
-        lb_endpoints: group.endpoints.into_iter().map(|e| message(e, &tls)).collect(),
-        load_balancing_weight: Some(group.weight),
-        priority: group.priority,
-        ..LocalityLbEndpoints::default()
-    });
-    messages.collect()
-}
-
 fn message(endpoint: &Endpoint, tls: &TlsOf) -> LbEndpoint {
     let address = match &endpoint.address {
         EndpointAddress::Path(path) => address::path(&**path),
@@ -229,16 +242,16 @@ struct TlsOf {
 
 impl TlsOf {
     /// Unlike for clusters, an entry for the port that says nothing of TLS does not hide the policy around it.
-    fn new(service: &ServiceView, port: u16, subset: &str) -> Self {
+    fn new(of: &Selection<'_>) -> Self {
         let mode = |policy: &TrafficPolicy| {
             let mut entries = policy.port_level_settings.iter().filter(|entry| {
-                entry.port.as_ref().is_some_and(|wanted| wanted.number == u32::from(port))
+                entry.port.as_ref().is_some_and(|wanted| wanted.number == u32::from(of.port))
             });
             let of_port = entries.find_map(|entry| entry.tls.as_ref());
             of_port.or(policy.tls.as_ref()).map(|tls| tls.mode)
         };
-        let rule = service.rule.as_deref();
-        let subset = rule.and_then(|rule| rule.subset(subset)?.traffic_policy.as_ref());
+        let rule = of.service.rule.as_deref();
+        let subset = rule.and_then(|rule| rule.subset(of.subset)?.traffic_policy.as_ref());
         let rule = rule.and_then(|rule| rule.traffic_policy.as_deref());
         Self { mode: subset.and_then(mode).or_else(|| rule.and_then(mode)) }
     }

@@ -195,6 +195,15 @@ fn declared(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Service> {
     services
 }
 
+/// `ns/NAMESPACE/sa/ACCOUNT` of an identity of that form, of whatever trust domain.
+fn within_trust_domain(identity: &str) -> Option<&str> {
+    let (_, rest) = identity.strip_prefix("spiffe://")?.split_once('/')?;
+    let mut parts = rest.split('/');
+    let kinds = (parts.next()?, parts.next(), parts.next()?, parts.next());
+    let known = matches!(kinds, ("ns", Some(_), "sa", Some(_))) && parts.next().is_none();
+    known.then_some(rest)
+}
+
 impl Endpoints {
     fn add(&mut self, service: &Service, found: Vec<Endpoint>) {
         let identities = found.iter().map(|endpoint| Arc::clone(&endpoint.workload.identity));
@@ -205,11 +214,11 @@ impl Endpoints {
     }
 
     fn finish(&mut self, policies: &PeerAuthentications, mesh: &Mesh) {
-        let trust_domain = format!("spiffe://{}/", mesh.config().trust_domain);
+        let aliases = &mesh.config().trust_domain_aliases;
         let mut identities: BTreeSet<Arc<str>> = BTreeSet::new();
         for identity in self.identities.drain(..) {
-            if let Some(rest) = identity.strip_prefix(&trust_domain) {
-                let aliases = mesh.config().trust_domain_aliases.iter();
+            if let Some(rest) = within_trust_domain(&identity) {
+                let aliases = aliases.iter();
                 identities.extend(aliases.map(|alias| format!("spiffe://{alias}/{rest}").into()));
             }
             identities.insert(identity);

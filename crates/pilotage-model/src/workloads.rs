@@ -280,7 +280,9 @@ pub fn described(
     mesh: &Mesh,
 ) -> Workload {
     let locality = if entry.locality.is_empty() {
-        labelled_locality(labels).unwrap_or_default()
+        // Of the labels that say where Pods are only this one counts here.
+        let label = labels.get(ISTIO_LOCALITY).map(String::as_str);
+        label.map(Locality::parse_label).unwrap_or_default()
     } else {
         Locality::parse(&entry.locality)
     };

@@ -17,7 +17,7 @@ use super::client_tls::{self, Towards};
 use super::draft::Draft;
 use super::names::Style;
 use super::{connection_pool, dns, load_balancing, metadata, outlier_detection, protocol_options};
-use crate::endpoints;
+use crate::endpoints::{self, Selection};
 use crate::locality::Preference;
 
 /// All clusters of a service. Another name for a service has none, and neither have UDP ports.
@@ -114,16 +114,14 @@ impl Part<'_> {
             Resolution::Dns | Resolution::DnsRoundRobin => {
                 dns::apply(&mut draft, self.view);
                 let cluster_name = draft.cluster.name.clone();
-                let groups =
-                    endpoints::resolved(self.view, self.service, number, self.subset_name());
-                let endpoints = endpoints::prioritized(
-                    groups,
-                    self.view,
-                    self.service,
-                    number,
-                    self.subset_name(),
-                    preference,
-                );
+                let selection = Selection {
+                    view: self.view,
+                    service: self.service,
+                    port: number,
+                    subset: self.subset_name(),
+                    style: self.style,
+                };
+                let endpoints = selection.resolved(preference);
                 if endpoints.is_empty() {
                     return None;
                 }
