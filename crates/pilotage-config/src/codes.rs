@@ -238,6 +238,9 @@ codes! {
          the object."
     PIL0010 NoEffect Warning
         "A field is part of the API but has no effect, on Istio as here. The object is used without it."
+    PIL0011 UnsupportedKind Warning
+        "An object is of a kind that changes traffic in Istio and that Pilotage does not carry out. \
+         Traffic is as if the object did not exist. Take care with policies that deny requests."
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub struct Loaded {
     pub broken: Vec<Object>,
     /// The problems, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
-    /// Objects of kinds that do not concern traffic.
+    /// Objects of other kinds. Of those that concern traffic a problem was told.
     pub passed_over: PassedOver,
 }
 
@@ -97,7 +97,7 @@ impl PassedOver {
         }
         let kinds: Vec<String> =
             self.kinds().map(|(kind, count)| format!("{count} {kind}")).collect();
-        Some(format!("passed over, as they do not concern traffic: {}", kinds.join(", ")))
+        Some(format!("passed over: {}", kinds.join(", ")))
     }
 
     /// Adds the numbers of another text.

@@ -106,6 +106,8 @@ labels: {version: v1}
     not_a_mapping: "- just\n- a list\n";
     misspelt_kind: "apiVersion: networking.istio.io/v1\nkind: VirtualServce\nmetadata: {name: a}\n";
     wrong_version: "apiVersion: networking.istio.io/v2\nkind: Gateway\nmetadata: {name: a}\n";
+    kind_without_support: "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\n";
+    windows_line_endings: virtual_service("  hosts: [shop]\n  hots: [shop]\n").replace('\n', "\r\n");
     secret_with_bad_value: "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {tls.key: p@ssw0rd}\n";
     label_with_a_number: "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {version: 1}}\n";
     broken_document_between_good_ones: "\

@@ -178,7 +178,7 @@ impl<'a> Excerpt<'a> {
                     start.is_some_and(|start| here.contains(&start) || start == here.end)
                 })
                 .collect();
-            self.add_line(line, at, &labels, room, &mut shown);
+            self.add_line(line.trim_end_matches('\r'), at, &labels, room, &mut shown);
             at = here.end + 1;
         }
         Some(shown)

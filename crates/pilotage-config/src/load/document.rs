@@ -15,9 +15,19 @@ use crate::service_entry::{ServiceEntry, ServiceEntryStatus};
 use crate::span::FieldSpan;
 use crate::yaml::{Document, Entry, Node, NodeKind, shorten};
 
-/// Kinds of Istio's groups that exist and do not concern us.
-const OTHER_ISTIO_KINDS: [&str; 5] =
-    ["AuthorizationPolicy", "EnvoyFilter", "IstioOperator", "Telemetry", "WasmPlugin"];
+/// Kinds that change traffic in Istio and that we do not carry out, and what follows from that.
+const UNSUPPORTED: [(&str, &str, &str); 10] = [
+    ("networking.istio.io", "EnvoyFilter", "the proxy is not patched"),
+    ("extensions.istio.io", "WasmPlugin", "no plugin runs"),
+    ("telemetry.istio.io", "Telemetry", "logs, metrics and traces stay as they are"),
+    ("security.istio.io", "AuthorizationPolicy", "requests that it would deny are let through"),
+    ("networking.k8s.io", "Ingress", "no gateway serves its rules"),
+    ("gateway.networking.k8s.io", "Gateway", "no gateway serves it"),
+    ("gateway.networking.k8s.io", "HTTPRoute", "its rules are not used"),
+    ("gateway.networking.k8s.io", "GRPCRoute", "its rules are not used"),
+    ("gateway.networking.k8s.io", "TLSRoute", "its rules are not used"),
+    ("gateway.networking.k8s.io", "TCPRoute", "its rules are not used"),
+];
 
 /// Loads a document, which is an object, a list of objects, or nothing.
 pub(super) fn load(
@@ -168,10 +178,22 @@ impl<'a> Head<'a> {
         None
     }
 
-    /// Counts an object of another kind, unless its kind is a slip of the finger.
+    /// Counts an object of another kind, or says what is wrong with that: it may be a slip of the
+    /// finger, or something that is missed.
     fn pass_over(&self, group: &str, place: &Source, loaded: &mut Loaded) {
+        let unsupported =
+            UNSUPPORTED.iter().find(|(other, kind, _)| *other == group && *kind == self.kind_text);
+        if let Some((_, kind, consequence)) = unsupported {
+            loaded.diagnostics.push(
+                Diagnostic::new(
+                    codes::PIL0011,
+                    format!("objects of kind {kind} are not supported: {consequence}"),
+                )
+                .at(&place.file, self.kind.value.span, "has no effect"),
+            );
+        }
         let ours = matches!(group, "networking.istio.io" | "security.istio.io");
-        if !ours || OTHER_ISTIO_KINDS.contains(&self.kind_text) {
+        if !ours || unsupported.is_some() {
             loaded.passed_over.add(self.kind_text);
             return;
         }

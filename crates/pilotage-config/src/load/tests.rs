@@ -41,7 +41,7 @@ items:
     assert_eq!(second.spans.key(&"spec.ports[0].port".into()).unwrap().line, 13);
     assert_eq!(loaded.passed_over.kinds().collect::<Vec<_>>(), [("Job", 1)]);
     let summary = loaded.passed_over.summary().unwrap();
-    assert_eq!(summary, "passed over, as they do not concern traffic: 1 Job");
+    assert_eq!(summary, "passed over: 1 Job");
 }
 
 #[test]
@@ -60,8 +60,12 @@ kind: ConfigMap
 metadata: {name: other}
 ";
     let loaded = load("x", text);
-    assert!(loaded.objects.is_empty() && loaded.diagnostics.is_empty());
+    assert!(loaded.objects.is_empty());
     assert_eq!(loaded.passed_over.total(), 3);
+    // The first of them would change traffic.
+    let found: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("x:2:7: warning[PIL0011]"), "{found:?}");
 }
 
 #[test]
