@@ -5,6 +5,7 @@ mod body;
 mod exchange;
 mod head;
 mod limit;
+mod mirrors;
 mod moment;
 mod place;
 mod plain;

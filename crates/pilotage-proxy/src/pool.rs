@@ -39,6 +39,8 @@ pub(crate) struct EndpointPool {
     cluster: Arc<ClusterState>,
     endpoint: Arc<EndpointState>,
     stats: Arc<ClusterStats>,
+    /// How long a connection may be idle, as the cluster last said.
+    idle_timeout: Cell<Duration>,
     /// Connections that exist, idle or not.
     open: Cell<u32>,
     /// HTTP/1 connections without a request; the one used last is on top.
@@ -71,6 +73,7 @@ impl Pools {
                 cluster: Arc::clone(&cluster.state),
                 endpoint: Arc::clone(&endpoint.state),
                 stats: stats(),
+                idle_timeout: Cell::new(Duration::MAX),
                 open: Cell::new(0),
                 idle: RefCell::default(),
                 waiting: RefCell::default(),
@@ -84,8 +87,9 @@ impl Pools {
 
     /// Closes connections that were idle for too long, and forgets pools without any. Called now and then instead of
     /// a timer per connection.
-    pub(crate) fn sweep(&self, now: Instant, idle_timeout: Duration) {
+    pub(crate) fn sweep(&self, now: Instant) {
         self.by_key.borrow_mut().retain(|_, pool| {
+            let idle_timeout = pool.idle_timeout.get();
             pool.idle.borrow_mut().retain(|connection| connection.keep(now, idle_timeout));
             pool.shared.borrow_mut().retain(|connection| connection.keep(now, idle_timeout));
             pool.open.get() > 0 || Rc::strong_count(pool) > 1
@@ -116,6 +120,7 @@ impl EndpointPool {
         if self.cluster.active_requests.get() >= settings.circuit_breakers.max_requests {
             return Err(self.overflow());
         }
+        self.idle_timeout.set(settings.idle_timeout.unwrap_or(Duration::MAX));
         if http2 {
             return self.lease_http2(settings, endpoint).await;
         }

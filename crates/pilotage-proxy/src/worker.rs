@@ -26,9 +26,7 @@ use crate::metrics::WorkerMetrics;
 use crate::pool::Pools;
 
 /// How often idle connections and the like are looked over.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// Upstream connections idle for this long are closed, Envoy's default.
-const UPSTREAM_IDLE: Duration = Duration::from_secs(3600);
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Wait after a failed accept (no file descriptors left, say) before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -215,7 +213,7 @@ async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>)
         let command = tokio::select! {
             command = commands.recv() => command,
             _ = sweep.tick() => {
-                worker.pools.sweep(Instant::now(), UPSTREAM_IDLE);
+                worker.pools.sweep(Instant::now());
                 continue;
             }
         };

@@ -1,6 +1,5 @@
 //! Attempts: choosing an endpoint, sending, waiting, and doing so again as often as the route's retry policy says.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,10 +10,9 @@ use http_body::Body;
 use hyper::body::Incoming;
 use pilotage_engine::cluster::Discovery;
 use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
-use pilotage_engine::forward::{Exchange, Forward};
+use pilotage_engine::forward::Forward;
 use pilotage_engine::live_state::ActiveRequest;
 use pilotage_engine::load_balancing::PickContext;
-use pilotage_engine::request::UpstreamHead;
 use pilotage_engine::response_flag::ResponseFlags;
 use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Verdict};
 
@@ -267,69 +265,29 @@ impl<'a> Attempts<'a> {
         endpoint: &Endpoint,
         tail: &mut Tail,
     ) -> Result<Request<RequestBody>, Failure> {
-        let (context, forward) = (self.context, self.forward);
-        let mut headers = context.head.headers.clone();
-        let exchange = Exchange {
-            attempts: self.count,
-            upstream: endpoint.address.socket(),
-            upstream_hostname: (!endpoint.hostname.is_empty()).then_some(&*endpoint.hostname),
-            cluster: Some(&forward.cluster.settings.name),
-            flags: forward.flags,
-            upstream_service_time: None,
-            status: None,
-            details: "",
-            start: context.moment.unix,
-            hostname: &context.client.worker.hostname,
-        };
-        let mut head = UpstreamHead {
-            method: context.head.method,
-            scheme: context.head.scheme,
-            path: Cow::Borrowed(context.head.path),
-            authority: Cow::Borrowed(context.head.authority),
-            headers: &mut headers,
-        };
-        forward.apply_request_headers(&mut head, context.head, &exchange);
-        let path = unchanged_or_owned(head.path, context.head.path);
-        let mut authority = unchanged_or_owned(head.authority, context.head.authority);
-        if forward.auto_host_rewrite && !endpoint.hostname.is_empty() {
-            authority = Cow::Owned(endpoint.hostname.to_string());
-        }
-        self.capture(&path, &authority, &headers, tail);
+        let outgoing = self.context.outgoing(self.forward, endpoint, self.count);
+        self.capture(&outgoing, tail);
         let body = match &self.body {
             None => RequestBody::Empty,
             Some(source) => RequestBody::Client(source.next_attempt().ok_or(Failure::Downstream)?),
         };
-        let outgoing = Outgoing {
-            method: context.head.method,
-            scheme: context.head.scheme,
-            authority: &authority,
-            path,
-            original_path: context.path,
-            headers,
-            original_authority: context.authority,
-        };
         outgoing.into_request(self.version, body).ok_or(Failure::Protocol)
     }
 
-    fn capture(&self, path: &str, authority: &str, headers: &http::HeaderMap, tail: &mut Tail) {
+    fn capture(&self, outgoing: &Outgoing<'_>, tail: &mut Tail) {
         let Some(log) = &self.context.client.worker.log else { return };
         let Some(facts) = tail.facts() else { return };
         facts.captured = Captured {
             method: self.context.head.method.clone(),
             path: match self.context.path {
-                Some(original) if original.as_str() == path => Some(original.clone()),
-                _ => PathAndQuery::try_from(path).ok(),
+                Some(original) if original.as_str() == outgoing.path => Some(original.clone()),
+                _ => PathAndQuery::try_from(outgoing.path.as_ref()).ok(),
             },
-            authority: HeaderValue::from_str(authority).ok(),
-            request: log.capture(headers),
+            authority: HeaderValue::from_str(&outgoing.authority).ok(),
+            request: log.capture(&outgoing.headers),
             response: Vec::new(),
         };
     }
-}
-
-/// `text` without borrowing from anything but `original`.
-fn unchanged_or_owned<'o>(text: Cow<'_, str>, original: &'o str) -> Cow<'o, str> {
-    if text == original { Cow::Borrowed(original) } else { Cow::Owned(text.into_owned()) }
 }
 
 /// Gives up an attempt that is to be made again. A connection whose answer had no body can be used again at once.

@@ -9,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::limit::Limit;
+use super::mirrors::CopyBody;
 use super::replay::Replay;
 use super::tail::{Ending, Tail};
 use crate::pool::Lease;
@@ -20,6 +21,8 @@ pub(crate) enum RequestBody {
     Empty,
     /// What the client sends, kept for a further attempt as long as one may come.
     Client(Replay),
+    /// A copy of what the client sends, for a mirror.
+    Copy(CopyBody),
 }
 
 impl Body for RequestBody {
@@ -33,6 +36,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Client(replay) => replay.poll_frame(cx),
+            Self::Copy(copy) => copy.poll_frame(cx),
         }
     }
 
@@ -40,6 +44,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Client(replay) => replay.is_end_stream(),
+            Self::Copy(_) => false,
         }
     }
 
@@ -47,6 +52,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Client(replay) => replay.size_hint(),
+            Self::Copy(_) => SizeHint::default(),
         }
     }
 }

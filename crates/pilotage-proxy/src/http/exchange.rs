@@ -1,5 +1,6 @@
 //! One request from head to answer: where it belongs, what is decided, who answers.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,18 +9,20 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::forward::{Exchange, Forward};
 use pilotage_engine::forwarded::{self, Arrived};
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::local_reply::LocalReply;
-use pilotage_engine::request::is_grpc;
+use pilotage_engine::request::{UpstreamHead, is_grpc};
 use pilotage_engine::response_flag::details;
 use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 
 use super::attempts::{Answer, Attempts};
 use super::body::ResponseBody;
-use super::head::Head;
+use super::head::{Head, Outgoing};
 use super::limit::Limit;
+use super::mirrors;
 use super::moment::Moment;
 use super::place::{self, Place};
 use super::replay::Source;
@@ -144,6 +147,7 @@ impl Context<'_> {
         if let Some(facts) = tail.facts() {
             facts.request_body = body.clone();
         }
+        mirrors::send(self, &forward, body.as_ref());
         let mut attempts = Attempts::new(self, &forward, body);
         let result = attempts.run(&mut tail).await;
         match result {
@@ -162,6 +166,50 @@ impl Context<'_> {
                 }
                 self.reply(reply, tail).await
             }
+        }
+    }
+
+    /// The head that attempt number `attempt` sends to `endpoint`.
+    pub(super) fn outgoing(
+        &self,
+        forward: &Forward,
+        endpoint: &Endpoint,
+        attempt: u32,
+    ) -> Outgoing<'_> {
+        let mut headers = self.head.headers.clone();
+        let exchange = Exchange {
+            attempts: attempt,
+            upstream: endpoint.address.socket(),
+            upstream_hostname: (!endpoint.hostname.is_empty()).then_some(&*endpoint.hostname),
+            cluster: Some(&forward.cluster.settings.name),
+            flags: forward.flags,
+            upstream_service_time: None,
+            status: None,
+            details: "",
+            start: self.moment.unix,
+            hostname: &self.client.worker.hostname,
+        };
+        let mut head = UpstreamHead {
+            method: self.head.method,
+            scheme: self.head.scheme,
+            path: Cow::Borrowed(self.head.path),
+            authority: Cow::Borrowed(self.head.authority),
+            headers: &mut headers,
+        };
+        forward.apply_request_headers(&mut head, self.head, &exchange);
+        let path = unchanged_or_owned(head.path, self.head.path);
+        let mut authority = unchanged_or_owned(head.authority, self.head.authority);
+        if forward.auto_host_rewrite && !endpoint.hostname.is_empty() {
+            authority = Cow::Owned(endpoint.hostname.to_string());
+        }
+        Outgoing {
+            method: self.head.method,
+            scheme: self.head.scheme,
+            authority,
+            path,
+            original_path: self.path,
+            original_authority: self.authority,
+            headers,
         }
     }
 
@@ -264,6 +312,11 @@ impl Context<'_> {
         forwarded::finish(self.manager(), response.headers_mut(), self.head.headers);
         response
     }
+}
+
+/// `text` without borrowing from anything but `original`.
+fn unchanged_or_owned<'o>(text: Cow<'_, str>, original: &'o str) -> Cow<'o, str> {
+    if text == original { Cow::Borrowed(original) } else { Cow::Owned(text.into_owned()) }
 }
 
 async fn answer_unplaced(

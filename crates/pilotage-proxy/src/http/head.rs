@@ -65,7 +65,7 @@ impl Head {
 pub(super) struct Outgoing<'a> {
     pub(super) method: &'a Method,
     pub(super) scheme: &'a str,
-    pub(super) authority: &'a str,
+    pub(super) authority: Cow<'a, str>,
     pub(super) path: Cow<'a, str>,
     /// The path as it arrived, already parsed.
     pub(super) original_path: Option<&'a PathAndQuery>,
@@ -90,7 +90,7 @@ impl Outgoing<'_> {
         if version == Version::HTTP_2 {
             let mut parts = http::uri::Parts::default();
             parts.scheme = Some(Scheme::try_from(self.scheme).ok()?);
-            parts.authority = Some(Authority::try_from(self.authority).ok()?);
+            parts.authority = Some(Authority::try_from(self.authority.as_ref()).ok()?);
             parts.path_and_query = Some(path);
             *request.uri_mut() = Uri::from_parts(parts).ok()?;
             *request.version_mut() = Version::HTTP_2;
@@ -101,7 +101,7 @@ impl Outgoing<'_> {
                 Some(original) if original.as_bytes() == self.authority.as_bytes() => {
                     original.clone()
                 }
-                _ => HeaderValue::from_str(self.authority).ok()?,
+                _ => HeaderValue::from_str(&self.authority).ok()?,
             };
             *request.uri_mut() = Uri::from(path);
             self.headers.insert(HOST, host);
@@ -125,7 +125,7 @@ mod tests {
         let outgoing = || Outgoing {
             method: &Method::GET,
             scheme: "http",
-            authority: "reviews:9080",
+            authority: "reviews:9080".into(),
             path: "/a?b".into(),
             original_path: None,
             original_authority: None,
@@ -145,7 +145,7 @@ mod tests {
         let outgoing = Outgoing {
             method: &Method::GET,
             scheme: "http",
-            authority: "a",
+            authority: "a".into(),
             path: "/ \n".into(),
             original_path: None,
             original_authority: None,

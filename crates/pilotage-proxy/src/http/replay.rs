@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::body::BodyError;
+use super::mirrors::{self, CopyBody, CopySender};
 
 /// What is kept of a body for further attempts at most, Envoy's default for a connection's buffer. A longer body
 /// cannot be sent again.
@@ -38,6 +39,8 @@ struct State {
     attempt: u32,
     /// Wakes the attempt that waits for more.
     reader: Option<Waker>,
+    /// Mirrors that get what is read.
+    copies: Vec<CopySender>,
 }
 
 /// The body as one attempt sends it.
@@ -63,7 +66,15 @@ impl Source {
             received: 0,
             attempt: 0,
             reader: None,
+            copies: Vec::new(),
         })))
+    }
+
+    /// A body that gets everything that is read from now on.
+    pub(super) fn copy(&self) -> CopyBody {
+        let (sender, body) = mirrors::copy();
+        self.0.borrow_mut().copies.push(sender);
+        body
     }
 
     /// The body for the next attempt; the one before reads no more. `None` when it cannot be sent again.
@@ -111,6 +122,7 @@ impl Source {
         let mut state = self.0.borrow_mut();
         if state.ended_at.is_none() {
             state.incoming = None;
+            state.copies.clear();
             state.give_up_attempt();
         }
     }
@@ -182,6 +194,7 @@ impl Replay {
 
 impl State {
     fn note(&mut self, frame: &Frame<Bytes>) {
+        self.copies.retain(|copy| copy.push(frame));
         if let Some(data) = frame.data_ref() {
             self.received += data.len() as u64;
             if self.complete {
@@ -225,5 +238,8 @@ impl State {
 
     fn end(&mut self) {
         self.ended_at.get_or_insert_with(Instant::now);
+        for copy in self.copies.drain(..) {
+            copy.end();
+        }
     }
 }

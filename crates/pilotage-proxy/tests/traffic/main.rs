@@ -11,6 +11,7 @@ mod connections;
 mod drain;
 mod http2;
 mod mesh;
+mod mirrors;
 mod names;
 mod observability;
 mod outbound;

@@ -1,0 +1,152 @@
+//! Copies of requests: sent beside the request itself, their answers read and thrown away.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Version};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use pilotage_engine::cluster::ClusterTable;
+use pilotage_engine::endpoint::Endpoint;
+use pilotage_engine::forward::Forward;
+use pilotage_engine::live_state::ActiveRequest;
+use pilotage_engine::load_balancing::PickContext;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::body::{BodyError, RequestBody};
+use super::exchange::Context;
+use super::moment::Moment;
+use super::replay::Source;
+use crate::worker::Worker;
+
+/// What may wait to be sent with one copy. A mirror that is slower than that loses the copy: it must not slow down
+/// the request.
+const QUEUE_BYTES: usize = 1024 * 1024;
+/// Limit of a copy whose route has none.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Sends the copies that the decision asks for.
+pub(super) fn send(context: &Context<'_>, forward: &Forward, body: Option<&Rc<Source>>) {
+    let Some(action) = forward.action() else { return };
+    for mirror in forward.mirrors.iter().filter_map(|index| action.mirrors.get(*index)) {
+        let worker = &context.client.worker;
+        let Some(cluster) = worker.tables().cluster(&mirror.cluster).map(Arc::clone) else {
+            continue;
+        };
+        let pick = PickContext { hash: forward.hash, ..PickContext::default() };
+        let picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
+        let Ok(endpoint) = picked else { continue };
+        let mut outgoing = context.outgoing(forward, &endpoint, 1);
+        outgoing.authority = Cow::Owned(mirror.host(&outgoing.authority));
+        let version = cluster.settings.protocol.version(context.head.version);
+        let copied = match body {
+            Some(source) => RequestBody::Copy(source.copy()),
+            None => RequestBody::Empty,
+        };
+        let Some(request) = outgoing.into_request(version, copied) else { continue };
+        let limit = forward.timeouts.global.unwrap_or(LONGEST);
+        let sending = deliver(Rc::clone(worker), cluster, endpoint, request);
+        tokio::task::spawn_local(async move {
+            if tokio::time::timeout(limit, sending).await.is_err() {
+                tracing::debug!("a mirrored request took too long");
+            }
+        });
+    }
+}
+
+async fn deliver(
+    worker: Rc<Worker>,
+    cluster: Arc<ClusterTable>,
+    endpoint: Arc<Endpoint>,
+    request: Request<RequestBody>,
+) {
+    let http2 = request.version() == Version::HTTP_2;
+    let stats = worker.metrics.cluster(&cluster.settings.name);
+    let pool = worker.pools.get(&cluster, &endpoint, http2, || Arc::clone(&stats));
+    let Ok(mut lease) = pool.lease(&cluster.settings, &endpoint, http2).await else { return };
+    let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
+    stats.requests.add(1);
+    match lease.send(request).await {
+        Ok(response) => {
+            stats.answered(response.status().as_u16());
+            active.ended(Some(response.status()));
+            let mut body = response.into_body();
+            while let Some(Ok(_ignored)) = body.frame().await {}
+            if body.is_end_stream() {
+                lease.finish(Instant::now());
+            }
+        }
+        Err(error) => {
+            active.ended(None);
+            tracing::debug!(cluster = cluster.name(), failure = %error.failure, "a copy is lost");
+        }
+    }
+}
+
+/// The receiving end of a copied body.
+#[derive(Debug)]
+pub(crate) struct CopyBody {
+    parts: UnboundedReceiver<Part>,
+    queued: Rc<Cell<usize>>,
+}
+
+/// The sending end.
+#[derive(Debug)]
+pub(super) struct CopySender {
+    parts: UnboundedSender<Part>,
+    queued: Rc<Cell<usize>>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Data(Bytes),
+    Trailers(HeaderMap),
+    End,
+}
+
+/// A body that is filled while the original is read.
+pub(super) fn copy() -> (CopySender, CopyBody) {
+    let (sender, parts) = unbounded_channel();
+    let queued = Rc::<Cell<usize>>::default();
+    (CopySender { parts: sender, queued: Rc::clone(&queued) }, CopyBody { parts, queued })
+}
+
+impl CopySender {
+    /// Passes a frame on; false when the copy is lost.
+    pub(super) fn push(&self, frame: &Frame<Bytes>) -> bool {
+        if let Some(data) = frame.data_ref() {
+            self.queued.set(self.queued.get() + data.len());
+            return self.queued.get() <= QUEUE_BYTES
+                && self.parts.send(Part::Data(data.clone())).is_ok();
+        }
+        let trailers = frame.trailers_ref().cloned().unwrap_or_default();
+        self.parts.send(Part::Trailers(trailers)).is_ok()
+    }
+
+    /// The original ended. Dropped without this, the copy is broken off.
+    pub(super) fn end(self) {
+        self.parts.send(Part::End).ok();
+    }
+}
+
+impl CopyBody {
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.parts.poll_recv(cx).map(|part| match part {
+            Some(Part::Data(data)) => {
+                self.queued.set(self.queued.get().saturating_sub(data.len()));
+                Some(Ok(Frame::data(data)))
+            }
+            Some(Part::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            Some(Part::End) => None,
+            None => Some(Err(BodyError::GivenUp)),
+        })
+    }
+}
