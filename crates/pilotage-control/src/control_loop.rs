@@ -152,7 +152,8 @@ impl ControlLoop {
         }
         let compiled = self.pipeline.compile(self.store.in_order(), &mesh);
         self.number += 1;
-        let generation = Generation { number: self.number, proxies: compiled.proxies };
+        let (number, mesh) = (self.number, Arc::new(mesh));
+        let generation = Generation { number, proxies: compiled.proxies, mesh };
         let refusals = self.publisher.publish(&generation);
         let took = work.noticed.elapsed();
         found.extend(compiled.problems);

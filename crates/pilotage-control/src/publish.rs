@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use pilotage_config::mesh::MeshConfig;
 use pilotage_proto::ResourceSet;
 
 use crate::identities::ProxyId;
@@ -15,6 +16,8 @@ pub struct Generation {
     pub number: u64,
     /// What each proxy is given.
     pub proxies: BTreeMap<ProxyId, Arc<ResourceSet>>,
+    /// The settings of the mesh as written, for what is no resource: access logs.
+    pub mesh: Arc<MeshConfig>,
 }
 
 /// Takes generations to the proxies.

@@ -45,9 +45,24 @@ fn descriptor(name: &str) -> Result<MessageDescriptor, JsonError> {
 /// # Errors
 /// When a nested `Any` holds a type that this build does not know.
 pub fn to_value<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
+    serialize(message, &SerializeOptions::new())
+}
+
+/// `message` as protobuf-JSON with the field names of the `.proto` files, as Envoy's admin endpoint writes it.
+///
+/// # Errors
+/// When a nested `Any` holds a type that this build does not know.
+pub fn to_value_with_proto_names<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
+    serialize(message, &SerializeOptions::new().use_proto_field_name(true))
+}
+
+fn serialize<M: Message + Name>(
+    message: &M,
+    options: &SerializeOptions,
+) -> Result<Value, JsonError> {
     let dynamic =
         DynamicMessage::decode(descriptor(&M::full_name())?, message.encode_to_vec().as_slice())?;
-    let options = SerializeOptions::new().stringify_64_bit_integers(false);
+    let options = options.clone().stringify_64_bit_integers(false);
     Ok(dynamic.serialize_with_options(serde_json::value::Serializer, &options)?)
 }
 

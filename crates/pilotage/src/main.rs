@@ -9,6 +9,7 @@ mod demo;
 mod embedded;
 mod exit;
 mod inputs;
+mod logging;
 mod output;
 mod signals;
 mod who;

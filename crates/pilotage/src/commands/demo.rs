@@ -25,6 +25,7 @@ use crate::demo::traffic::{Flow, SharedMeter};
 use crate::demo::{echo, folder, shares, traffic};
 use crate::embedded::{Embedded, Proxies, loopback, report, time_of_day};
 use crate::exit::Status;
+use crate::logging;
 use crate::output;
 use crate::signals::Signals;
 
@@ -113,6 +114,7 @@ fn start_mesh(args: &DemoArgs, shared: &Shared) -> Result<Embedded, CommandError
         outbound_address: Some(free_or_any(15001)),
         admin_address: Some(free_or_any(15000)),
         drain_deadline: DRAIN,
+        set_log_filter: Some(logging::start()),
         ..ProxyConfig::new()
     };
     let told = shared.clone();

@@ -14,9 +14,11 @@ use pilotage_model::{ProxyClass, ProxyKind};
 use pilotage_proxy::ProxyConfig;
 
 use super::CommandError;
+use crate::embedded::access_log;
 use crate::embedded::{Addresses, Embedded, EmbeddedError, Proxies, loopback, report, time_of_day};
 use crate::exit::Status;
 use crate::inputs::{InputArgs, InputError};
+use crate::logging;
 use crate::output;
 use crate::signals;
 use crate::who::WhoArgs;
@@ -62,6 +64,10 @@ pub(crate) struct PortArgs {
     #[arg(long, value_name = "NUMBER")]
     pub(crate) concurrency: Option<usize>,
 
+    /// Log each request to this file, `-` for standard output; without it, what the MeshConfig says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access_log: Option<PathBuf>,
+
     /// How many seconds connections may go on when the process is told to end
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub(crate) drain_seconds: u64,
@@ -81,6 +87,7 @@ impl PortArgs {
         if let Some(workers) = self.concurrency {
             config.workers = workers.max(1);
         }
+        config.access_log.target = self.access_log.as_deref().map(access_log::target);
         config
     }
 }
@@ -100,8 +107,10 @@ pub(crate) fn run(args: &UpArgs) -> Result<Status, CommandError> {
         gateways: true,
     };
     let signals = signals::Signals::new()?;
+    let mut config = args.ports.proxy_config();
+    config.set_log_filter = Some(logging::start());
     let tell = move |report: &Report, proxies: &Proxies| tell(report, &who, proxies);
-    let embedded = Embedded::start(vec![source], identities, args.ports.proxy_config(), tell)?;
+    let embedded = Embedded::start(vec![source], identities, config, tell)?;
     signals.wait_for_end();
     output::print_text(&format!(
         "{}  ending: connections have {} s\n",

@@ -64,5 +64,6 @@ fn values<M: Message + Name>(resources: &BTreeMap<String, Arc<M>>) -> Vec<Value>
 
 /// The resource as JSON, or why it has none.
 fn value<M: Message + Name>(resource: &M) -> Value {
-    json::to_value(resource).unwrap_or_else(|error| json!({ "error": error.to_string() }))
+    json::to_value_with_proto_names(resource)
+        .unwrap_or_else(|error| json!({ "error": error.to_string() }))
 }

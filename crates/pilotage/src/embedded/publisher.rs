@@ -11,6 +11,7 @@ use pilotage_engine::{LiveState, Rejection, Severity, Tables};
 use pilotage_proto::ResourceSet;
 use pilotage_proxy::{BoundListener, Proxy, ProxyConfig, ProxyHandle, StartError};
 
+use super::access_log;
 use super::config_dump::config_dump;
 use super::gateway_ports::{GatewayPorts, Replaced};
 
@@ -174,6 +175,9 @@ impl Publisher for EmbeddedPublisher {
     fn publish(&mut self, generation: &Generation) -> Vec<Refusal> {
         let mut state = self.proxies.lock();
         let mut refusals = Vec::new();
+        if self.config.access_log.target.is_none() {
+            self.config.access_log = access_log::settings(&generation.mesh);
+        }
         for (id, resources) in &generation.proxies {
             match self.bring(&mut state, id, resources) {
                 Ok(found) => refusals.extend(found),
