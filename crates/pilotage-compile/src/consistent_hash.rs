@@ -71,3 +71,56 @@ fn policy(hash: &ConsistentHash) -> Option<HashPolicy> {
     };
     Some(HashPolicy { terminal: false, policy_specifier: Some(specifier) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{given, sidecar};
+
+    const RULE: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web, namespace: shop}
+spec:
+  host: web
+  trafficPolicy:
+    loadBalancer: {consistentHash: {httpHeaderName: rule}}
+    portLevelSettings: [{port: {number: 80}, loadBalancer: {consistentHash: {httpHeaderName: port}}}]
+  subsets:
+  - {name: own, labels: {v: a}, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: own}}}}
+  - {name: other, labels: {v: b}, trafficPolicy: {loadBalancer: {simple: RANDOM}}}
+";
+
+    /// The header that is hashed for a destination.
+    fn hashed(subset: &str, port: Option<u32>) -> Option<String> {
+        let view = given(RULE, &sidecar("shop", "10.1.9.1"));
+        let rule = view.service("web.shop.svc.cluster.local")?.rule.clone()?;
+        let destination = Destination {
+            host: "web.shop.svc.cluster.local".into(),
+            subset: subset.into(),
+            port: port.map(|number| pilotage_config::virtual_service::PortSelector { number }),
+        };
+        match of_destination(&rule, &destination)?.policy_specifier? {
+            PolicySpecifier::Header(header) => Some(header.header_name),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_closest_hash_counts_and_a_port_only_when_named() {
+        assert_eq!(hashed("", None).as_deref(), Some("rule"));
+        assert_eq!(hashed("", Some(80)).as_deref(), Some("port"));
+        assert_eq!(hashed("own", Some(80)).as_deref(), Some("own"));
+        assert_eq!(hashed("own", None).as_deref(), Some("own"));
+    }
+
+    #[test]
+    fn a_subset_that_balances_otherwise_keeps_the_hash_of_the_route() {
+        assert_eq!(hashed("other", None).as_deref(), Some("rule"));
+    }
+}

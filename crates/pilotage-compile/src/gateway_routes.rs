@@ -189,3 +189,6 @@ fn host_for(host: &str, namespace: &str) -> Option<Host> {
         None => Some(Host::new(host)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,3 +162,6 @@ fn unknown_host(view: &ProxyView, place: &Place<'_>) -> Route {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

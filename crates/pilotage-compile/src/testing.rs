@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use pilotage_config::mesh::MeshConfig;
 use pilotage_model::{Inputs, ProxyClass, ProxyKind, ProxyView, build, view};
+use pilotage_proto::envoy::config::route::v3::Route;
+use pilotage_proto::envoy::config::route::v3::route::Action;
+use pilotage_proto::envoy::config::route::v3::route_action::ClusterSpecifier;
 
 /// What `proxy` sees of these objects.
 pub(crate) fn given(yaml: &str, proxy: &ProxyClass) -> Arc<ProxyView> {
@@ -41,4 +44,40 @@ pub(crate) fn gateway() -> ProxyClass {
         labels: [("istio".to_owned(), "ingressgateway".to_owned())].into(),
         ..sidecar("istio-system", "10.1.8.1")
     }
+}
+
+/// The virtual hosts of a route configuration, each with its domains and its routes as one line of text: name, match
+/// and what becomes of the request.
+pub(crate) fn virtual_hosts(view: &ProxyView, name: &str) -> Vec<(Vec<String>, Vec<String>)> {
+    let set = crate::resources(view);
+    let config = set.routes.get(name).unwrap_or_else(|| panic!("no route configuration {name}"));
+    let hosts = config.virtual_hosts.iter();
+    hosts.map(|host| (host.domains.clone(), host.routes.iter().map(line).collect())).collect()
+}
+
+/// The routes for requests to `domain`.
+pub(crate) fn routes_of(view: &ProxyView, name: &str, domain: &str) -> Vec<String> {
+    let hosts = virtual_hosts(view, name);
+    let found = hosts.into_iter().find(|(domains, _)| domains.iter().any(|known| known == domain));
+    found.map(|(_, routes)| routes).unwrap_or_default()
+}
+
+fn line(route: &Route) -> String {
+    let path = route.r#match.as_ref().map(crate::http_match::path_for_traces).unwrap_or_default();
+    let target = match &route.action {
+        Some(Action::Route(action)) => match &action.cluster_specifier {
+            Some(ClusterSpecifier::Cluster(cluster)) => cluster.clone(),
+            Some(ClusterSpecifier::WeightedClusters(weighted)) => {
+                let clusters = weighted.clusters.iter();
+                let parts =
+                    clusters.map(|c| format!("{} {}", c.weight.unwrap_or_default(), c.name));
+                parts.collect::<Vec<_>>().join(" + ")
+            }
+            _ => "?".to_owned(),
+        },
+        Some(Action::DirectResponse(answer)) => answer.status.to_string(),
+        Some(Action::Redirect(_)) => "redirect".to_owned(),
+        None => "nothing".to_owned(),
+    };
+    format!("{} {path} -> {target}", route.name).trim_start().to_owned()
 }
