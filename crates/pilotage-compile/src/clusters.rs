@@ -14,6 +14,7 @@ mod outbound;
 mod outlier_detection;
 mod passthrough;
 mod protocol_options;
+mod stat_names;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use pilotage_config::destination_rule::{ClientTlsMode, TrafficPolicy};
 use pilotage_model::destination_rule::Policy;
 use pilotage_model::endpoint::{Endpoint, EndpointAddress, Health};
 use pilotage_model::labels::{Labels, selects};
+use pilotage_model::service::Service;
 use pilotage_model::{ProxyView, ServiceView};
 use pilotage_proto::ResourceSet;
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
@@ -25,8 +26,8 @@ use crate::locality::{Group, Preference};
 
 /// Clients take nothing new to workloads with this label.
 const DRAINING: &str = "istio.io/draining";
-/// Services with this label keep sessions on draining workloads.
-const PERSISTENT: &str = "istio.io/persistent-session";
+/// Services with one of these labels keep sessions on draining workloads.
+const PERSISTENT: [&str; 2] = ["istio.io/persistent-session", "istio.io/persistent-session-header"];
 
 /// Adds the endpoints of all clusters in `set` that wait for them.
 pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
@@ -164,13 +165,16 @@ fn is_usable(endpoint: &Endpoint, view: &ProxyView, service: &ServiceView) -> bo
     if service.node_local && endpoint.workload.node != view.proxy.node {
         return false;
     }
-    let marked =
-        |labels: &Labels, key: &str| labels.get(key).is_some_and(|value| !value.is_empty());
     match endpoint.health {
         Health::Terminating => false,
-        _ if is_draining(endpoint) => marked(&service.labels, PERSISTENT),
+        _ if is_draining(endpoint) => keeps_sessions(service),
         _ => true,
     }
+}
+
+/// Whether sessions go on with endpoints that take nothing new.
+pub(crate) fn keeps_sessions(service: &Service) -> bool {
+    PERSISTENT.iter().any(|key| service.labels.get(*key).is_some_and(|value| !value.is_empty()))
 }
 
 fn is_draining(endpoint: &Endpoint) -> bool {

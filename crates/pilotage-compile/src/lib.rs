@@ -8,6 +8,7 @@ mod consistent_hash;
 mod cors;
 mod default_route;
 mod direct_response;
+mod dns_cache;
 mod domains;
 mod egress_index;
 mod endpoints;

@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::mesh::Mesh;
 use crate::peer_authentication::PeerAuthentications;
 use crate::service::{self, Service, kubernetes as kubernetes_service, service_entry};
-use crate::visibility::Rank;
+use crate::visibility::Visibility;
 use crate::visibility::limits::{Limits, limit};
 use crate::workloads::Workloads;
 
@@ -102,18 +102,19 @@ impl Registry {
         if known.is_none_or(|known| !known.service.is_kubernetes() && service.is_kubernetes()) {
             of_host.insert(Arc::clone(&service.namespace), index);
         }
-        use crate::visibility::Visibility::{Namespaces, None, Private, Public};
         match &service.visibility {
-            Public => self.public.push(index),
-            Private => self.private.entry(Arc::clone(&service.namespace)).or_default().push(index),
-            Namespaces(namespaces) => {
+            Visibility::Public => self.public.push(index),
+            Visibility::Private => {
+                self.private.entry(Arc::clone(&service.namespace)).or_default().push(index)
+            }
+            Visibility::Namespaces(namespaces) => {
                 for namespace in namespaces {
                     let own = *namespace == service.namespace;
                     let group = if own { &mut self.private } else { &mut self.exported };
                     group.entry(Arc::clone(namespace)).or_default().push(index);
                 }
             }
-            None => {}
+            Visibility::None => {}
         }
         self.services.push(registered);
     }
@@ -144,10 +145,7 @@ impl Registry {
         let mut all = of_host.values().filter_map(|index| self.services.get(*index));
         all.find(|found| {
             let service = &found.service;
-            service
-                .visibility
-                .rank(&service.namespace, namespace)
-                .is_some_and(|r| r >= Rank::Private)
+            service.visibility.visible_in(&service.namespace, namespace)
         })
     }
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use pilotage_config::destination_rule::{
-    ClientTlsMode, ClientTlsSettings, ProxyProtocol, ProxyProtocolVersion,
+    ClientTlsMode, ClientTlsSettings, ProxyProtocol, ProxyProtocolVersion, SimpleLb, TrafficPolicy,
 };
-use pilotage_config::destination_rule::{SimpleLb, TrafficPolicy};
 use pilotage_config::security::MutualTlsMode;
 use pilotage_model::service::Resolution;
 use pilotage_model::{ProxyView, ServiceView};

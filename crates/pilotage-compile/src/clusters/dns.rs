@@ -2,16 +2,16 @@
 
 use pilotage_model::ProxyView;
 use pilotage_proto::envoy::config::cluster::v3::cluster::{
-    ClusterDiscoveryType, CustomClusterType, DnsLookupFamily, LbPolicy,
+    ClusterDiscoveryType, CustomClusterType, LbPolicy,
 };
 use pilotage_proto::envoy::config::core::v3::TypedExtensionConfig;
 use pilotage_proto::envoy::extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig;
 use pilotage_proto::envoy::extensions::clusters::dynamic_forward_proxy::v3::cluster_config::ClusterImplementationSpecifier;
-use pilotage_proto::envoy::extensions::common::dynamic_forward_proxy::v3::DnsCacheConfig;
 use pilotage_proto::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
 use pilotage_proto::{Duration, pack};
 
 use super::draft::Draft;
+use crate::dns_cache;
 use crate::proto_ext::duration;
 
 /// Queries on one socket before another one is used.
@@ -19,15 +19,10 @@ const QUERIES_PER_SOCKET: u32 = 100;
 /// How far refreshes spread, in nanoseconds.
 const JITTER_NANOS: i32 = 100_000_000;
 
-/// The addresses that the proxy can reach.
-fn family(view: &ProxyView) -> DnsLookupFamily {
-    if view.proxy.is_ipv6_only() { DnsLookupFamily::V6Only } else { DnsLookupFamily::V4Only }
-}
-
 /// Applies how names are resolved.
 pub(super) fn apply(draft: &mut Draft, view: &ProxyView) {
     let cluster = &mut draft.cluster;
-    cluster.dns_lookup_family = family(view) as i32;
+    cluster.dns_lookup_family = dns_cache::family(view) as i32;
     cluster.dns_jitter = Some(Duration { seconds: 0, nanos: JITTER_NANOS });
     cluster.dns_refresh_rate = view.mesh.config().dns_refresh_rate.map(duration);
     cluster.respect_dns_ttl = true;
@@ -43,11 +38,7 @@ pub(super) fn apply(draft: &mut Draft, view: &ProxyView) {
 
 /// Makes the cluster resolve the host of each request.
 pub(super) fn resolve_each_request(draft: &mut Draft, host: &str, view: &ProxyView) {
-    let cache = DnsCacheConfig {
-        name: format!("{host}_dfp_dns_cache"),
-        dns_lookup_family: family(view) as i32,
-        ..DnsCacheConfig::default()
-    };
+    let cache = dns_cache::of_host(view, host);
     let config = ClusterConfig {
         cluster_implementation_specifier: Some(ClusterImplementationSpecifier::DnsCacheConfig(
             cache,

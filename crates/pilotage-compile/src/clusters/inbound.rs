@@ -20,6 +20,7 @@ use pilotage_proto::envoy::config::endpoint::v3::{
 };
 
 use super::draft::Draft;
+use super::stat_names::{self, Named};
 use super::{connection_pool, names, passthrough, protocol_options};
 use crate::address;
 
@@ -50,9 +51,21 @@ fn of_services(view: &ProxyView) -> Vec<Cluster> {
             To { address: address::ip(ip, port), is_loopback: true }
         });
         let policy = target.rule.as_deref().map(|rule| of_rule(rule, target.port.number));
-        cluster(view, port, target.port.protocol, to, policy.flatten())
+        let mut cluster = cluster(view, port, target.port.protocol, to, policy.flatten());
+        cluster.alt_stat_name = stat_name(view, target);
+        cluster
     });
     clusters.collect()
+}
+
+fn stat_name(view: &ProxyView, target: &Target) -> String {
+    let named = Named {
+        service: &target.service,
+        port: &target.port,
+        subset: "",
+        target: Some(target.target_port),
+    };
+    stat_names::expand(&view.mesh.config().inbound_cluster_stat_name, &named)
 }
 
 fn of_listener(view: &ProxyView, listener: &IngressListener) -> Option<Cluster> {
@@ -64,7 +77,9 @@ fn of_listener(view: &ProxyView, listener: &IngressListener) -> Option<Cluster> 
     let target = view.inbound.targets.iter().find(|target| target.target_port == port);
     let rule = target.and_then(|target| target.rule.as_deref());
     let policy = rule.and_then(|rule| of_rule(rule, port));
-    Some(cluster(view, port, protocol, to, policy))
+    let mut cluster = cluster(view, port, protocol, to, policy);
+    cluster.alt_stat_name = target.map(|target| stat_name(view, target)).unwrap_or_default();
+    Some(cluster)
 }
 
 /// Where connections to the workload go when not to the address that was dialled.

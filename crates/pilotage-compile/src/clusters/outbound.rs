@@ -10,12 +10,15 @@ use pilotage_proto::envoy::config::cluster::v3::cluster::{
     DiscoveryType, EdsClusterConfig, LbConfig, OriginalDstLbConfig,
 };
 use pilotage_proto::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
-use pilotage_proto::envoy::config::core::v3::{AggregatedConfigSource, ApiVersion, ConfigSource};
+use pilotage_proto::envoy::config::core::v3::{
+    AggregatedConfigSource, ApiVersion, ConfigSource, HealthStatus, HealthStatusSet,
+};
 use pilotage_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 
 use super::client_tls::{self, Towards};
 use super::draft::Draft;
 use super::names::Style;
+use super::stat_names::{self, Named};
 use super::{connection_pool, dns, load_balancing, metadata, outlier_detection, protocol_options};
 use crate::endpoints::{self, Selection};
 use crate::locality::Preference;
@@ -71,6 +74,12 @@ impl Part<'_> {
         }
         if draft.discovery() == Some(DiscoveryType::Eds) {
             draft.cluster.eds_cluster_config = Some(eds(&draft.cluster.name));
+        }
+        let named = Named { service, port: self.port, subset: self.subset_name(), target: None };
+        draft.cluster.alt_stat_name =
+            stat_names::expand(&mesh.config().outbound_cluster_stat_name, &named);
+        if self.subset.is_none() && endpoints::keeps_sessions(service) {
+            keep_sessions(&mut draft);
         }
         let mut described = metadata::of_service(service);
         if let Some(rule) = &self.service.rule {
@@ -172,6 +181,19 @@ impl Part<'_> {
             rule_selects: rule.is_some_and(|rule| rule.selector.is_some()),
         }
     }
+}
+
+/// Lets sessions go on with endpoints that take nothing new.
+fn keep_sessions(draft: &mut Draft) {
+    let states = [
+        HealthStatus::Healthy,
+        HealthStatus::Draining,
+        HealthStatus::Unknown,
+        HealthStatus::Degraded,
+    ];
+    let statuses = states.map(|state| state as i32).to_vec();
+    let common = draft.cluster.common_lb_config.get_or_insert_default();
+    common.override_host_status = Some(HealthStatusSet { statuses });
 }
 
 /// Endpoints come over the same stream as everything else, and the cluster waits for them.

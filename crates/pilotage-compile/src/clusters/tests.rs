@@ -238,3 +238,38 @@ fn the_proxy_protocol_wraps_whatever_is_there() {
     let plain = "{tls: {mode: DISABLE}, proxyProtocol: {}}";
     assert_eq!(sockets(plain), (Some(wrapped), vec![]));
 }
+
+#[test]
+fn statistics_are_named_as_the_mesh_asks() {
+    let mesh =
+        "outboundClusterStatName: '%SERVICE%_%SERVICE_PORT_NAME%_%SERVICE_PORT%_%SUBSET_NAME%'";
+    let client = sidecar("shop", "10.1.0.1");
+    let name = "outbound|80||cart.shop.svc.cluster.local";
+    let set = resources(&given_mesh(mesh, CART, &client));
+    assert_eq!(set.clusters[name].alt_stat_name, "cart.shop_http_80_");
+    assert_eq!(resources(&given(CART, &client)).clusters[name].alt_stat_name, "");
+}
+
+#[test]
+fn sessions_go_on_with_draining_endpoints_only_where_the_service_keeps_them() {
+    let draining = "
+apiVersion: v1
+kind: Pod
+metadata: {name: cart-1, namespace: shop, labels: {istio.io/draining: 'true'}}
+status: {podIP: 10.1.0.7}
+";
+    let yaml = format!("{CART}---{draining}");
+    let keeping = yaml.replace(
+        "{name: cart, namespace: shop}",
+        "{name: cart, namespace: shop, labels: {istio.io/persistent-session: sid}}",
+    );
+    let name = "outbound|80||cart.shop.svc.cluster.local";
+    let of = |yaml: &str| {
+        let set = resources(&given(yaml, &sidecar("shop", "10.1.0.1")));
+        let common = set.clusters[name].common_lb_config.clone().unwrap();
+        let count: usize = set.endpoints[name].endpoints.iter().map(|g| g.lb_endpoints.len()).sum();
+        (count, common.override_host_status.is_some())
+    };
+    assert_eq!(of(&yaml), (1, false));
+    assert_eq!(of(&keeping), (2, true));
+}

@@ -29,7 +29,7 @@ use pilotage_proto::{Message, Name, pack};
 
 use super::access_log::access_logs;
 use super::filter_chain::filter;
-use super::tcp_proxy::dns_cache;
+use crate::dns_cache;
 
 /// What proxies that face clients call themselves in the header `server`.
 const SERVER_NAME: &str = "istio-envoy";
@@ -139,7 +139,7 @@ impl Http {
             let config = dynamic_proxy::FilterConfig {
                 implementation_specifier: Some(
                     dynamic_proxy::filter_config::ImplementationSpecifier::DnsCacheConfig(
-                        dns_cache(view, host),
+                        dns_cache::of_host(view, host),
                     ),
                 ),
             };

@@ -7,7 +7,6 @@ use pilotage_model::service::Resolution;
 use pilotage_model::virtual_service::VirtualService;
 use pilotage_model::{Protocol, ProxyView, ServiceView};
 use pilotage_proto::envoy::config::listener::v3::Filter;
-use pilotage_proto::envoy::extensions::common::dynamic_forward_proxy::v3::DnsCacheConfig;
 use pilotage_proto::envoy::extensions::filters::network::mongo_proxy::v3::MongoProxy;
 use pilotage_proto::envoy::extensions::filters::network::sni_dynamic_forward_proxy::v3 as sni_proxy;
 use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
@@ -21,6 +20,7 @@ use pilotage_proto::envoy::r#type::v3::hash_policy::{PolicySpecifier, SourceIp};
 use super::access_log::access_logs;
 use super::filter_chain::filter;
 use crate::clusters::names;
+use crate::dns_cache;
 use crate::proto_ext::duration;
 
 /// Where a listener's connections go, and as what they arrived.
@@ -177,20 +177,8 @@ fn tunneling(tunnel: &TunnelSettings) -> TunnelingConfig {
 /// Looks up the address of the server name, for hosts that are known by a wildcard only.
 fn resolve_server_name(view: &ProxyView, service: &ServiceView, port: u16) -> Filter {
     let config = sni_proxy::FilterConfig {
-        dns_cache_config: Some(dns_cache(view, service.service.host.as_str())),
+        dns_cache_config: Some(dns_cache::of_host(view, service.service.host.as_str())),
         port_specifier: Some(sni_proxy::filter_config::PortSpecifier::PortValue(port.into())),
     };
     filter("envoy.extensions.filters.network.sni_dynamic_forward_proxy", &config)
-}
-
-/// The cache of addresses that filters and cluster of a wildcard host share.
-pub(crate) fn dns_cache(view: &ProxyView, host: &str) -> DnsCacheConfig {
-    use pilotage_proto::envoy::config::cluster::v3::cluster::DnsLookupFamily;
-    let family =
-        if view.proxy.is_ipv6_only() { DnsLookupFamily::V6Only } else { DnsLookupFamily::V4Only };
-    DnsCacheConfig {
-        name: format!("{host}_dfp_dns_cache"),
-        dns_lookup_family: family.into(),
-        ..DnsCacheConfig::default()
-    }
 }

@@ -1,5 +1,6 @@
 //! Kubernetes services.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pilotage_config::kubernetes::IntOrString;
@@ -7,7 +8,8 @@ use pilotage_config::kubernetes::service as written;
 use pilotage_config::object::Object;
 
 use super::{
-    Registry, Resolution, Service, ServiceAddress, ServicePort, TargetPort, TrafficDistribution,
+    Alias, Registry, Resolution, Service, ServiceAddress, ServicePort, TargetPort,
+    TrafficDistribution,
 };
 use crate::age::Age;
 use crate::host::Host;
@@ -148,10 +150,6 @@ fn list(text: &str) -> Vec<String> {
 
 /// Follows `ExternalName` services to the services they stand for, and notes each alias at its target.
 pub fn resolve_aliases(services: &mut [Service]) {
-    use std::collections::BTreeMap;
-
-    use super::Alias;
-
     let mut next: BTreeMap<Host, Host> = BTreeMap::new();
     for service in services.iter() {
         if let Resolution::Alias(target) = &service.resolution {
