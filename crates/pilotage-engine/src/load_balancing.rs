@@ -3,6 +3,8 @@
 mod least_request;
 mod random;
 mod round_robin;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

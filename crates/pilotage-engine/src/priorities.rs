@@ -64,13 +64,16 @@ pub(crate) fn loads(counts: &[HealthCounts], options: EndpointSetOptions) -> Vec
     } else {
         // Each takes what it can of what is left, scaled up when all together cannot take everything.
         let mut left = 100;
+        let mut take = |can: &u32| {
+            let share = (can * 100).checked_div(available).unwrap_or(0).min(left);
+            left -= share;
+            share
+        };
         for (load, can) in loads.iter_mut().zip(&healthy) {
-            load.healthy_percent = (can * 100 / available).min(left);
-            left -= load.healthy_percent;
+            load.healthy_percent = take(can);
         }
         for (load, can) in loads.iter_mut().zip(&degraded) {
-            load.degraded_percent = (can * 100 / available).min(left);
-            left -= load.degraded_percent;
+            load.degraded_percent = take(can);
         }
         // What rounding left over goes to the first that takes anything.
         if let Some(load) = loads.iter_mut().find(|l| l.healthy_percent > 0) {

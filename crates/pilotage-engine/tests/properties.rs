@@ -1,6 +1,8 @@
 //! Whatever arrives, nothing panics: resources with damaged bytes are taken or refused, and every request gets an
 //! answer.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how this test fails")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

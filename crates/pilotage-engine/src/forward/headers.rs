@@ -232,7 +232,7 @@ fn levels(
     let specific = [&route.operations, &host.operations, &host.table.operations];
     let general = [&host.table.operations, &host.operations, &route.operations];
     let order = if host.table.most_specific_wins { general } else { specific };
-    order.into_iter().map(move |level| part(level)).filter(|operations| !operations.is_empty())
+    order.into_iter().map(part).filter(|operations| !operations.is_empty())
 }
 
 fn context<'a>(

@@ -1,0 +1,169 @@
+//! Shares of endpoints under each policy.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pilotage_proto::ResourceSet;
+use pilotage_proto::json::from_value;
+use serde_json::{Value, json};
+
+use super::PickContext;
+use crate::cluster::ClusterTable;
+use crate::endpoint::EndpointAddress;
+use crate::env::Env;
+use crate::live_state::LiveState;
+use crate::tables::Tables;
+
+/// A cluster with `options` and localities given as (priority, weight, endpoints), each endpoint as (last octet,
+/// weight, health).
+fn cluster(options: &Value, localities: &[(u32, u32, &[(u8, u32, &str)])]) -> Arc<ClusterTable> {
+    let localities: Vec<_> = localities
+        .iter()
+        .map(|(priority, weight, endpoints)| {
+            let endpoints: Vec<_> = endpoints
+                .iter()
+                .map(|(last, weight, health)| {
+                    let socket = json!({"address": format!("10.0.0.{last}"), "portValue": 80});
+                    json!({"endpoint": {"address": {"socketAddress": socket}},
+                           "loadBalancingWeight": weight, "healthStatus": health})
+                })
+                .collect();
+            json!({"priority": priority, "loadBalancingWeight": weight, "lbEndpoints": endpoints})
+        })
+        .collect();
+    let mut proto =
+        json!({"name": "c", "loadAssignment": {"clusterName": "c", "endpoints": localities}});
+    for (key, value) in options.as_object().unwrap() {
+        proto[key] = value.clone();
+    }
+    let mut set = ResourceSet::default();
+    set.clusters.insert("c".into(), Arc::new(from_value(&proto).unwrap()));
+    let (tables, rejections) = Tables::apply(&Tables::empty(), &set, &LiveState::new());
+    assert_eq!(rejections, []);
+    Arc::clone(tables.cluster("c").unwrap())
+}
+
+/// How often each endpoint, by its last octet, is chosen in `count` picks. 0 stands for none.
+fn picks(cluster: &ClusterTable, context: &PickContext<'_>, count: usize) -> BTreeMap<u8, usize> {
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut chance = || rng.u64(..);
+    let mut env = Env { now: Duration::ZERO, unix_time: Duration::ZERO, rng: &mut chance };
+    let mut found = BTreeMap::new();
+    for _ in 0..count {
+        let last = match cluster.pick(context, &mut env) {
+            Ok(endpoint) => match endpoint.address {
+                EndpointAddress::Socket(std::net::SocketAddr::V4(address)) => {
+                    address.ip().octets()[3]
+                }
+                _ => 255,
+            },
+            Err(_) => 0,
+        };
+        *found.entry(last).or_insert(0) += 1;
+    }
+    found
+}
+
+fn about(found: &BTreeMap<u8, usize>, expected: &[(u8, usize)], tolerance: usize) {
+    for (last, count) in expected {
+        let have = found.get(last).copied().unwrap_or(0);
+        assert!(have.abs_diff(*count) <= tolerance, "{found:?}, expected {expected:?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+}
+
+const GOOD: &str = "HEALTHY";
+const BAD: &str = "UNHEALTHY";
+
+#[test]
+fn round_robin_follows_weights_exactly() {
+    let even = cluster(&json!({}), &[(0, 1, &[(1, 1, GOOD), (2, 1, GOOD)])]);
+    about(&picks(&even, &PickContext::default(), 100), &[(1, 50), (2, 50)], 0);
+    let weighted = cluster(&json!({}), &[(0, 1, &[(1, 30, GOOD), (2, 10, GOOD)])]);
+    about(&picks(&weighted, &PickContext::default(), 100), &[(1, 75), (2, 25)], 0);
+}
+
+#[test]
+fn random_and_idle_least_request_follow_weights() {
+    for policy in ["RANDOM", "LEAST_REQUEST"] {
+        let weighted =
+            cluster(&json!({"lbPolicy": policy}), &[(0, 1, &[(1, 3, GOOD), (2, 1, GOOD)])]);
+        about(&picks(&weighted, &PickContext::default(), 4000), &[(1, 3000), (2, 1000)], 150);
+    }
+}
+
+#[test]
+fn least_request_avoids_the_busy() {
+    let busy =
+        cluster(&json!({"lbPolicy": "LEAST_REQUEST"}), &[(0, 1, &[(1, 1, GOOD), (2, 1, GOOD)])]);
+    for endpoint in busy.endpoints().iter().take(1) {
+        endpoint.state.active_requests.increase();
+    }
+    // The busy one is chosen only when both draws fall on it.
+    about(&picks(&busy, &PickContext::default(), 4000), &[(1, 1000), (2, 3000)], 150);
+}
+
+#[test]
+fn unhealthy_endpoints_wait_for_a_panic() {
+    let half: &[(u32, u32, &[(u8, u32, &str)])] =
+        &[(0, 1, &[(1, 1, GOOD), (2, 1, BAD), (3, 1, BAD)])];
+    let calm = json!({"commonLbConfig": {"healthyPanicThreshold": {}}});
+    about(&picks(&cluster(&calm, half), &PickContext::default(), 90), &[(1, 90)], 0);
+    // By default fewer than half of them being healthy is a panic.
+    about(
+        &picks(&cluster(&json!({}), half), &PickContext::default(), 90),
+        &[(1, 30), (2, 30), (3, 30)],
+        0,
+    );
+    let none = cluster(&calm, &[(0, 1, &[(1, 1, BAD)])]);
+    about(&picks(&none, &PickContext::default(), 9), &[(0, 9)], 0);
+    about(&picks(&cluster(&calm, &[]), &PickContext::default(), 9), &[(0, 9)], 0);
+}
+
+#[test]
+fn a_weak_priority_spills_into_the_next() {
+    let calm = json!({"commonLbConfig": {"healthyPanicThreshold": {}}});
+    let two = cluster(&calm, &[(0, 1, &[(1, 1, GOOD), (2, 1, BAD)]), (1, 1, &[(3, 1, GOOD)])]);
+    // Half of the first priority is healthy: it takes 70 %.
+    about(&picks(&two, &PickContext::default(), 4000), &[(1, 2800), (3, 1200)], 150);
+}
+
+#[test]
+fn localities_share_by_weight() {
+    let options = json!({"commonLbConfig": {"localityWeightedLbConfig": {}}});
+    let localities: &[(u32, u32, &[(u8, u32, &str)])] =
+        &[(0, 80, &[(1, 1, GOOD), (2, 1, GOOD)]), (0, 20, &[(3, 1, GOOD)]), (0, 5, &[])];
+    about(
+        &picks(&cluster(&options, localities), &PickContext::default(), 100),
+        &[(1, 40), (2, 40), (3, 20)],
+        0,
+    );
+}
+
+#[test]
+fn tried_endpoints_are_avoided_while_there_are_others() {
+    let two = cluster(&json!({}), &[(0, 1, &[(1, 1, GOOD), (2, 1, GOOD)])]);
+    let tried = [EndpointAddress::Socket(([10, 0, 0, 1], 80).into())];
+    let context = PickContext { avoid: &tried, max_redraws: 5, ..PickContext::default() };
+    about(&picks(&two, &context, 50), &[(2, 50)], 0);
+    let one = cluster(&json!({}), &[(0, 1, &[(1, 1, GOOD)])]);
+    about(&picks(&one, &context, 50), &[(1, 50)], 0);
+}
+
+#[test]
+fn original_destinations_are_used_as_they_are() {
+    let context = PickContext {
+        original_destination: Some(([10, 0, 0, 9], 81).into()),
+        ..PickContext::default()
+    };
+    let direct = cluster(
+        &json!({"type": "ORIGINAL_DST", "lbPolicy": "CLUSTER_PROVIDED",
+        "originalDstLbConfig": {"upstreamPortOverride": 443}}),
+        &[],
+    );
+    let mut chance = || 0;
+    let mut env = Env { now: Duration::ZERO, unix_time: Duration::ZERO, rng: &mut chance };
+    assert_eq!(direct.pick(&context, &mut env).unwrap().address.to_string(), "10.0.0.9:443");
+    assert!(direct.pick(&PickContext::default(), &mut env).is_err());
+}
