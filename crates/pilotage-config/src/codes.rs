@@ -241,6 +241,17 @@ codes! {
     PIL0011 UnsupportedKind Warning
         "An object is of a kind that changes traffic in Istio and that Pilotage does not carry out. \
          Traffic is as if the object did not exist. Take care with policies that deny requests."
+
+    PIL0101 DelegateNotFound Warning
+        "A rule hands its requests to a VirtualService that does not exist, is not exported to this \
+         namespace, or has hosts of its own. The rule vanishes, and its requests fall to later rules."
+    PIL0102 DelegateRuleDropped Warning
+        "A rule of a delegate cannot be narrowed by the rule that delegates to it: their conditions \
+         exclude each other, or one of them is a regular expression. The delegate's rule vanishes there."
+    PIL0103 DestinationPortMissing Warning
+        "A route names no port, and the service it goes to has only another one than the listener of \
+         the request. Sidecars take the port of the listener, so that such requests fail with 503. Set \
+         destination.port."
 }
 
 #[cfg(test)]

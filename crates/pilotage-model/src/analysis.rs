@@ -1,8 +1,11 @@
-//! Problems that only several objects together show, under Istio's codes where the meaning is Istio's.
+//! Problems that only several objects together show, under Istio's codes where the meaning is Istio's and under our own
+//! where Istio says nothing.
 //!
 //! The analyzers look at objects as written, those that break a rule of their own included: a mistake in one object is
 //! no reason to say nothing about the others.
 
+mod delegates;
+mod destination_ports;
 mod destinations;
 mod gateway_references;
 mod known_hosts;
@@ -13,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::virtual_service::VirtualService;
 use pilotage_config::{Diagnostic, ObjectRef};
+
+use self::known_hosts::KnownHosts;
 
 /// The domain that short names are completed with. The analyzers do not look at the mesh's own.
 const DOMAIN: &str = "cluster.local";
@@ -26,7 +31,10 @@ const EVERYBODY: &str = "*";
 /// not to be told is left out.
 #[must_use]
 pub fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
-    let mut problems = destinations::analyze(objects);
+    let hosts = KnownHosts::new(objects);
+    let mut problems = destinations::analyze(objects, &hosts);
+    problems.extend(destination_ports::analyze(objects, &hosts));
+    problems.extend(delegates::analyze(objects));
     problems.extend(mesh_hosts::analyze(objects));
     problems.extend(gateway_references::analyze(objects));
     let suppressed = suppressed(objects);

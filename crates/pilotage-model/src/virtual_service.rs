@@ -1,6 +1,6 @@
 //! Virtual services with their names resolved and their delegates spliced in.
 
-mod delegates;
+pub(crate) mod delegates;
 pub mod destinations;
 pub mod hosts;
 

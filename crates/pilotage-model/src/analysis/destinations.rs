@@ -8,21 +8,20 @@ use pilotage_config::object::{Kind, Object};
 use pilotage_config::virtual_service::{Destination, VirtualService};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use super::known_hosts::KnownHosts;
+use super::known_hosts::{KnownHosts, KnownPort};
 use super::{DOMAIN, virtual_services};
 
 /// What is missing where a destination should stand: it names no host.
 static NOWHERE: LazyLock<Destination> = LazyLock::new(Destination::default);
 
 /// The problems of all virtual services.
-pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
-    let hosts = KnownHosts::new(objects);
+pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic> {
     let subsets = subsets(objects);
     let mut problems = Vec::new();
     for (object, spec) in virtual_services(objects) {
         for place in places(spec) {
             let context = Context { object, place };
-            problems.extend(context.host_problem(&hosts));
+            problems.extend(context.host_problem(hosts));
             problems.extend(context.subset_problem(&subsets));
         }
     }
@@ -86,10 +85,10 @@ impl Context<'_> {
             return Some(problem.help(self.host_help(host)));
         };
         match &destination.port {
-            Some(port) if !ports.contains(&port.number) => {
+            Some(port) if ports.iter().all(|known| known.number != port.number) => {
                 let message = format!("`{host}` has no port {}", port.number);
                 let path = self.place.path.field("port").field("number");
-                let known = ports.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+                let known = numbers(ports);
                 Some(
                     self.missing(&path, message, "no such port")
                         .note(format!("its ports: {known}")),
@@ -100,8 +99,8 @@ impl Context<'_> {
         }
     }
 
-    fn port_needed(&self, host: &str, ports: &[u32]) -> Diagnostic {
-        let known = ports.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    fn port_needed(&self, host: &str, ports: &[KnownPort]) -> Diagnostic {
+        let known = numbers(ports);
         let message = format!("`{host}` has several ports ({known}), and the route names none");
         let code = codes::IST0112;
         self.object
@@ -145,6 +144,10 @@ impl Context<'_> {
     fn missing(&self, path: &FieldPath, message: String, label: &str) -> Diagnostic {
         self.object.value_diagnostic(codes::IST0101, path, message, label)
     }
+}
+
+fn numbers(ports: &[KnownPort]) -> String {
+    ports.iter().map(|port| port.number.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The subsets of all destination rules: namespace and name of the host, name of the subset.

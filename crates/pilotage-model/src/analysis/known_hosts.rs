@@ -2,15 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use pilotage_config::kubernetes::service as kubernetes;
 use pilotage_config::object::{Kind, Object};
+use pilotage_config::service_entry::ServicePort;
 
 use super::{EVERYBODY, full_name, scopes};
+use crate::protocol::Protocol;
 
 /// The annotation by which a Kubernetes service says who sees it.
 const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
-/// The port numbers of a host.
-pub(super) type Ports = Vec<u32>;
+/// The ports of a host.
+pub(super) type Ports = Vec<KnownPort>;
+
+/// A port of a host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KnownPort {
+    /// Its number.
+    pub number: u32,
+    /// Whether HTTP rules may apply there.
+    pub is_http: bool,
+}
 
 /// Hosts by scope and name: a scope is a namespace, or everybody.
 #[derive(Debug, Default)]
@@ -27,7 +39,12 @@ impl KnownHosts {
         for object in objects {
             let Kind::ServiceEntry(entry) = &object.body else { continue };
             let spec = &entry.spec;
-            let ports: Ports = spec.ports.iter().map(|port| port.number).collect();
+            let port = |port: &ServicePort| {
+                let protocol = Protocol::parse(&port.protocol);
+                let is_http = protocol.is_http() || protocol.is_auto();
+                KnownPort { number: port.number, is_http }
+            };
+            let ports: Ports = spec.ports.iter().map(port).collect();
             let export_to = spec.export_to.iter().map(String::as_str);
             for scope in scopes(export_to, object.namespace()) {
                 for host in &spec.hosts {
@@ -37,7 +54,15 @@ impl KnownHosts {
         }
         for object in objects {
             let Kind::Service(service) = &object.body else { continue };
-            let ports: Ports = service.spec.ports.iter().map(|port| port.port).collect();
+            let port = |port: &kubernetes::ServicePort| {
+                let number = u16::try_from(port.port).unwrap_or(0);
+                let app = (!port.app_protocol.is_empty()).then_some(port.app_protocol.as_str());
+                let protocol =
+                    Protocol::of_kubernetes_port(&port.protocol, number, &port.name, app);
+                let is_http = protocol.is_http() || protocol.is_auto();
+                KnownPort { number: port.port, is_http }
+            };
+            let ports: Ports = service.spec.ports.iter().map(port).collect();
             let list = object.meta.annotations.get(EXPORT_TO).map_or(EVERYBODY, String::as_str);
             for scope in scopes(list.split(',').map(str::trim), object.namespace()) {
                 known.add(scope, full_name(object.name(), object.namespace()), ports.clone());

@@ -90,3 +90,47 @@ fn an_object_may_ask_for_silence() {
     let quiet = loud.replace("name: v,", &format!("name: v, annotations: {annotations},"));
     assert_eq!(problems(&quiet), []);
 }
+
+#[test]
+fn a_delegate_has_to_be_usable_and_to_fit() {
+    let of = |delegate: &str| {
+        let root = virtual_service(
+            "{hosts: [a.test], http: [{match: [{uri: {prefix: /a}}], delegate: {name: d}}]}",
+        );
+        let found = problems(&format!(
+            "{root}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: d, namespace: shop}}
+spec: {delegate}
+"
+        ));
+        found.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    let rule = |uri: &str| {
+        format!("http: [{{match: [{{uri: {{prefix: {uri}}}}}], directResponse: {{status: 200}}}}]")
+    };
+    assert_eq!(of(&format!("{{{}}}", rule("/a/b"))), Vec::<&str>::new());
+    assert_eq!(of(&format!("{{{}}}", rule("/b"))), ["PIL0102"]);
+    assert_eq!(of(&format!("{{exportTo: [blue], {}}}", rule("/a"))), ["PIL0101"]);
+    assert_eq!(of(&format!("{{hosts: [b.test], {}}}", rule("/a"))), ["PIL0101"]);
+}
+
+#[test]
+fn sidecars_need_the_port_where_it_is_another_one() {
+    let api = "---
+apiVersion: v1
+kind: Service
+metadata: {name: api, namespace: shop}
+spec: {ports: [{name: http, port: 9000}]}
+";
+    let of = |rule: &str| {
+        let spec = format!("{{hosts: [cart], http: [{{{rule}}}]}}");
+        let found = problems(&format!("{}{api}", virtual_service(&spec)));
+        found.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(of("route: [{destination: {host: api}}]"), ["PIL0103"]);
+    assert_eq!(of("route: [{destination: {host: api, port: {number: 9000}}}]"), Vec::<&str>::new());
+    let elsewhere = "match: [{port: 9000}], route: [{destination: {host: api}}]";
+    assert_eq!(of(elsewhere), Vec::<&str>::new());
+}

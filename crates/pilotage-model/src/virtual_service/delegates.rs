@@ -77,7 +77,7 @@ fn merge_rule(root: &HttpRoute, delegate: &HttpRoute) -> Option<HttpRoute> {
 
 /// All pairs of a root's and a delegate's block that a request can satisfy; nothing when a block of the delegate fits
 /// none of the root's.
-fn merge_blocks(
+pub(crate) fn merge_blocks(
     root: &[HttpMatchRequest],
     delegate: &[HttpMatchRequest],
 ) -> Option<Vec<HttpMatchRequest>> {

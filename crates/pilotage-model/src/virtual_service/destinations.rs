@@ -11,7 +11,7 @@ use crate::host::Host;
 
 /// How the rules of one object name hosts and gateways.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// The namespace of the object.
     pub namespace: &'a str,
     /// The domain of Kubernetes services.
@@ -20,7 +20,7 @@ pub(super) struct Names<'a> {
 
 impl Names<'_> {
     /// Completes destinations and gateways of an HTTP rule. Letter case of hosts stays as written.
-    pub(super) fn complete_http(self, rule: &mut HttpRoute) {
+    pub(crate) fn complete_http(self, rule: &mut HttpRoute) {
         let routes = rule.route.iter_mut().filter_map(|route| route.destination.as_mut());
         let mirrors = rule.mirrors.iter_mut().filter_map(|mirror| mirror.destination.as_mut());
         routes.chain(&mut rule.mirror).chain(mirrors).for_each(|to| self.destination(to));
@@ -28,13 +28,13 @@ impl Names<'_> {
     }
 
     /// The same for a TLS rule.
-    pub(super) fn complete_tls(self, rule: &mut TlsRoute) {
+    pub(crate) fn complete_tls(self, rule: &mut TlsRoute) {
         self.routes(&mut rule.route);
         rule.match_.iter_mut().for_each(|block| self.gateways(&mut block.gateways));
     }
 
     /// The same for a TCP rule.
-    pub(super) fn complete_tcp(self, rule: &mut TcpRoute) {
+    pub(crate) fn complete_tcp(self, rule: &mut TcpRoute) {
         self.routes(&mut rule.route);
         rule.match_.iter_mut().for_each(|block| self.gateways(&mut block.gateways));
     }
