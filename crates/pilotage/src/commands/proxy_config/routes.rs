@@ -1,5 +1,7 @@
 //! Routes as a table, with istioctl's columns.
 
+use std::net::IpAddr;
+
 use pilotage_proto::ResourceSet;
 use pilotage_proto::envoy::config::route::v3::route_match::PathSpecifier;
 use pilotage_proto::envoy::config::route::v3::{Route, RouteMatch, VirtualHost};
@@ -37,10 +39,12 @@ pub(super) fn table(resources: &ResourceSet) -> Table<5> {
     table
 }
 
+/// The shortest domains, which are what people type.
 fn domains(host: &VirtualHost) -> String {
-    let shown: Vec<&str> = host.domains.iter().take(SHOWN_DOMAINS).map(String::as_str).collect();
-    let mut text = shown.join(", ");
-    if let Some(more @ 1..) = host.domains.len().checked_sub(SHOWN_DOMAINS) {
+    let mut domains: Vec<&str> = host.domains.iter().map(String::as_str).collect();
+    domains.sort_by_key(|domain| (domain.parse::<IpAddr>().is_ok(), domain.len()));
+    let mut text = domains.iter().take(SHOWN_DOMAINS).copied().collect::<Vec<_>>().join(", ");
+    if let Some(more @ 1..) = domains.len().checked_sub(SHOWN_DOMAINS) {
         text.push_str(&format!(" + {more} more..."));
     }
     text
