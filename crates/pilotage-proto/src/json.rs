@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use prost::{Message, Name};
 use prost_reflect::{
-    DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions,
+    DescriptorPool, DeserializeOptions, DynamicMessage, Kind, MessageDescriptor, ReflectMessage,
+    SerializeOptions,
 };
 use serde_json::Value;
 
@@ -63,7 +64,38 @@ fn serialize<M: Message + Name>(
     let dynamic =
         DynamicMessage::decode(descriptor(&M::full_name())?, message.encode_to_vec().as_slice())?;
     let options = options.clone().stringify_64_bit_integers(false);
-    Ok(dynamic.serialize_with_options(serde_json::value::Serializer, &options)?)
+    let mut value = dynamic.serialize_with_options(serde_json::value::Serializer, &options)?;
+    sort_maps(&mut value, &dynamic.descriptor());
+    Ok(value)
+}
+
+/// Puts the entries of maps in order. Their order says nothing, and dynamic messages keep them in a hash map; fields of
+/// messages stay in the order of their definition.
+fn sort_maps(value: &mut Value, of: &MessageDescriptor) {
+    let Value::Object(fields) = value else { return };
+    if matches!(of.full_name(), "google.protobuf.Struct" | "google.protobuf.Value") {
+        return value.sort_all_objects();
+    }
+    // An `Any` says itself what it holds.
+    let packed = fields.get("@type").and_then(Value::as_str).and_then(|url| url.rsplit('/').next());
+    let packed = packed.and_then(|name| descriptors().get_message_by_name(name));
+    let of = packed.as_ref().unwrap_or(of);
+    for (name, value) in fields {
+        let field = of.get_field_by_json_name(name).or_else(|| of.get_field_by_name(name));
+        let Some(field) = field else { continue };
+        let Kind::Message(held) = field.kind() else { continue };
+        match value {
+            Value::Object(entries) if field.is_map() => {
+                entries.sort_keys();
+                let held = held.map_entry_value_field().kind();
+                if let Kind::Message(held) = held {
+                    entries.values_mut().for_each(|value| sort_maps(value, &held));
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| sort_maps(item, &held)),
+            value => sort_maps(value, &held),
+        }
+    }
 }
 
 /// The `M` that `value` describes. Unknown fields are errors.
@@ -117,5 +149,28 @@ mod tests {
     fn an_unknown_field_is_an_error_that_names_it() {
         let error = from_value::<Listener>(&json!({"nme": "x"})).unwrap_err();
         assert!(error.to_string().contains("nme"), "{error}");
+    }
+
+    #[test]
+    fn maps_are_in_order_wherever_they_are() {
+        let names =
+            ["c", "a", "e", "b", "d"].map(|name| (name.to_owned(), json!({"z": 1, "y": 2})));
+        let metadata: serde_json::Map<_, _> = names.into_iter().collect();
+        let written = json!({
+            "name": "x",
+            "metadata": {"filterMetadata": metadata},
+            "filterChains": [{"filters": [{"name": "f", "typedConfig": {
+                "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+                "metadata": {"filterMetadata": metadata},
+            }}]}],
+        });
+        let listener: Listener = from_value(&written).unwrap();
+        let value = to_value(&listener).unwrap();
+        let packed = &value["filterChains"][0]["filters"][0]["typedConfig"];
+        for holder in [&value, packed] {
+            let text = holder["metadata"]["filterMetadata"].to_string();
+            let entry = |name: &str| format!("\"{name}\":{{\"y\":2.0,\"z\":1.0}}");
+            assert_eq!(text, format!("{{{}}}", ["a", "b", "c", "d", "e"].map(entry).join(",")));
+        }
     }
 }
