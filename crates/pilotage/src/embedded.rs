@@ -8,8 +8,9 @@ mod publisher;
 pub(crate) mod report;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use pilotage_control::identities::Identities;
 use pilotage_control::report::Report;
@@ -17,9 +18,14 @@ use pilotage_control::source::{Source, SourceError};
 use pilotage_control::{ControlLoop, StopLoop};
 use pilotage_proxy::{ProxyConfig, StartError};
 
+use crate::signals::Signals;
+
 pub(crate) use self::clock::time_of_day;
 use self::publisher::EmbeddedPublisher;
 pub(crate) use self::publisher::{Addresses, Proxies};
+
+/// How often to see whether the process is to end, while much is loaded.
+const LOOK_FOR_SIGNALS: Duration = Duration::from_millis(50);
 
 /// Why the process cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +58,8 @@ pub(crate) fn loopback(port: u16) -> SocketAddr {
 }
 
 impl Embedded {
-    /// Starts everything, and returns when the first generation serves. `listener` hears every report, on the thread
-    /// of the control loop.
+    /// Starts everything, and returns when the first generation serves, or nothing when the process is told to end
+    /// before that. `listener` hears every report, on the thread of the control loop.
     ///
     /// # Errors
     /// When a source or a proxy does not start.
@@ -61,8 +67,9 @@ impl Embedded {
         sources: Vec<Box<dyn Source>>,
         identities: Identities,
         config: ProxyConfig,
+        signals: &Signals,
         mut listener: impl FnMut(&Report, &Proxies) + Send + 'static,
-    ) -> Result<Self, EmbeddedError> {
+    ) -> Result<Option<Self>, EmbeddedError> {
         let proxies = Proxies::default();
         let publisher = Box::new(EmbeddedPublisher::new(proxies.clone(), config));
         let (first, published) = mpsc::channel();
@@ -83,14 +90,23 @@ impl Embedded {
         let thread =
             std::thread::Builder::new().name("control".to_owned()).spawn(move || control.run())?;
         let ended = || EmbeddedError::Thread(std::io::Error::other("it ended"));
-        published.recv().map_err(|_| ended())?;
+        loop {
+            match published.recv_timeout(LOOK_FOR_SIGNALS) {
+                Ok(()) => break,
+                Err(RecvTimeoutError::Timeout) if signals.ended_within(Duration::ZERO) => {
+                    return Ok(None);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(ended()),
+            }
+        }
         let this = Self { proxies, stop, thread };
         match this.proxies.take_failure() {
             Some(error) => {
                 this.stop();
                 Err(error.into())
             }
-            None => Ok(this),
+            None => Ok(Some(this)),
         }
     }
 

@@ -88,7 +88,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Status, CommandError> {
     let background = Background::start()?;
     let addresses = background.block_on(echo::start())?;
     let shared = Shared::new(addresses);
-    let embedded = start_mesh(args, &shared)?;
+    let started = start_mesh(args, &shared, &signals)?;
+    let Some(embedded) = started else { return Ok(Status::Ok) };
     let header = header(args, &prepared, &embedded.proxies);
     background.start_traffic(flows(args, &embedded.proxies), &shared.meter);
     let shown = if args.once {
@@ -104,7 +105,11 @@ pub(crate) fn run(args: &DemoArgs) -> Result<Status, CommandError> {
     shown.map(|()| Status::Ok)
 }
 
-fn start_mesh(args: &DemoArgs, shared: &Shared) -> Result<Embedded, CommandError> {
+fn start_mesh(
+    args: &DemoArgs,
+    shared: &Shared,
+    signals: &Signals,
+) -> Result<Option<Embedded>, CommandError> {
     let files = FileSource::new(vec![args.folder.clone()]);
     let builtin = Builtin::new("bookinfo", bookinfo::objects(&shared.addresses));
     let sources: Vec<Box<dyn Source>> = vec![Box::new(builtin), Box::new(files)];
@@ -118,7 +123,7 @@ fn start_mesh(args: &DemoArgs, shared: &Shared) -> Result<Embedded, CommandError
         ..ProxyConfig::new()
     };
     let told = shared.clone();
-    Ok(Embedded::start(sources, identities, config, move |report, _| told.hear(report))?)
+    Ok(Embedded::start(sources, identities, config, signals, move |report, _| told.hear(report))?)
 }
 
 /// The usual port, or any when it is taken: the demo just works.
@@ -211,12 +216,12 @@ fn header(args: &DemoArgs, prepared: &folder::Prepared, proxies: &Proxies) -> St
     text.push('\n');
     if let Some(mesh) = addresses.outbound {
         text.push_str(&format!(
-            "  mesh      http://{mesh:<21} try: curl -s -x {mesh} http://reviews:9080/reviews/0\n"
+            "  mesh      http://{mesh:<15}  try: curl -s -x {mesh} http://reviews:9080/reviews/0\n"
         ));
     }
     let admin = addresses.admin.map(|admin| format!("admin http://{admin}")).unwrap_or_default();
     for (_, gateway) in addresses.listeners.iter().filter(|(id, _)| *id != ProxyId::Sidecar) {
-        text.push_str(&format!("  gateway   http://{:<21} {admin}\n", gateway.bound));
+        text.push_str(&format!("  gateway   http://{:<15}  {admin}\n", gateway.bound));
     }
     text.push('\n');
     text

@@ -110,7 +110,8 @@ pub(crate) fn run(args: &UpArgs) -> Result<Status, CommandError> {
     let mut config = args.ports.proxy_config();
     config.set_log_filter = Some(logging::start());
     let tell = move |report: &Report, proxies: &Proxies| tell(report, &who, proxies);
-    let embedded = Embedded::start(vec![source], identities, config, tell)?;
+    let started = Embedded::start(vec![source], identities, config, &signals, tell)?;
+    let Some(embedded) = started else { return Ok(Status::Ok) };
     signals.wait_for_end();
     output::print_text(&format!(
         "{}  ending: connections have {} s\n",

@@ -40,6 +40,8 @@ impl Up {
                 "0",
             ])
             .stdout(Stdio::piped())
+            // What is wrong with the files is told there; tests look at what becomes of requests.
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
