@@ -6,10 +6,14 @@
 
 mod delegates;
 mod destination_ports;
+mod destination_rules;
 mod destinations;
 mod gateway_references;
 mod known_hosts;
 mod mesh_hosts;
+mod namespaces;
+mod port_names;
+mod selectors;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +28,9 @@ const DOMAIN: &str = "cluster.local";
 
 /// The annotation that lists codes not to report for an object, `*` meaning all.
 const SUPPRESS: &str = "galley.istio.io/analyze-suppress";
+/// Namespaces of the system, which need no advice.
+const SYSTEM_NAMESPACES: [&str; 5] =
+    ["istio-system", "kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
 /// The scope of what everybody sees.
 const EVERYBODY: &str = "*";
 
@@ -37,6 +44,10 @@ pub fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
     problems.extend(delegates::analyze(objects));
     problems.extend(mesh_hosts::analyze(objects));
     problems.extend(gateway_references::analyze(objects));
+    problems.extend(destination_rules::analyze(objects, &hosts));
+    problems.extend(selectors::analyze(objects));
+    problems.extend(port_names::analyze(objects));
+    problems.extend(namespaces::analyze(objects));
     let suppressed = suppressed(objects);
     problems.retain(|problem| !is_suppressed(problem, &suppressed));
     problems

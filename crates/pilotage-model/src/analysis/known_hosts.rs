@@ -55,10 +55,7 @@ impl KnownHosts {
         for object in objects {
             let Kind::Service(service) = &object.body else { continue };
             let port = |port: &kubernetes::ServicePort| {
-                let number = u16::try_from(port.port).unwrap_or(0);
-                let app = (!port.app_protocol.is_empty()).then_some(port.app_protocol.as_str());
-                let protocol =
-                    Protocol::of_kubernetes_port(&port.protocol, number, &port.name, app);
+                let protocol = protocol_of(port);
                 let is_http = protocol.is_http() || protocol.is_auto();
                 KnownPort { number: port.port, is_http }
             };
@@ -90,4 +87,11 @@ impl KnownHosts {
             seen.map(|(_, _, ports)| ports)
         })
     }
+}
+
+/// What a port of a Kubernetes service speaks, as far as it is declared.
+pub(super) fn protocol_of(port: &kubernetes::ServicePort) -> Protocol {
+    let number = u16::try_from(port.port).unwrap_or(0);
+    let app = (!port.app_protocol.is_empty()).then_some(port.app_protocol.as_str());
+    Protocol::of_kubernetes_port(&port.protocol, number, &port.name, app)
 }

@@ -134,3 +134,74 @@ spec: {ports: [{name: http, port: 9000}]}
     let elsewhere = "match: [{port: 9000}], route: [{destination: {host: api}}]";
     assert_eq!(of(elsewhere), Vec::<&str>::new());
 }
+
+#[test]
+fn selectors_and_secrets_need_a_counterpart() {
+    let gateway = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {app: web}
+  servers:
+  - {port: {number: 443, name: s, protocol: HTTPS}, hosts: [a.test], tls: {mode: SIMPLE, credentialName: c}}
+";
+    let pod = "---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: edge, labels: {app: web}}
+";
+    let secret = |namespace: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: c, namespace: {namespace}}}\n"
+        )
+    };
+    let of =
+        |yaml: &str| problems(yaml).into_iter().map(|(_, message)| message).collect::<Vec<_>>();
+    assert_eq!(of(gateway), ["no pod has the labels `app=web`"]);
+    let beside = format!("{gateway}{pod}{}", secret("shop"));
+    assert_eq!(of(&beside), ["there is no Secret `edge/c`"]);
+    assert!(of(&format!("{gateway}{pod}{}", secret("edge"))).is_empty());
+}
+
+#[test]
+fn rules_for_unknown_hosts_and_unchecked_certificates_are_told() {
+    let of = |spec: &str| {
+        let yaml = format!(
+            "{CART}---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: r, namespace: shop}}
+spec: {spec}
+"
+        );
+        problems(&yaml).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+    };
+    assert_eq!(of("{host: cart}"), Vec::<&str>::new());
+    assert_eq!(of("{host: '*.shop.svc.cluster.local'}"), ["IST0174"]);
+    assert_eq!(of("{host: cart, trafficPolicy: {tls: {mode: SIMPLE}}}"), ["IST0128"]);
+    let ports = "{host: cart, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE}}]}}";
+    assert_eq!(of(ports), ["IST0129"]);
+    let checked = "{host: cart, trafficPolicy: {tls: {mode: SIMPLE, caCertificates: /ca.pem}}}";
+    assert_eq!(of(checked), Vec::<&str>::new());
+}
+
+#[test]
+fn names_and_labels_that_say_too_little_are_told() {
+    let yaml = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: blue, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: shop}
+spec: {ports: [{name: http-a, port: 1}, {name: thing, port: 2}, {name: db, port: 3306}]}
+";
+    let codes: Vec<_> = problems(yaml).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["IST0118", "IST0102"]);
+}

@@ -1,0 +1,29 @@
+//! Namespaces that say nothing about sidecar injection (IST0102).
+
+use pilotage_config::object::{Kind, Object};
+use pilotage_config::{Diagnostic, FieldPath, codes};
+
+use super::SYSTEM_NAMESPACES;
+
+/// Labels that decide about injection, or about taking part without sidecars.
+const DECIDING: [&str; 3] = ["istio-injection", "istio.io/rev", "istio.io/dataplane-mode"];
+/// The problems of all namespaces.
+pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
+    let undecided = objects.iter().filter(|object| {
+        matches!(object.body, Kind::Namespace(_))
+            && !SYSTEM_NAMESPACES.contains(&object.name())
+            && !DECIDING.iter().any(|label| object.meta.labels.contains_key(*label))
+    });
+    undecided
+        .map(|object| {
+            let message = format!(
+                "the namespace `{}` does not say whether its pods get sidecars",
+                object.name()
+            );
+            let path = FieldPath::from("metadata.name");
+            object
+                .value_diagnostic(codes::IST0102, &path, message, "no label about injection")
+                .help("set the label `istio-injection` to `enabled` or `disabled`")
+        })
+        .collect()
+}
