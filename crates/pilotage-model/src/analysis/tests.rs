@@ -67,6 +67,10 @@ metadata: {name: web, namespace: shop}
 spec:
   selector: {app: web}
   servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.a.test', blue/b.test]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
 ";
     let of = |host: &str, gateway_name: &str| {
         let spec = format!(
