@@ -55,23 +55,23 @@ pub(crate) fn nginx(port: u16, upstream: u16, pid: &Path) -> String {
     text
 }
 
-pub(crate) fn haproxy(port: u16, h2_port: u16, upstream: u16) -> String {
-    let mut text = format!(
-        "global\n  nbthread 1\n  maxconn 20000\ndefaults\n  mode http\n  option http-keep-alive\n  http-reuse always\n  \
+/// The hosts go through a map, as everybody with many of them writes it.
+pub(crate) fn haproxy(port: u16, h2_port: u16, upstream: u16, map: &Path) -> String {
+    format!(
+        "global\n  nbthread 1\n  maxconn 4000\ndefaults\n  mode http\n  option http-keep-alive\n  http-reuse always\n  \
          timeout connect 10s\n  timeout client 1h\n  timeout server 1h\n\
-         frontend in\n  bind 127.0.0.1:{port}\n  bind 127.0.0.1:{h2_port} proto h2\n"
-    );
-    for index in 0..HOSTS {
-        let name = host(index);
-        let _infallible = writeln!(
-            text,
-            "  use_backend b if {{ hdr(host) -i {name} }} {{ path_beg /api/v1/ }}\n  \
-             use_backend b if {{ hdr(host) -i {name} }} {{ path_beg /api/ }} !{{ hdr(x-canary) -m found }}\n  \
-             use_backend b if {{ hdr(host) -i {name} }}"
-        );
-    }
-    let _infallible = write!(text, "backend b\n  server s1 127.0.0.1:{upstream}\n");
-    text
+         frontend in\n  bind 127.0.0.1:{port}\n  bind 127.0.0.1:{h2_port} proto h2\n  \
+         use_backend b if {{ hdr(host),lower,map({map}) -m found }} {{ path_beg /api/v1/ }}\n  \
+         use_backend b if {{ hdr(host),lower,map({map}) -m found }} {{ path_beg /api/ }} !{{ hdr(x-canary) -m found }}\n  \
+         use_backend b if {{ hdr(host),lower,map({map}) -m found }}\n\
+         backend b\n  server s1 127.0.0.1:{upstream}\n",
+        map = map.display()
+    )
+}
+
+/// The hosts that HAProxy's map holds.
+pub(crate) fn haproxy_map() -> String {
+    (0..HOSTS).map(|index| format!("{} b\n", host(index))).collect()
 }
 
 pub(crate) fn envoy(port: u16, upstream: u16) -> String {

@@ -76,7 +76,9 @@ impl Proxy {
                 start(process::find("envoy")?, &args)?
             }
             Kind::Haproxy => {
-                let config = file("haproxy.cfg", configs::haproxy(port, h2_port, upstream))?;
+                let map = file("haproxy.map", configs::haproxy_map())?;
+                let text = configs::haproxy(port, h2_port, upstream, Path::new(&map));
+                let config = file("haproxy.cfg", text)?;
                 start(process::find("haproxy")?, &["-db", "-f", &config])?
             }
             Kind::Nginx => {
