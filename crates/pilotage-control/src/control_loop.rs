@@ -30,6 +30,8 @@ pub struct ControlLoop {
     /// Settings of the mesh from a file that was named for them.
     mesh: Option<MeshConfig>,
     mesh_problems: Vec<Diagnostic>,
+    /// What only several objects together show to be wrong in the last generation.
+    compiled_problems: Vec<Diagnostic>,
     pipeline: Pipeline,
     publisher: Box<dyn Publisher>,
     listener: Listener,
@@ -82,6 +84,7 @@ impl ControlLoop {
             store: Store::default(),
             mesh: None,
             mesh_problems: Vec::new(),
+            compiled_problems: Vec::new(),
             pipeline: Pipeline::new(identities),
             publisher,
             listener,
@@ -147,6 +150,8 @@ impl ControlLoop {
         found.extend(self.mesh_problems.iter().cloned());
         if self.number > 0 && summary.is_empty() && !work.mesh_changed {
             let problems = self.problems(found, &work.units);
+            // They persist, and were told.
+            self.told.extend(self.compiled_problems.iter().map(key));
             (self.listener)(&Report::Unchanged { units: work.units, problems });
             return;
         }
@@ -156,7 +161,8 @@ impl ControlLoop {
         let generation = Generation { number, proxies: compiled.proxies, mesh };
         let refusals = self.publisher.publish(&generation);
         let took = work.noticed.elapsed();
-        found.extend(compiled.problems);
+        found.extend(compiled.problems.iter().cloned());
+        self.compiled_problems = compiled.problems;
         let published = Published {
             number: self.number,
             summary,

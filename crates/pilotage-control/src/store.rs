@@ -57,12 +57,15 @@ pub struct Store {
     duplicates: Vec<Duplicate>,
 }
 
+/// An object and its reference, which is worked out once.
+type Held = (ObjectRef, Arc<Object>);
+
 #[derive(Debug, Default)]
 struct Unit {
     /// Objects as the text has them now.
-    fresh: Vec<Arc<Object>>,
+    fresh: Vec<Held>,
     /// Last good versions of what the text has broken.
-    kept: Vec<Arc<Object>>,
+    kept: Vec<Held>,
     problems: Vec<Diagnostic>,
 }
 
@@ -71,7 +74,7 @@ impl Store {
     pub fn load(&mut self, unit: Arc<str>, loaded: Loaded) {
         let before = self.units.remove(&unit).unwrap_or_default();
         let kept = self.kept(&before, &loaded);
-        let fresh = loaded.objects.into_iter().map(Arc::new).collect();
+        let fresh = loaded.objects.into_iter().map(|it| (it.reference(), Arc::new(it))).collect();
         self.units.insert(unit, Unit { fresh, kept, problems: loaded.diagnostics });
     }
 
@@ -84,15 +87,14 @@ impl Store {
     pub fn settle(&mut self) -> Objects {
         let mut effective = Objects::new();
         self.duplicates.clear();
-        for object in self.units.values().flat_map(|unit| &unit.fresh) {
-            let reference = object.reference();
+        for (reference, object) in self.units.values().flat_map(|unit| &unit.fresh) {
             if let Some(other) = effective.insert(reference.clone(), Arc::clone(object)) {
                 let (used, unused) = (Place::of(object), Place::of(&other));
-                self.duplicates.push(Duplicate { object: reference, used, unused });
+                self.duplicates.push(Duplicate { object: reference.clone(), used, unused });
             }
         }
-        for object in self.units.values().flat_map(|unit| &unit.kept) {
-            effective.entry(object.reference()).or_insert_with(|| Arc::clone(object));
+        for (reference, object) in self.units.values().flat_map(|unit| &unit.kept) {
+            effective.entry(reference.clone()).or_insert_with(|| Arc::clone(object));
         }
         self.ordered = effective.values().cloned().collect();
         self.ordered.sort_by(|a, b| a.source.cmp(&b.source));
@@ -130,13 +132,13 @@ impl Store {
 
     /// Objects whose last good version is in force, because the text has them broken.
     pub fn kept_objects(&self) -> impl Iterator<Item = &Arc<Object>> {
-        self.units.values().flat_map(|unit| &unit.kept).filter(|kept| {
-            self.effective.get(&kept.reference()).is_some_and(|used| Arc::ptr_eq(used, kept))
+        self.units.values().flat_map(|unit| &unit.kept).filter_map(|(reference, kept)| {
+            self.effective.get(reference).filter(|used| Arc::ptr_eq(used, kept))
         })
     }
 
     /// The last good versions of what `loaded` has broken.
-    fn kept(&self, before: &Unit, loaded: &Loaded) -> Vec<Arc<Object>> {
+    fn kept(&self, before: &Unit, loaded: &Loaded) -> Vec<Held> {
         let fresh: BTreeSet<ObjectRef> = loaded.objects.iter().map(Object::reference).collect();
         let broken: BTreeSet<ObjectRef> = loaded.broken.iter().map(Object::reference).collect();
         let unreadable = loaded.diagnostics.iter().any(|problem| {
@@ -151,19 +153,19 @@ impl Store {
                 .any(|broken| place(broken) == place(object) && broken.kind == object.kind)
         };
         let had = before.fresh.iter().chain(&before.kept);
-        let mut kept: Vec<Arc<Object>> = had
-            .filter(|object| !fresh.contains(&object.reference()))
-            .filter(|object| {
-                unreadable || broken.contains(&object.reference()) || stands_broken(object)
+        let mut kept: Vec<Held> = had
+            .filter(|(reference, _)| !fresh.contains(reference))
+            .filter(|(reference, object)| {
+                unreadable || broken.contains(reference) || stands_broken(object)
             })
             .cloned()
             .collect();
         // Broken while it moved here from another unit.
         for reference in broken.difference(&fresh) {
-            if !kept.iter().any(|object| object.reference() == *reference)
+            if !kept.iter().any(|(known, _)| known == reference)
                 && let Some(object) = self.effective.get(reference)
             {
-                kept.push(Arc::clone(object));
+                kept.push((reference.clone(), Arc::clone(object)));
             }
         }
         kept

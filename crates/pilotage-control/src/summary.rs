@@ -241,7 +241,7 @@ spec:
 
     fn objects(text: &str) -> Objects {
         let loaded = pilotage_config::load("reviews.yaml", text);
-        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
         loaded.objects.into_iter().map(|object| (object.reference(), Arc::new(object))).collect()
     }
 
