@@ -1,10 +1,8 @@
 //! What the connection manager does to a request before routing, and to an answer before it is sent:
 //! `x-forwarded-for`, `x-forwarded-proto`, `x-request-id`, path normalization, `server`.
-//!
-//! `x-forwarded-client-cert` is removed wherever it must not be believed. It is not written yet: that needs details of
-//! the client's certificate, which arrive with mutual TLS.
 
 mod client;
+mod client_cert;
 mod request_id;
 #[cfg(test)]
 mod tests;
@@ -18,9 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use self::client::Client;
 use crate::domains::split_port;
 use crate::env::Env;
-use crate::http_manager::{
-    EscapedSlashes, ForwardClientCert, HttpManager, ServerHeader, UnderscoreHeaders,
-};
+use crate::http_manager::{EscapedSlashes, HttpManager, ServerHeader, UnderscoreHeaders};
 use crate::local_reply::LocalReply;
 use crate::path;
 use crate::request::Downstream;
@@ -62,7 +58,6 @@ pub struct Prepared<'a> {
 
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-const CLIENT_CERT: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 const INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
 const EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
 
@@ -117,7 +112,7 @@ pub fn prepare<'a>(
     if manager.generate_request_id {
         request_id::set(manager, request.headers, client.edge, env);
     }
-    forward_client_cert(manager, request);
+    client_cert::forward(manager, request.headers, request.downstream.peer_certificate);
     if !manager.via.is_empty()
         && let Ok(via) = HeaderValue::from_str(&manager.via)
     {
@@ -323,18 +318,6 @@ fn trust(manager: &HttpManager, headers: &mut HeaderMap, client: &Client) {
         {
             headers.insert(EXTERNAL_ADDRESS, address);
         }
-    }
-}
-
-fn forward_client_cert(manager: &HttpManager, request: &mut Arrived<'_, '_>) {
-    let mutual = request.downstream.peer_principal.is_some();
-    let keep = match manager.forward_client_cert {
-        ForwardClientCert::AlwaysForwardOnly => true,
-        ForwardClientCert::ForwardOnly | ForwardClientCert::AppendForward => mutual,
-        ForwardClientCert::Sanitize | ForwardClientCert::SanitizeSet => false,
-    };
-    if !keep {
-        request.headers.remove(CLIENT_CERT);
     }
 }
 

@@ -207,7 +207,7 @@ impl Operator {
                 out.extend_from_slice(name.as_bytes());
             }
             Self::PeerUri => {
-                let uri = context.downstream.peer_principal.unwrap_or_default();
+                let uri = context.downstream.principal().unwrap_or_default();
                 out.extend_from_slice(uri.as_bytes());
             }
             Self::StartTime(format) => {

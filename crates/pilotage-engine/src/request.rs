@@ -16,8 +16,34 @@ pub struct Downstream<'a> {
     pub tls: bool,
     /// Server name that the client asked for.
     pub server_name: Option<&'a str>,
-    /// URI name of the client's certificate (`spiffe://…`), when it presented one.
-    pub peer_principal: Option<&'a str>,
+    /// The client's certificate, when it presented one that was verified.
+    pub peer_certificate: Option<&'a PeerCertificate<'a>>,
+}
+
+/// What other proxies are told of a client's certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerCertificate<'a> {
+    /// SHA-256 of the certificate, in lower-case hexadecimal.
+    pub sha256: &'a str,
+    /// Subject, as RFC 2253 writes it.
+    pub subject: &'a str,
+    /// URI names: `spiffe://…`.
+    pub uris: &'a [String],
+    /// DNS names.
+    pub dns_names: &'a [String],
+    /// The certificate as PEM, URL-encoded.
+    pub pem: &'a str,
+    /// The chain that the client sent, as PEM, URL-encoded.
+    pub chain: &'a str,
+    /// URI names of the certificate that this proxy showed.
+    pub local_uris: &'a [String],
+}
+
+impl<'a> Downstream<'a> {
+    /// Who the client is: the first URI name of its certificate.
+    pub fn principal(&self) -> Option<&'a str> {
+        self.peer_certificate?.uris.first().map(String::as_str)
+    }
 }
 
 /// Request line and headers. Borrowed; nothing is copied to take a decision.

@@ -49,7 +49,7 @@ fn prepared(
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_principal: None,
+        peer_certificate: None,
     };
     let mut arrived = Arrived {
         method: &Method::GET,
@@ -203,5 +203,27 @@ fn answers_name_their_server() {
         let expected =
             map(&expected.map(|server| ("server", server)).into_iter().collect::<Vec<_>>());
         assert_eq!(headers, expected, "{transformation} {upstream:?}");
+    }
+}
+
+#[test]
+fn client_certificates_are_told_only_by_those_who_have_one() {
+    use crate::request::PeerCertificate;
+    let certificate = PeerCertificate { sha256: "aa", ..PeerCertificate::default() };
+    for (mode, mutual, expected) in [
+        ("SANITIZE", true, None),
+        ("SANITIZE_SET", false, None),
+        ("SANITIZE_SET", true, Some("Hash=aa")),
+        ("APPEND_FORWARD", false, None),
+        ("APPEND_FORWARD", true, Some("By=a;Hash=b,Hash=aa")),
+        ("FORWARD_ONLY", false, None),
+        ("FORWARD_ONLY", true, Some("By=a;Hash=b")),
+        ("ALWAYS_FORWARD_ONLY", false, Some("By=a;Hash=b")),
+    ] {
+        let mut headers = map(&[("x-forwarded-client-cert", "By=a;Hash=b")]);
+        let manager = manager(json!({"forwardClientCertDetails": mode}));
+        super::client_cert::forward(&manager, &mut headers, mutual.then_some(&certificate));
+        let told = headers.get("x-forwarded-client-cert").map(|v| v.to_str().unwrap().to_owned());
+        assert_eq!(told.as_deref(), expected, "{mode} {mutual}");
     }
 }

@@ -121,7 +121,7 @@ mod tests {
             local: ([10, 0, 0, 2], 80).into(),
             tls: false,
             server_name: None,
-            peer_principal: None,
+            peer_certificate: None,
         };
         let head = RequestHead {
             method: &Method::GET,

@@ -12,7 +12,7 @@ fn expand(text: &str) -> String {
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_principal: None,
+        peer_certificate: None,
     };
     let exchange = Exchange { hostname: "box", attempts: 1, ..Exchange::default() };
     let context = FormatContext {

@@ -13,7 +13,7 @@ fn location(redirect: &Value, authority: &str, path: &str) -> String {
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_principal: None,
+        peer_certificate: None,
     };
     let head = RequestHead {
         method: &Method::GET,

@@ -69,7 +69,7 @@ pub(super) async fn handle(
         local: place.destination,
         tls: false,
         server_name: None,
-        peer_principal: None,
+        peer_certificate: None,
     };
     let mut arrived = Arrived {
         method: &head.method,

@@ -48,7 +48,7 @@ pub(super) fn outcome(
         local: connection.destination,
         tls,
         server_name: request.sni.as_deref(),
-        peer_principal: None,
+        peer_certificate: None,
     };
     let version = if connection.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
     let told = Told {
