@@ -125,7 +125,8 @@ impl<'a> Selection<'a> {
             let tls = TlsOf::new(self);
             for group in &mut groups {
                 group.endpoints.retain(|endpoint| tls.is_meshed(endpoint));
-                group.weight = group.endpoints.iter().map(|endpoint| endpoint.weight).sum();
+                let weights = group.endpoints.iter().map(|endpoint| endpoint.weight);
+                group.weight = weights.fold(0, u32::saturating_add);
             }
         }
         groups

@@ -273,3 +273,38 @@ status: {podIP: 10.1.0.7}
     assert_eq!(of(&yaml), (1, false));
     assert_eq!(of(&keeping), (2, true));
 }
+
+#[test]
+fn weights_beyond_all_measure_stop_at_the_largest() {
+    let entry = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: heavy, namespace: shop}
+spec:
+  hosts: [heavy.test]
+  location: MESH_INTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints:
+  - {address: 10.0.0.1, weight: 4294967295, serviceAccount: a}
+  - {address: 10.0.0.2, weight: 4294967295, serviceAccount: a}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 15443, name: tls, protocol: TLS}
+    tls: {mode: AUTO_PASSTHROUGH}
+    hosts: ['*.test']
+";
+    let set = resources(&given(entry, &gateway()));
+    for name in ["outbound|80||heavy.test", "outbound_.80_._.heavy.test"] {
+        assert_eq!(
+            set.endpoints[name].endpoints[0].load_balancing_weight,
+            Some(u32::MAX),
+            "{name}"
+        );
+    }
+}
