@@ -136,7 +136,10 @@ fn filters(
             trace.note(format_args!("the CORS policy answers the preflight request"));
             Decision::Reply(reply)
         }
-        (Some(abort), _) => Decision::Reply(Box::new(aborted(abort))),
+        (Some(abort), _) => {
+            let weighted = cluster.weighted(route);
+            own_answer(aborted(abort), route, weighted, head, env)
+        }
         (None, cors::Verdict::Answer(reply)) => {
             trace.note(format_args!("the CORS policy answers the preflight request"));
             Decision::Reply(reply)
@@ -226,7 +229,9 @@ impl Chosen<'_> {
         }
     }
 
-    fn weighted<'r>(&self, action: &'r ForwardAction) -> Option<&'r WeightedCluster> {
+    /// The entry of the route's clusters that was drawn.
+    fn weighted<'r>(&self, route: &'r RouteEntry) -> Option<&'r WeightedCluster> {
+        let RouteAction::Forward(action) = &route.action else { return None };
         match &action.clusters {
             ClusterChoice::Draw(clusters) => clusters.get(self.index()),
             ClusterChoice::Header(_) => None,
@@ -330,7 +335,7 @@ fn forward(
     let Some(cluster) = found else {
         let reply = LocalReply::new(action.not_found_status, "", details::CLUSTER_NOT_FOUND)
             .with_flags(ResponseFlags::NO_CLUSTER);
-        return own_answer(reply, route, chosen.weighted(action), head, env);
+        return own_answer(reply, route, chosen.weighted(route), head, env);
     };
     if let Some(reply) = refused_upgrade(manager, action, head) {
         return Decision::Reply(Box::new(reply));

@@ -126,7 +126,8 @@ fn abort(
             Abort { status, grpc_status: None }
         }
         Some(ErrorType::GrpcStatus(status)) => {
-            Abort { status: http_status(*status), grpc_status: Some(*status) }
+            // Clients that do not speak gRPC are told nothing is wrong, as Envoy does.
+            Abort { status: StatusCode::OK, grpc_status: Some(*status) }
         }
         Some(ErrorType::HeaderAbort(_)) => {
             warnings.note("abort.header_abort", "clients cannot ask for aborts");
@@ -137,20 +138,37 @@ fn abort(
     Ok(Some((error, share)))
 }
 
-/// The HTTP status that stands for a gRPC status towards clients that do not speak gRPC.
-fn http_status(grpc: u32) -> StatusCode {
-    match grpc {
-        0 => StatusCode::OK,
-        1 => StatusCode::from_u16(499).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        3 | 9 | 11 => StatusCode::BAD_REQUEST,
-        4 => StatusCode::GATEWAY_TIMEOUT,
-        5 => StatusCode::NOT_FOUND,
-        6 | 10 => StatusCode::CONFLICT,
-        7 => StatusCode::FORBIDDEN,
-        8 => StatusCode::TOO_MANY_REQUESTS,
-        12 => StatusCode::NOT_IMPLEMENTED,
-        14 => StatusCode::SERVICE_UNAVAILABLE,
-        16 => StatusCode::UNAUTHORIZED,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
+#[cfg(test)]
+mod tests {
+    use pilotage_proto::envoy::extensions::filters::http::fault::v3::HttpFault;
+    use pilotage_proto::json::from_value;
+    use pilotage_proto::pack;
+    use serde_json::{Value, json};
+
+    use super::Fault;
+    use crate::rejection::{FieldError, Warnings};
+
+    fn compile(fault: &Value) -> Result<Fault, FieldError> {
+        let proto: HttpFault = from_value(fault).unwrap();
+        Fault::compile(&pack(&proto), &mut Warnings::default())
+    }
+
+    #[test]
+    fn aborts_have_a_status_of_either_kind() {
+        let abort = |abort| compile(&json!({"abort": abort})).unwrap().abort.unwrap().0;
+        let http = abort(json!({"httpStatus": 418}));
+        assert_eq!((http.status.as_u16(), http.grpc_status), (418, None));
+        let grpc = abort(json!({"grpcStatus": 5}));
+        assert_eq!((grpc.status.as_u16(), grpc.grpc_status), (200, Some(5)));
+        assert!(compile(&json!({})).unwrap().abort.is_none());
+        for wrong in [
+            json!({"abort": {"httpStatus": 600}}),
+            json!({"abort": {}}),
+            json!({"delay": {}}),
+            json!({"delay": {"fixedDelay": "0s"}}),
+            json!({"downstreamNodes": ["x"]}),
+        ] {
+            assert!(compile(&wrong).is_err(), "{wrong}");
+        }
     }
 }

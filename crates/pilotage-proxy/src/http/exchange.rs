@@ -161,6 +161,18 @@ impl Context<'_> {
             Err(failure) => {
                 let mut reply = failure.reply(attempts.count() > 1);
                 reply.flags.insert(forward.flags);
+                let exchange = Exchange {
+                    attempts: attempts.count(),
+                    cluster: Some(&forward.cluster.settings.name),
+                    flags: reply.flags,
+                    status: Some(reply.status.as_u16()),
+                    details: &reply.details,
+                    start: self.moment.unix,
+                    hostname: &self.client.worker.hostname,
+                    ..Exchange::default()
+                };
+                // The route's operations hold for answers in the upstream's place too.
+                forward.apply_response_headers(&mut reply.headers, self.head, &exchange);
                 if let Some(facts) = tail.facts() {
                     facts.transport_failure = failure.transport_reason();
                 }
