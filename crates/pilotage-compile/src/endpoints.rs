@@ -98,8 +98,9 @@ impl<'a> Selection<'a> {
         let all_or_panic = detection.is_some_and(|detection| detection.min_health_percent > 0);
         let wanted = of_port(self.service, self.port).filter(|endpoint| {
             // Names are for clusters that resolve them.
-            !matches!(endpoint.address, EndpointAddress::Name(_))
-                && !(all_or_panic && endpoint.health == Health::Unhealthy)
+            let is_address = !matches!(endpoint.address, EndpointAddress::Name(_));
+            let is_unhealthy = endpoint.health == Health::Unhealthy;
+            is_address && !(all_or_panic && is_unhealthy)
         });
         let endpoints = self.prioritized(self.grouped(wanted), &preference);
         ClusterLoadAssignment { cluster_name, endpoints, ..ClusterLoadAssignment::default() }

@@ -15,9 +15,11 @@ use crate::env::Env;
 use crate::live_state::LiveState;
 use crate::tables::Tables;
 
-/// A cluster with `options` and localities given as (priority, weight, endpoints), each endpoint as (last octet,
-/// weight, health).
-fn cluster(options: &Value, localities: &[(u32, u32, &[(u8, u32, &str)])]) -> Arc<ClusterTable> {
+/// A locality as (priority, weight, endpoints), each endpoint as (last octet, weight, health).
+type Locality<'a> = (u32, u32, &'a [(u8, u32, &'a str)]);
+
+/// A cluster with these options and localities.
+fn cluster(options: &Value, localities: &[Locality<'_>]) -> Arc<ClusterTable> {
     let localities: Vec<_> = localities
         .iter()
         .map(|(priority, weight, endpoints)| {
@@ -106,8 +108,7 @@ fn least_request_avoids_the_busy() {
 
 #[test]
 fn unhealthy_endpoints_wait_for_a_panic() {
-    let half: &[(u32, u32, &[(u8, u32, &str)])] =
-        &[(0, 1, &[(1, 1, GOOD), (2, 1, BAD), (3, 1, BAD)])];
+    let half: &[Locality<'_>] = &[(0, 1, &[(1, 1, GOOD), (2, 1, BAD), (3, 1, BAD)])];
     let calm = json!({"commonLbConfig": {"healthyPanicThreshold": {}}});
     about(&picks(&cluster(&calm, half), &PickContext::default(), 90), &[(1, 90)], 0);
     // By default fewer than half of them being healthy is a panic.
@@ -132,7 +133,7 @@ fn a_weak_priority_spills_into_the_next() {
 #[test]
 fn localities_share_by_weight() {
     let options = json!({"commonLbConfig": {"localityWeightedLbConfig": {}}});
-    let localities: &[(u32, u32, &[(u8, u32, &str)])] =
+    let localities: &[Locality<'_>] =
         &[(0, 80, &[(1, 1, GOOD), (2, 1, GOOD)]), (0, 20, &[(3, 1, GOOD)]), (0, 5, &[])];
     about(
         &picks(&cluster(&options, localities), &PickContext::default(), 100),
