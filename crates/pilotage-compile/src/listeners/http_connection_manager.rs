@@ -9,7 +9,7 @@ use pilotage_proto::envoy::config::core::v3::http1_protocol_options::HeaderKeyFo
 use pilotage_proto::envoy::config::core::v3::http1_protocol_options::header_key_format::HeaderFormat;
 use pilotage_proto::envoy::config::core::v3::{
     AggregatedConfigSource, ApiVersion, ConfigSource, Http1ProtocolOptions, Http2ProtocolOptions,
-    TypedExtensionConfig,
+    HttpProtocolOptions, TypedExtensionConfig,
 };
 use pilotage_proto::envoy::config::listener::v3::Filter;
 use pilotage_proto::envoy::config::route::v3::RouteConfiguration;
@@ -30,9 +30,15 @@ use pilotage_proto::{Message, Name, pack};
 use super::access_log::access_logs;
 use super::filter_chain::filter;
 use crate::dns_cache;
+use crate::proto_ext::duration;
 
 /// What proxies that face clients call themselves in the header `server`.
 const SERVER_NAME: &str = "istio-envoy";
+
+/// The environment variable of proxies whose clients may speak HTTP/1.0.
+const HTTP10: &str = "ISTIO_META_HTTP10";
+/// The environment variable with the time after which proxies close idle connections.
+const IDLE_TIMEOUT: &str = "ISTIO_META_IDLE_TIMEOUT";
 
 /// Which side of a proxy requests come in at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +117,10 @@ impl Http {
             access_log: access_logs(&view.mesh),
             ..HttpConnectionManager::default()
         };
+        if let Some(idle) = idle_timeout(view) {
+            built.common_http_protocol_options =
+                Some(HttpProtocolOptions { idle_timeout: Some(idle), ..Default::default() });
+        }
         normalize_paths(&mut built, view);
         self.set_protocols(&mut built, view);
         self.set_identity(&mut built, view.mesh.proxy_config());
@@ -159,9 +169,10 @@ impl Http {
         if self.side == Side::Inbound && self.protocol.is_http2() {
             built.http2_protocol_options = Some(Http2ProtocolOptions::default());
         }
-        if self.side == Side::Gateway || view.proxy.http10 || self.is_explicit_proxy {
+        let accept_http_10 = view.proxy.http10 || environment(view, HTTP10) == Some("1");
+        if self.side == Side::Gateway || accept_http_10 || self.is_explicit_proxy {
             built.http_protocol_options = Some(Http1ProtocolOptions {
-                accept_http_10: view.proxy.http10,
+                accept_http_10,
                 allow_absolute_url: self.is_explicit_proxy.then_some(true),
                 ..Http1ProtocolOptions::default()
             });
@@ -245,6 +256,16 @@ pub(crate) fn aggregated() -> ConfigSource {
         initial_fetch_timeout: Some(Duration::default()),
         resource_api_version: ApiVersion::V3.into(),
     }
+}
+
+/// What the mesh sets in the environment of its proxies.
+fn environment<'v>(view: &'v ProxyView, name: &str) -> Option<&'v str> {
+    view.mesh.proxy_config()?.proxy_metadata.get(name).map(String::as_str)
+}
+
+/// The time after which proxies of the mesh close idle connections, when it is set to one that can be read.
+pub(crate) fn idle_timeout(view: &ProxyView) -> Option<Duration> {
+    pilotage_config::Duration::parse(environment(view, IDLE_TIMEOUT)?).ok().map(duration)
 }
 
 fn normalize_paths(built: &mut HttpConnectionManager, view: &ProxyView) {

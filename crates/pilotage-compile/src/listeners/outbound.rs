@@ -156,15 +156,16 @@ impl<'a> Drafts<'a> {
         } else if wanted.port.protocol.is_http() {
             self.add_at(wanted, wildcard, None, rules);
         } else {
-            for address in listen_addresses(self.view, service) {
+            let addresses = listen_addresses(self.view, service);
+            if addresses.is_empty() {
+                self.add_at(wanted, wildcard, None, rules);
+            }
+            for address in addresses {
                 match address {
-                    None => self.add_at(wanted, wildcard, None, rules),
-                    Some(ServiceAddress::Ip(ip)) => {
-                        self.add_at(wanted, &ip.to_string(), None, rules);
-                    }
+                    ServiceAddress::Ip(ip) => self.add_at(wanted, &ip.to_string(), None, rules),
                     // A range shares the listener for all addresses, with a condition on the address.
-                    Some(ServiceAddress::Cidr(range)) => {
-                        self.add_at(wanted, wildcard, Some(range), rules);
+                    ServiceAddress::Cidr(range) => {
+                        self.add_at(wanted, wildcard, Some(&range), rules);
                     }
                 }
             }
@@ -294,19 +295,20 @@ fn endpoint_addresses(service: &Service, endpoints: &Endpoints, port: u16) -> Ve
     of_port.filter_map(|endpoint| endpoint.address.ip()).filter(|ip| seen.insert(*ip)).collect()
 }
 
-/// The addresses that clients of the service dial; nothing stands for all. A Kubernetes service has one per family, of
-/// which the proxy's counts.
-fn listen_addresses<'s>(view: &ProxyView, service: &'s Service) -> Vec<Option<&'s ServiceAddress>> {
+/// The addresses that clients of the service dial; none stands for all. A Kubernetes service has one per family, of
+/// which the proxy's counts. Allocated addresses count where the proxy answers its clients' DNS queries.
+pub(super) fn listen_addresses(view: &ProxyView, service: &Service) -> Vec<ServiceAddress> {
+    let wants_v6 = view.proxy.is_ipv6_only();
+    let of_family = |ip: &IpAddr| ip.is_ipv6() == wants_v6;
     if service.addresses.is_empty() {
-        return vec![None];
+        let allocated = service.auto_addresses.iter().copied().filter(of_family).take(1);
+        let allocated = allocated.filter(|_| view.proxy.dns_capture);
+        return allocated.map(ServiceAddress::Ip).collect();
     }
     if !service.is_kubernetes() {
-        return service.addresses.iter().map(Some).collect();
+        return service.addresses.clone();
     }
-    let wants_v6 = view.proxy.is_ipv6_only();
-    let of_family = service
-        .addresses
-        .iter()
-        .find(|address| matches!(address, ServiceAddress::Ip(ip) if ip.is_ipv6() == wants_v6));
-    vec![of_family.or(service.addresses.first())]
+    let mut addresses = service.addresses.iter();
+    let own = addresses.find(|address| matches!(address, ServiceAddress::Ip(ip) if of_family(ip)));
+    own.or(service.addresses.first()).cloned().into_iter().collect()
 }

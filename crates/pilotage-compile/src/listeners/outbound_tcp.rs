@@ -10,6 +10,7 @@ use pilotage_model::virtual_service::{GatewayRef, VirtualService};
 use pilotage_model::{Host, Origin, Protocol, ProxyView, ServiceView};
 
 use super::filter_chain::{Chain, Matches};
+use super::outbound::listen_addresses;
 use super::tcp_proxy::TcpPlace;
 use crate::origin;
 
@@ -129,7 +130,7 @@ impl<'a> Building<'a> {
         }
         if chains.is_empty() {
             let shared = !destinations.is_empty()
-                || (is_wildcard && self.service.service.addresses.is_empty());
+                || (is_wildcard && listen_addresses(self.view, &self.service.service).is_empty());
             let name = shared.then(|| self.service.service.host.as_str().to_owned());
             let matches = Matches {
                 server_names: name.into_iter().collect(),

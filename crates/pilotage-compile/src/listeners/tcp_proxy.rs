@@ -19,6 +19,7 @@ use pilotage_proto::envoy::r#type::v3::hash_policy::{PolicySpecifier, SourceIp};
 
 use super::access_log::access_logs;
 use super::filter_chain::filter;
+use super::http_connection_manager::idle_timeout;
 use crate::clusters::names;
 use crate::dns_cache;
 use crate::proto_ext::duration;
@@ -83,13 +84,16 @@ impl TcpPlace<'_> {
     /// What a destination rule says about connections. Idle time and lifetime are those at its top level, never those
     /// of a subset or port; the mesh's defaults do not reach here.
     fn with_rule(&self, rule: Option<&DestinationRule>, subset: &str) -> TcpProxy {
-        let mut proxy =
-            TcpProxy { access_log: access_logs(&self.view.mesh), ..TcpProxy::default() };
+        let mut proxy = TcpProxy {
+            access_log: access_logs(&self.view.mesh),
+            idle_timeout: idle_timeout(self.view),
+            ..TcpProxy::default()
+        };
         let Some(rule) = rule else { return proxy };
         let policy = rule.traffic_policy.as_deref();
         let pool = policy.and_then(|policy| policy.connection_pool.as_ref()?.tcp.as_ref());
         if let Some(pool) = pool {
-            proxy.idle_timeout = pool.idle_timeout.map(duration);
+            proxy.idle_timeout = pool.idle_timeout.map(duration).or(proxy.idle_timeout);
             proxy.max_downstream_connection_duration = pool.max_connection_duration.map(duration);
         }
         if hashes_source(rule, subset) {
@@ -148,7 +152,11 @@ pub(crate) fn to_cluster(cluster: &str) -> TcpProxy {
 
 /// The filter to one cluster, with the mesh's access log.
 pub(crate) fn cluster_filter(view: &ProxyView, cluster: &str) -> Filter {
-    tcp_filter(&TcpProxy { access_log: access_logs(&view.mesh), ..to_cluster(cluster) })
+    tcp_filter(&TcpProxy {
+        access_log: access_logs(&view.mesh),
+        idle_timeout: idle_timeout(view),
+        ..to_cluster(cluster)
+    })
 }
 
 fn tcp_filter(proxy: &TcpProxy) -> Filter {

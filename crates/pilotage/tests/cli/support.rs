@@ -1,5 +1,7 @@
 //! Running the binary, and folders to run it on.
 
+#![expect(clippy::expect_used, reason = "a test that cannot run has failed")]
+
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -247,3 +247,32 @@ fn access_logs_follow_the_mesh() {
     assert_eq!(log["path"], "/dev/stdout");
     assert_eq!(log["logFormat"]["jsonFormat"]["code"], "%RESPONSE_CODE%");
 }
+
+#[test]
+fn the_environment_of_proxies_sets_http_1_0_and_idle_times() {
+    let mesh =
+        "defaultConfig: {proxyMetadata: {ISTIO_META_HTTP10: '1', ISTIO_META_IDLE_TIMEOUT: 90s}}";
+    let yaml = service("a", "10.0.0.1", "http", 80, 1) + &service("d", "10.0.0.2", "tcp", 90, 1);
+    let set = listeners(&given_mesh(mesh, &yaml, &sidecar("default", "10.1.0.1")));
+    let manager = manager(&set.listeners["0.0.0.0_80"].filter_chains[0]);
+    assert!(manager.http_protocol_options.unwrap().accept_http_10);
+    let idle = manager.common_http_protocol_options.unwrap().idle_timeout.unwrap();
+    assert_eq!(idle.seconds, 90);
+    let proxy = tcp_proxy(&set.listeners["10.0.0.2_90"].filter_chains[0]);
+    assert_eq!(proxy.idle_timeout.unwrap().seconds, 90);
+}
+
+#[test]
+fn allocated_addresses_count_where_the_proxy_answers_dns() {
+    let yaml = "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: e, namespace: default}
+spec: {hosts: [e.test], ports: [{number: 7000, name: t, protocol: TCP}], resolution: STATIC, endpoints: [{address: 1.2.3.4}]}
+status: {addresses: [{value: 240.240.0.1, host: e.test}]}
+";
+    let mut proxy = sidecar("default", "10.1.0.1");
+    assert!(listeners(&given(yaml, &proxy)).listeners.contains_key("0.0.0.0_7000"));
+    proxy.dns_capture = true;
+    let set = listeners(&given(yaml, &proxy));
+    assert_eq!(chains(&set, "240.240.0.1_7000"), ["any -> outbound|7000||e.test"]);
+}
