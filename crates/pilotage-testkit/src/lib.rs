@@ -13,6 +13,9 @@
     reason = "a test kit stops the test where a precondition fails, and its tables are read on the terminal"
 )]
 
+pub mod differential;
+pub mod echo;
+pub mod envoy;
 pub mod facets;
 pub mod ledger;
 pub mod ours;
@@ -23,6 +26,7 @@ pub mod resources;
 pub mod scores;
 pub mod spec;
 pub mod vectors;
+pub mod wire;
 pub mod workspace;
 pub mod yaml;
 

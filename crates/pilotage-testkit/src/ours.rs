@@ -18,6 +18,8 @@ pub struct Ours {
     pub snapshot: Arc<Snapshot>,
     /// All problems, those of single objects and those between objects.
     pub diagnostics: Vec<Diagnostic>,
+    /// How many of them, at the front, came from loading: an error there means that the object is not used.
+    pub loading: usize,
 }
 
 impl Ours {
@@ -32,8 +34,9 @@ impl Ours {
             objects.extend(loaded.objects.into_iter().map(Arc::new));
         }
         let (snapshot, between) = pilotage_model::build(&Inputs { objects, mesh });
+        let loading = diagnostics.len();
         diagnostics.extend(between);
-        Self { snapshot, diagnostics }
+        Self { snapshot, diagnostics, loading }
     }
 
     /// What we make of a case of the vectors.
@@ -59,6 +62,11 @@ impl Ours {
     pub fn resources(&self, asker: &Asker) -> ResourceSet {
         let view = pilotage_model::view(&self.snapshot, &proxy_class(asker));
         pilotage_compile::resources(&view)
+    }
+
+    /// Why objects are not used.
+    pub fn refusals(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().take(self.loading).filter(|problem| problem.is_error())
     }
 
     /// The problems as Istio's tools write them.

@@ -83,7 +83,7 @@ fn check_section(section: &Section, services: &str, findings: &mut Vec<Finding>)
     let ours = Ours::of(&files, MeshConfig::default());
     let stated = section.tables.iter().any(|table| table.kind() == "object");
     if !stated {
-        for problem in ours.diagnostics.iter().filter(|d| d.is_error()) {
+        for problem in ours.refusals() {
             let file = problem.primary.as_ref().map_or("", |label| &*label.source);
             let line = file.trim_start_matches("line-").trim_end_matches(".yaml").parse();
             let problem =

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use pilotage_engine::Severity;
 use serde_json::Value;
 
 use super::page::spans;
@@ -28,7 +29,7 @@ pub(super) fn outcomes(
     let (request, scheme_port) = request(written)?;
     let set = ours.resources(&asker);
     let (tables, rejections) = replay::tables(&set);
-    if let Some(rejection) = rejections.first() {
+    if let Some(rejection) = rejections.iter().find(|r| r.severity == Severity::Rejected) {
         return Err(format!("the engine refuses what we compile: {rejection:?}"));
     }
     let (host, port) = address(&request, scheme_port);
