@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::endpoint::{Endpoint, Health};
+use crate::load_balancing::{HashTable, Hashing};
 use crate::priorities::{PriorityLoad, loads};
 use crate::sequence::smooth;
 
@@ -48,6 +49,8 @@ pub(crate) struct Group {
     /// Running sums of the weights, for weighted draws. Empty when uniform.
     sums: Vec<u64>,
     cursor: AtomicUsize,
+    /// For consistent hashing.
+    table: Option<HashTable>,
 }
 
 /// How an [`EndpointSet`] is prepared.
@@ -59,6 +62,8 @@ pub struct EndpointSetOptions {
     pub overprovisioning_percent: u32,
     /// Whether localities get traffic by their own weights.
     pub locality_weighted: bool,
+    /// Whether, and how, endpoints are found by hash.
+    pub hashing: Option<Hashing>,
 }
 
 impl Default for EndpointSetOptions {
@@ -67,6 +72,7 @@ impl Default for EndpointSetOptions {
             panic_threshold_percent: 50.0,
             overprovisioning_percent: 140,
             locality_weighted: false,
+            hashing: None,
         }
     }
 }
@@ -128,6 +134,16 @@ impl Groups {
         options: EndpointSetOptions,
     ) -> Self {
         let fits = |e: &&Arc<Endpoint>| health.is_none_or(|wanted| e.health == wanted);
+        if let Some(hashing) = options.hashing {
+            // Everything is used only in a panic, and there is none below a threshold of zero.
+            let used = health.is_some() || options.panic_threshold_percent > 0.0;
+            let group = if used {
+                Group::hashing(hashing, localities, fits, options.locality_weighted)
+            } else {
+                Group::default()
+            };
+            return Self { groups: vec![group], ..Self::default() };
+        }
         if !options.locality_weighted {
             let all = localities.iter().flat_map(|l| &l.endpoints).filter(fits).cloned();
             let group = Group::new(all.collect());
@@ -179,7 +195,35 @@ impl Group {
                 })
                 .collect();
         }
-        Self { endpoints, uniform, turns, sums, cursor: AtomicUsize::new(0) }
+        Self { endpoints, uniform, turns, sums, cursor: AtomicUsize::new(0), table: None }
+    }
+
+    /// A group for consistent hashing. A locality's weight is shared by its endpoints.
+    fn hashing(
+        hashing: Hashing,
+        localities: &[&LocalityEndpoints],
+        fits: impl Fn(&&Arc<Endpoint>) -> bool,
+        locality_weighted: bool,
+    ) -> Self {
+        let mut endpoints = Vec::new();
+        let mut weights = Vec::new();
+        for locality in localities {
+            let usable: Vec<_> = locality.endpoints.iter().filter(&fits).collect();
+            let sum: f64 = usable.iter().map(|endpoint| f64::from(endpoint.weight)).sum();
+            let factor = if locality_weighted { f64::from(locality.weight) / sum } else { 1.0 };
+            if factor > 0.0 {
+                weights.extend(usable.iter().map(|e| f64::from(e.weight) * factor));
+                endpoints.extend(usable.into_iter().cloned());
+            }
+        }
+        let table =
+            (!endpoints.is_empty()).then(|| HashTable::build(hashing, &endpoints, &weights));
+        Self { table, ..Self::new(endpoints) }
+    }
+
+    /// The endpoint for a hash.
+    pub(crate) fn hashed(&self, hash: u64) -> Option<&Arc<Endpoint>> {
+        self.endpoints.get(self.table.as_ref()?.find(hash)?)
     }
 
     /// The endpoint whose turn it is in weighted round robin.

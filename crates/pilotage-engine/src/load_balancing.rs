@@ -1,5 +1,6 @@
 //! Choosing one endpoint of a cluster for one attempt.
 
+mod consistent_hash;
 mod least_request;
 mod random;
 mod round_robin;
@@ -9,6 +10,8 @@ mod tests;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub(crate) use self::consistent_hash::HashTable;
+pub use self::consistent_hash::Hashing;
 use crate::cluster::{ClusterTable, Discovery};
 use crate::endpoint::{Endpoint, EndpointAddress, Health, Locality};
 use crate::endpoint_set::{EndpointSet, Group};
@@ -26,6 +29,8 @@ pub enum Policy {
     },
     /// Drawn at random.
     Random,
+    /// By the hash of the request; at random when it has none.
+    ConsistentHash(Hashing),
     /// Where the client wanted to go.
     OriginalDst {
         /// Replaces the port of the original destination.
@@ -67,10 +72,16 @@ pub(crate) fn pick(
     if cluster.settings.discovery == Discovery::DynamicForwardProxy {
         return Err(PickError::NoHealthyUpstream);
     }
-    let group = choose_group(set, env).ok_or(PickError::NoHealthyUpstream)?;
+    let hash = match cluster.settings.policy {
+        Policy::ConsistentHash(_) => Some(context.hash.unwrap_or_else(|| env.random())),
+        _ => None,
+    };
+    let group = choose_group(set, hash, env).ok_or(PickError::NoHealthyUpstream)?;
     let mut redraws = if context.avoid.is_empty() { 0 } else { context.max_redraws };
+    let mut draw = 0_u64;
     loop {
         let drawn = match cluster.settings.policy {
+            Policy::ConsistentHash(_) => group.hashed(rehashed(hash.unwrap_or_default(), draw)),
             Policy::RoundRobin => round_robin::pick(group),
             Policy::LeastRequest { choices } => least_request::pick(group, choices, env),
             Policy::Random | Policy::OriginalDst { .. } => random::pick(group, env),
@@ -80,16 +91,27 @@ pub(crate) fn pick(
             return Ok(Arc::clone(endpoint));
         }
         redraws -= 1;
+        draw += 1;
     }
 }
 
+/// The hash for another draw, so that an endpoint to avoid gives way to another one, always the same.
+fn rehashed(hash: u64, draw: u64) -> u64 {
+    if draw == 0 { hash } else { hash ^ (u64::MAX - draw + 1) }
+}
+
 /// The group of endpoints to choose from: priority by load, then locality by weight.
-fn choose_group<'s>(set: &'s EndpointSet, env: &mut Env<'_>) -> Option<&'s Group> {
+/// A hash, where there is one, decides instead of chance.
+fn choose_group<'s>(
+    set: &'s EndpointSet,
+    hash: Option<u64>,
+    env: &mut Env<'_>,
+) -> Option<&'s Group> {
     let single = set.loads.len() == 1;
     let certain = set.loads.first().filter(|load| single && load.degraded_percent == 0);
     let mut point = match certain {
         Some(_) => 0,
-        None => u32::try_from(env.random().checked_rem(100)?).ok()?,
+        None => u32::try_from(hash.unwrap_or_else(|| env.random()).checked_rem(100)?).ok()?,
     };
     for (priority, load) in set.priorities.iter().zip(&set.loads) {
         if point < load.healthy_percent {

@@ -1,7 +1,7 @@
 //! What a real istiod sends is taken as a whole: only what Envoy refuses is refused, and every field that is not obeyed
 //! says so. Reads the recording beside the repository where it is present.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a panic is how this test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how this test fails")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,13 +1,14 @@
 //! Compiling clusters.
 //!
 //! Cluster filters whose names begin with `istio.` and settings of statistics are accepted and ignored on purpose: they
-//! do not change where requests go. Health checking by the proxy, outlier detection, slow start, consistent hashing and
-//! zone awareness are not built yet; each gives a warning.
+//! do not change where requests go. Health checking by the proxy, outlier detection, slow start and zone
+//! awareness are not built yet; each gives a warning.
 
 use std::time::Duration;
 
 use pilotage_proto::envoy::config::cluster::v3::Cluster as Proto;
 use pilotage_proto::envoy::config::cluster::v3::cluster::common_lb_config::LocalityConfigSpecifier;
+use pilotage_proto::envoy::config::cluster::v3::cluster::ring_hash_lb_config::HashFunction;
 use pilotage_proto::envoy::config::cluster::v3::cluster::{
     ClusterDiscoveryType, ClusterProtocolSelection, DiscoveryType, DnsLookupFamily, LbConfig,
     LbPolicy,
@@ -22,7 +23,7 @@ use super::{ClusterSettings, Discovery, DnsFamily, DnsSettings, TcpKeepalive};
 use crate::circuit_breakers::CircuitBreakers;
 use crate::durations::{limit, optional};
 use crate::endpoint_set::EndpointSetOptions;
-use crate::load_balancing::Policy;
+use crate::load_balancing::{Hashing, Policy};
 use crate::rejection::{FieldError, Warnings};
 use crate::upstream_protocol::UpstreamProtocol;
 use crate::upstream_tls::TlsChoice;
@@ -44,11 +45,16 @@ impl ClusterSettings {
             .or(proto.common_http_protocol_options);
         let common = common.unwrap_or_default();
         let tls = TlsChoice::compile(proto)?;
+        let policy = policy(proto, discovery, warnings)?;
+        let hashing = match policy {
+            Policy::ConsistentHash(hashing) => Some(hashing),
+            _ => None,
+        };
         Ok(Self {
             name: proto.name.as_str().into(),
             discovery,
-            policy: policy(proto, discovery, warnings)?,
-            hashes_requests: matches!(proto.lb_policy(), LbPolicy::RingHash | LbPolicy::Maglev),
+            policy,
+            hashes_requests: hashing.is_some(),
             connect_timeout: optional("connect_timeout", proto.connect_timeout.as_ref())?
                 .filter(|timeout| !timeout.is_zero())
                 .unwrap_or(DEFAULT_CONNECT_TIMEOUT),
@@ -74,7 +80,7 @@ impl ClusterSettings {
             sends_proxy_protocol: tls.sends_proxy_protocol,
             tls: tls.choose(None),
             tls_choice: tls,
-            endpoint_options: endpoint_options(proto, warnings),
+            endpoint_options: EndpointSetOptions { hashing, ..endpoint_options(proto, warnings) },
             dns: dns(proto)?,
         })
     }
@@ -161,11 +167,7 @@ fn policy(
             Policy::LeastRequest { choices: choices.min(64) }
         }
         LbPolicy::Random => Policy::Random,
-        LbPolicy::RingHash | LbPolicy::Maglev => {
-            let message = "consistent hashing is not built yet: endpoints are drawn at random";
-            warnings.note("lb_policy", message);
-            Policy::Random
-        }
+        LbPolicy::RingHash | LbPolicy::Maglev => Policy::ConsistentHash(hashing(proto, warnings)?),
         LbPolicy::ClusterProvided => {
             if discovery != Discovery::DynamicForwardProxy {
                 let message = "CLUSTER_PROVIDED needs a cluster type that provides one";
@@ -177,6 +179,53 @@ fn policy(
             return Err(FieldError::new("load_balancing_policy", "is not supported"));
         }
     })
+}
+
+/// Most places of a ring.
+const MAX_RING_SIZE: u64 = 8 << 20;
+/// Largest Maglev table.
+const MAX_MAGLEV_SIZE: u64 = 5_000_011;
+
+fn hashing(proto: &Proto, warnings: &mut Warnings) -> Result<Hashing, FieldError> {
+    let common = proto.common_lb_config.as_ref();
+    let consistent = common.and_then(|common| common.consistent_hashing_lb_config.as_ref());
+    let by_hostname = consistent.is_some_and(|config| config.use_hostname_for_hashing);
+    if consistent.is_some_and(|config| config.hash_balance_factor.is_some()) {
+        let path = "common_lb_config.consistent_hashing_lb_config.hash_balance_factor";
+        warnings.note(path, "a busy endpoint keeps its hashes");
+    }
+    if proto.lb_policy() == LbPolicy::Maglev {
+        let size = match &proto.lb_config {
+            Some(LbConfig::MaglevLbConfig(config)) => config.table_size.unwrap_or(65_537),
+            _ => 65_537,
+        };
+        let path = "maglev_lb_config.table_size";
+        return match u32::try_from(size) {
+            Ok(table_size) if size <= MAX_MAGLEV_SIZE && is_prime(table_size) => {
+                Ok(Hashing::Maglev { table_size, by_hostname })
+            }
+            _ => Err(FieldError::new(path, format!("must be a prime up to {MAX_MAGLEV_SIZE}"))),
+        };
+    }
+    let (mut min_size, mut max_size) = (1024_u64, MAX_RING_SIZE);
+    if let Some(LbConfig::RingHashLbConfig(config)) = &proto.lb_config {
+        min_size = config.minimum_ring_size.unwrap_or(min_size);
+        max_size = config.maximum_ring_size.unwrap_or(max_size);
+        if config.hash_function() != HashFunction::XxHash {
+            warnings.note("ring_hash_lb_config.hash_function", "xxHash is used instead");
+        }
+    }
+    if min_size > max_size || max_size > MAX_RING_SIZE {
+        let message =
+            format!("sizes must not be above {MAX_RING_SIZE}, nor the minimum above the maximum");
+        return Err(FieldError::new("ring_hash_lb_config", message));
+    }
+    Ok(Hashing::Ring { min_size: min_size.max(1), max_size: max_size.max(1), by_hostname })
+}
+
+fn is_prime(number: u32) -> bool {
+    let mut divisors = (2..number).take_while(|d| d.saturating_mul(*d) <= number);
+    number >= 2 && !divisors.any(|d| number.is_multiple_of(d))
 }
 
 fn original_destination(proto: &Proto, warnings: &mut Warnings) -> Result<Policy, FieldError> {

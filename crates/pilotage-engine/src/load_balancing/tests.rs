@@ -168,3 +168,37 @@ fn original_destinations_are_used_as_they_are() {
     assert_eq!(direct.pick(&context, &mut env).unwrap().address.to_string(), "10.0.0.9:443");
     assert!(direct.pick(&PickContext::default(), &mut env).is_err());
 }
+
+#[test]
+fn equal_hashes_stay_together_and_shares_follow_weights() {
+    for options in [
+        json!({"lbPolicy": "RING_HASH", "ringHashLbConfig": {"minimumRingSize": "4096"}}),
+        json!({"lbPolicy": "MAGLEV", "maglevLbConfig": {"tableSize": "1021"}}),
+    ] {
+        let all: &[(u8, u32, &str)] = &[(1, 1, GOOD), (2, 1, GOOD), (3, 2, GOOD)];
+        let three = cluster(&options, &[(0, 1, all)]);
+        let with = |hash| PickContext { hash: Some(hash), ..PickContext::default() };
+        let mut counts = BTreeMap::new();
+        let mut moved = 0;
+        let two = cluster(&options, &[(0, 1, &all[..2])]);
+        for number in 0..2000_u64 {
+            let hash = xxhash_rust::xxh64::xxh64(&number.to_le_bytes(), 0);
+            let chosen = picks(&three, &with(hash), 3);
+            assert_eq!(chosen.len(), 1, "one hash, one endpoint");
+            let first = *chosen.keys().next().unwrap();
+            *counts.entry(first).or_insert(0) += 1;
+            if first != 3 && !picks(&two, &with(hash), 1).contains_key(&first) {
+                moved += 1;
+            }
+        }
+        about(&counts, &[(1, 500), (2, 500), (3, 1000)], 120);
+        // Of the hashes that did not belong to the endpoint that went, few move.
+        assert!(moved < 250, "{moved} of 1000 moved");
+        // Without a hash, chance decides; a tried endpoint gives way.
+        assert_eq!(picks(&three, &PickContext::default(), 200).len(), 3);
+        let tried = [1, 2].map(|last| EndpointAddress::Socket(([10, 0, 0, last], 80).into()));
+        let context =
+            PickContext { hash: Some(1), avoid: &tried, max_redraws: 64, ..PickContext::default() };
+        about(&picks(&three, &context, 5), &[(3, 5)], 0);
+    }
+}
