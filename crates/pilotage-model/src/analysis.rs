@@ -4,16 +4,19 @@
 //! The analyzers look at objects as written, those that break a rule of their own included: a mistake in one object is
 //! no reason to say nothing about the others.
 
+mod bypassed_subsets;
 mod delegates;
 mod destination_ports;
 mod destination_rules;
 mod destinations;
+mod gateway_ports;
 mod gateway_references;
 mod known_hosts;
 mod mesh_hosts;
 mod namespaces;
 mod port_names;
 mod selectors;
+mod subsets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,10 +45,13 @@ pub fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
     let mut problems = destinations::analyze(objects, &hosts);
     problems.extend(destination_ports::analyze(objects, &hosts));
     problems.extend(delegates::analyze(objects));
+    problems.extend(bypassed_subsets::analyze(objects));
     problems.extend(mesh_hosts::analyze(objects));
     problems.extend(gateway_references::analyze(objects));
     problems.extend(destination_rules::analyze(objects, &hosts));
+    problems.extend(subsets::analyze(objects, &hosts));
     problems.extend(selectors::analyze(objects));
+    problems.extend(gateway_ports::analyze(objects));
     problems.extend(port_names::analyze(objects));
     problems.extend(namespaces::analyze(objects));
     let suppressed = suppressed(objects);

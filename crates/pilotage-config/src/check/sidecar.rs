@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::checker::Checker;
 use super::hosts::{self, ScopedHost};
 use super::{connection_pool, gateway, http_route, names, ports, selector, server_tls};
+use crate::codes;
 use crate::field_path::FieldPath;
 use crate::sidecar::{
     CaptureMode, EgressListener, IngressListener, OutboundTrafficMode, OutboundTrafficPolicy,
@@ -237,6 +238,8 @@ fn check_port(port: &SidecarPort, at: &FieldPath, checker: &mut Checker<'_>) {
 fn outbound(policy: &OutboundTrafficPolicy, at: &FieldPath, checker: &mut Checker<'_>) {
     let Some(proxy) = &policy.egress_proxy else { return };
     let at = at.field("egressProxy");
+    let message = "the egress proxy of a Sidecar is deprecated, and still works";
+    checker.problem(codes::IST0002, &at, message, "route through an egress gateway instead");
     if policy.mode != OutboundTrafficMode::AllowAny {
         checker.error(
             &at,

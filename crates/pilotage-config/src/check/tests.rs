@@ -315,6 +315,7 @@ fn sidecars() {
             (
                 "{outboundTrafficPolicy: {egressProxy: {host: a.b}}}",
                 &[
+                    "warning outboundTrafficPolicy.egressProxy",
                     "error outboundTrafficPolicy.egressProxy",
                     "error outboundTrafficPolicy.egressProxy",
                 ],

@@ -1,10 +1,12 @@
-//! Ports of Kubernetes services whose protocol cannot be told from their declaration (IST0118).
+//! Ports of Kubernetes services whose protocol cannot be told from their declaration (IST0118), and ports of aliases
+//! that take more traffic than meant (IST0150).
 
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::SYSTEM_NAMESPACES;
 use super::known_hosts::protocol_of;
+use crate::protocol::Protocol;
 
 /// The problems of all services outside of the system's namespaces.
 pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
@@ -14,11 +16,15 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
         if SYSTEM_NAMESPACES.contains(&object.namespace()) {
             continue;
         }
+        let is_alias = service.spec.type_ == "ExternalName";
         for (index, port) in service.spec.ports.iter().enumerate() {
+            let path = FieldPath::spec().field("ports").index(index);
+            if is_alias && (port.name.is_empty() || protocol_of(port) == Protocol::Tcp) {
+                problems.push(catches_all(object, &path.field("name"), port.port));
+            }
             if !protocol_of(port).is_auto() {
                 continue;
             }
-            let path = FieldPath::spec().field("ports").index(index);
             let message = format!(
                 "the name `{}` of port {} does not say what the port speaks",
                 port.name, port.port
@@ -31,4 +37,12 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
         }
     }
     problems
+}
+
+fn catches_all(object: &Object, path: &FieldPath, port: u32) -> Diagnostic {
+    let message =
+        format!("port {port} of an alias without address takes all connections to that port");
+    object
+        .value_diagnostic(codes::IST0150, path, message, "TCP")
+        .help("name the port `http-…` or `tls-…`, so that hosts can be told apart")
 }

@@ -1,0 +1,67 @@
+//! Subsets whose labels no pod has (IST0173).
+
+use std::collections::BTreeMap;
+
+use pilotage_config::object::{Kind, Object};
+use pilotage_config::{Diagnostic, FieldPath, codes};
+
+use super::known_hosts::KnownHosts;
+use crate::labels::{Labels, selects};
+
+/// Labels that pods inherit from the node they run on.
+const OF_NODE: [&str; 3] =
+    ["topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
+
+/// The problems of all destination rules for known hosts. Only pods count, of any service and namespace.
+pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic> {
+    let pods = pods(objects);
+    let mut problems = Vec::new();
+    for object in objects {
+        let Kind::DestinationRule(rule) = &object.body else { continue };
+        if hosts.ports(&rule.host, object.namespace()).is_none() {
+            continue;
+        }
+        for (index, subset) in rule.subsets.iter().enumerate() {
+            if pods.iter().any(|labels| selects(&subset.labels, labels)) {
+                continue;
+            }
+            let message = format!("no pod has the labels of the subset `{}`", subset.name);
+            let path = FieldPath::spec().field("subsets").index(index).field("labels");
+            problems.push(
+                object
+                    .value_diagnostic(codes::IST0173, &path, message, "selects nothing")
+                    .note("requests for the subset are answered with 503"),
+            );
+        }
+    }
+    problems
+}
+
+/// The labels of all pods, with those that come from their nodes.
+fn pods(objects: &[&Object]) -> Vec<Labels> {
+    let nodes: BTreeMap<&str, &Labels> = objects
+        .iter()
+        .filter(|object| matches!(object.body, Kind::Node(_)))
+        .map(|object| (object.name(), &object.meta.labels))
+        .collect();
+    let pods = objects.iter().filter_map(|object| match &object.body {
+        Kind::Pod(pod) => Some((*object, &pod.spec.node_name)),
+        _ => None,
+    });
+    pods.map(|(object, node)| {
+        let mut labels = object.meta.labels.clone();
+        for key in OF_NODE {
+            if let Some(value) = nodes.get(node.as_str()).and_then(|of_node| of_node.get(key)) {
+                labels.entry(key.to_owned()).or_insert_with(|| value.clone());
+            }
+        }
+        if !node.is_empty() {
+            labels.entry("kubernetes.io/hostname".to_owned()).or_insert_with(|| node.clone());
+        }
+        labels
+            .entry("topology.istio.io/cluster".to_owned())
+            .or_insert_with(|| "Kubernetes".to_owned());
+        labels
+    })
+    .collect()
+}
