@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pilotage_config::mesh::MeshConfig;
-use pilotage_config::{Diagnostic, Object};
+use pilotage_config::{Diagnostic, Object, codes};
 use pilotage_model::{Inputs, ProxyView, build, view};
 use pilotage_proto::ResourceSet;
 
@@ -37,7 +37,10 @@ impl Pipeline {
     /// Compiles all objects.
     pub fn compile(&mut self, objects: &[Arc<Object>], mesh: &MeshConfig) -> Compiled {
         let inputs = Inputs { objects: objects.to_vec(), mesh: mesh.clone() };
-        let (snapshot, problems) = build(&inputs);
+        let (snapshot, mut problems) = build(&inputs);
+        if self.identities.gateways {
+            problems.retain(|problem| !is_missing_gateway(problem));
+        }
         let mut last = BTreeMap::new();
         for (id, class) in self.identities.proxies(&snapshot) {
             let view = view(&snapshot, &class);
@@ -54,6 +57,13 @@ impl Pipeline {
             self.last.iter().map(|(id, (_, set))| (id.clone(), Arc::clone(set))).collect();
         Compiled { proxies, problems }
     }
+}
+
+/// That no pod is the gateway that a Gateway object is for. A process that is every gateway is that one too.
+fn is_missing_gateway(problem: &Diagnostic) -> bool {
+    problem.code == codes::IST0101
+        && problem.object.as_ref().is_some_and(|object| &*object.kind == "Gateway")
+        && problem.path.as_ref().is_some_and(|path| path.as_str() == "spec.selector")
 }
 
 /// `now`, where what did not change is the very same as `before`, so that proxies see at once that it is.

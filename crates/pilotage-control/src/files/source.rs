@@ -74,7 +74,11 @@ impl Source for FileSource {
 impl FileSource {
     fn batch(&self, look: Look) -> Batch {
         let Look { scan, noticed, unwatched } = look;
-        let mut troubles: Vec<String> = scan.problems.iter().map(ToString::to_string).collect();
+        let mut troubles: Vec<String> = scan
+            .problems
+            .iter()
+            .map(|problem| format!("{problem}; what was read there before keeps serving"))
+            .collect();
         if let Some(error) = unwatched {
             troubles.push(format!(
                 "the operating system cannot tell about all changes ({error}): files are looked at every second"

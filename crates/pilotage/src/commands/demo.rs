@@ -234,9 +234,10 @@ fn watch(
     shared: &Shared,
     proxies: &Proxies,
 ) -> Result<(), CommandError> {
-    let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let size = terminal_size::terminal_size()
+        .map(|(width, height)| (usize::from(width.0), usize::from(height.0)));
     let colour = anstream::stdout().current_choice() != anstream::ColorChoice::Never;
-    let mut display = Display::new(width, colour);
+    let mut display = Display::new(size, colour);
     loop {
         let state = shared.state(proxies);
         let mut frame = format!("{header}{}\n", screen::table(&state));

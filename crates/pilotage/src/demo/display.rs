@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-/// Width to stay within when the terminal does not say.
-const USUAL_WIDTH: usize = 100;
+/// Width and height to stay within when the terminal does not say.
+const USUAL_SIZE: (usize, usize) = (100, 40);
 
 /// Something that is drawn over itself.
 #[derive(Debug)]
@@ -11,13 +11,15 @@ pub(crate) struct Display {
     /// How many lines the last frame had.
     drawn: usize,
     width: usize,
+    height: usize,
     colour: bool,
 }
 
 impl Display {
-    /// A display on standard output, for a terminal of this width.
-    pub(crate) fn new(width: Option<usize>, colour: bool) -> Self {
-        Self { drawn: 0, width: width.unwrap_or(USUAL_WIDTH), colour }
+    /// A display on standard output, for a terminal of this width and height.
+    pub(crate) fn new(size: Option<(usize, usize)>, colour: bool) -> Self {
+        let (width, height) = size.unwrap_or(USUAL_SIZE);
+        Self { drawn: 0, width, height, colour }
     }
 
     /// Draws `frame` over the one before.
@@ -38,7 +40,8 @@ impl Display {
             text.push_str(&format!("\x1b[{}A", self.drawn));
         }
         let mut lines = 0;
-        for line in frame.lines() {
+        // A frame that is higher than the terminal would scroll, and could not be drawn over.
+        for line in frame.lines().take(self.height.saturating_sub(1)) {
             let line = if self.colour {
                 line.to_owned()
             } else {
@@ -83,9 +86,10 @@ mod tests {
 
     #[test]
     fn a_frame_is_drawn_over_the_one_before() {
-        let mut display = Display::new(Some(10), false);
+        let mut display = Display::new(Some((10, 3)), false);
         assert_eq!(display.text("a\nb\n"), "a\x1b[K\nb\x1b[K\n\x1b[J");
         assert_eq!(display.text("c\n"), "\x1b[2Ac\x1b[K\n\x1b[J");
+        assert_eq!(display.text("1\n2\n3\n"), "\x1b[1A1\x1b[K\n2\x1b[K\n\x1b[J");
     }
 
     #[test]
