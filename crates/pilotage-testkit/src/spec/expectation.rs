@@ -25,11 +25,14 @@ use serde_json::Value;
 /// How far a share of draws may be from what is stated, in percent.
 const TOLERANCE_PERCENT: f64 = 2.5;
 
+/// One thing that may happen: its share in percent, and the facts (keyword, value) that come with it.
+type Branch = (Option<f64>, Vec<(String, String)>);
+
 /// What a cell states.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expectation {
     /// Alternatives with their shares in percent; one without share when nothing else can happen.
-    branches: Vec<(Option<f64>, Vec<(String, String)>)>,
+    branches: Vec<Branch>,
 }
 
 impl Expectation {
@@ -38,7 +41,7 @@ impl Expectation {
     /// # Errors
     /// Words that mean nothing here.
     pub fn parse(cell: &str) -> Result<Self, String> {
-        let mut branches: Vec<(Option<f64>, Vec<(String, String)>)> = Vec::new();
+        let mut branches: Vec<Branch> = Vec::new();
         let mut parts = cell.split('`');
         loop {
             let words = parts.next().unwrap_or_default();
@@ -139,7 +142,7 @@ fn holds((keyword, wanted): &(String, String), outcome: &Value) -> bool {
         "subset" => part(2) == wanted,
         "port" => part(1) == wanted,
         "cluster" => text("/cluster") == wanted,
-        "status" => outcome["status"].to_string() == *wanted,
+        "status" => wanted.parse().is_ok_and(|status: u64| outcome["status"] == status),
         "flags" | "details" | "route" => text(&format!("/{keyword}")) == wanted,
         "method" | "path" | "host" => text(&format!("/upstream_request/{keyword}")) == wanted,
         "header" => has_header(&outcome["seen_upstream"], wanted),
