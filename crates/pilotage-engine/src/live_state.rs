@@ -129,7 +129,7 @@ impl Gauge {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// One more. Every call is matched by one of [`Gauge::decrease`]; [`Gauge::hold`] does so by itself.
+    /// One more. Every call is matched by one of [`Gauge::decrease`].
     pub fn increase(&self) -> u32 {
         self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
     }
