@@ -25,7 +25,11 @@ fn main() {
 }
 
 fn objects(services: usize) -> Vec<Arc<Object>> {
-    let loaded = load("mesh.yaml", &mesh::yaml(services));
+    objects_of(&mesh::yaml(services))
+}
+
+fn objects_of(text: &str) -> Vec<Arc<Object>> {
+    let loaded = load("mesh.yaml", text);
     assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics.first());
     loaded.objects.into_iter().map(Arc::new).collect()
 }
@@ -83,10 +87,16 @@ fn apply_one_changed(bencher: Bencher<'_, '_>, services: usize) {
     bencher.bench_local(|| Tables::apply(&before, black_box(&changed), &live));
 }
 
-/// From all objects to what the sidecar is given, as after an edit.
+/// From all objects to what the sidecar is given, when one weight was edited.
 #[divan::bench(args = SERVICES, max_time = 5)]
-fn whole_pipeline(bencher: Bencher<'_, '_>, services: usize) {
-    let (objects, mesh) = (objects(services), MeshConfig::default());
+fn whole_edit(bencher: Bencher<'_, '_>, services: usize) {
+    let (text, mesh) = (mesh::yaml(services), MeshConfig::default());
+    let edited = text.replacen("weight: 80", "weight: 70", 1);
+    let versions = [objects_of(&text), objects_of(&edited)];
+    let mut versions = versions.iter().cycle();
     let mut pipeline = Pipeline::new(Identities { sidecar: Some(sidecar()), gateways: true });
-    bencher.bench_local(|| pipeline.compile(black_box(&objects), &mesh));
+    bencher.bench_local(|| {
+        let objects = versions.next().expect("a cycle has no end");
+        pipeline.compile(black_box(objects), &mesh)
+    });
 }

@@ -113,6 +113,7 @@ pub(crate) fn prepare(folder: &Path) -> io::Result<Prepared> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::bookinfo;
 
     #[test]
     fn the_files_are_good() {
@@ -121,6 +122,22 @@ mod tests {
             assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
             assert_eq!(loaded.objects.len(), 2);
         }
+    }
+
+    #[test]
+    fn nothing_is_wrong_with_the_whole() {
+        use pilotage_control::identities::Identities;
+        use pilotage_control::pipeline::Pipeline;
+
+        let addresses =
+            bookinfo::WORKLOADS.iter().map(|it| (*it, "127.0.0.1:3000".parse().unwrap()));
+        let services = bookinfo::objects(&addresses.collect());
+        let texts = FILES.into_iter().chain([("bookinfo", services.as_str())]);
+        let objects = texts.flat_map(|(name, text)| pilotage_config::load(name, text).objects);
+        let objects: Vec<_> = objects.map(std::sync::Arc::new).collect();
+        let mut pipeline = Pipeline::new(Identities { sidecar: None, gateways: true });
+        let compiled = pipeline.compile(&objects, &pilotage_config::mesh::MeshConfig::default());
+        assert!(compiled.problems.is_empty(), "{:?}", compiled.problems);
     }
 
     #[test]
