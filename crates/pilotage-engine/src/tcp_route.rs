@@ -1,11 +1,13 @@
 //! Forwarding bytes: the TCP proxy.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy as Proto;
 use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::tcp_proxy::ClusterSpecifier;
 use pilotage_proto::envoy::r#type::v3::hash_policy::PolicySpecifier;
+use xxhash_rust::xxh64::xxh64;
 
 use crate::durations::limit;
 use crate::env::Env;
@@ -68,6 +70,12 @@ impl TcpRoute {
                 .any(|p| matches!(p.policy_specifier, Some(PolicySpecifier::SourceIp(_)))),
             tunneling,
         })
+    }
+
+    /// The hash of a connection from `client`, for [`crate::load_balancing::PickContext::hash`]; `None` where
+    /// connections are not hashed.
+    pub fn hash(&self, client: SocketAddr) -> Option<u64> {
+        self.hash_source_address.then(|| xxh64(client.ip().to_string().as_bytes(), 0))
     }
 
     /// Name of the cluster for a new connection.
