@@ -1,7 +1,7 @@
 //! Brings `docs/field-ledger.tsv` up to date with the API and prints how much is implemented:
 //! `cargo run -p pilotage-testkit --example ledger [KIND PREFIX STATUS REFERENCE]`.
 //!
-//! New fields become `planned`. With arguments, the lines of KIND whose path begins with PREFIX are set.
+//! New fields become `unproven`. With arguments, the lines of KIND whose path begins with PREFIX are set.
 
 #![expect(clippy::print_stdout, reason = "a tool for the terminal")]
 
@@ -9,8 +9,11 @@ use std::collections::BTreeMap;
 
 use pilotage_testkit::ledger::{self, Entry};
 
-const HEAD: &str = "# Every field of Istio's API and what Pilotage does with it. Columns: kind, path, status, where to read on.\n\
-                    # implemented: page below docs/; warned, rejected, planned: code of the diagnostic that says so.\n";
+const HEAD: &str = "\
+# Every field of Istio's API and what Pilotage does with it. Columns: kind, path, status, where to read on.
+# implemented: page below docs/ that shows it; recorded: no page yet, but cases of that area of the vectors use it, and
+# are compared with Istio's answers; warned, rejected: code that says so; unproven: nothing shows it yet.
+";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = pilotage_testkit::root().join("docs/field-ledger.tsv");
@@ -23,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut entry = old.cloned().unwrap_or_else(|| Entry {
             kind: kind.into(),
             path: leaf,
-            status: "planned".into(),
+            status: "unproven".into(),
             reference: "-".into(),
         });
         if let [of, prefix, status, reference] = &told[..]

@@ -3,8 +3,10 @@
 //! `docs/field-ledger.tsv` has one line for each: kind, path, status, and where to read on. Statuses are
 //!
 //! - `implemented`, with the page of `docs/spec/` that shows it;
+//! - `recorded`, with the area of the vectors that uses it and is compared with Istio's answers, while there is no page;
 //! - `warned` and `rejected`, with the code of the diagnostic that says so;
-//! - `planned`, with the code of the diagnostic that says that the field has no effect yet, or `-` while there is none.
+//! - `planned`, with the code of the diagnostic that says that the field has no effect yet;
+//! - `unproven`, with `-`: nothing shows what it does.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +16,11 @@ use pilotage_config::{
     destination_rule, gateway, mesh, security, service_entry, sidecar, virtual_service,
     workload_entry, workload_group,
 };
+use serde_json::Value;
+
+use crate::vectors::oracle::is_foreign;
+use crate::vectors::{self, AREAS};
+use crate::yaml;
 
 /// The kinds of the ledger.
 const KINDS: [(&str, &MessageSchema); 11] = [
@@ -50,9 +57,9 @@ pub struct Entry {
     pub kind: String,
     /// The path of the leaf.
     pub path: String,
-    /// `implemented`, `warned`, `rejected` or `planned`.
+    /// `implemented`, `recorded`, `warned`, `rejected`, `planned` or `unproven`.
     pub status: String,
-    /// A page below `docs/`, a code, or `-`.
+    /// A page below `docs/`, an area, a code, or `-`.
     pub reference: String,
 }
 
@@ -93,8 +100,9 @@ pub fn findings(entries: &[Entry]) -> Vec<String> {
         let is_code = pilotage_config::Code::find(reference).is_some();
         let fits = match entry.status.as_str() {
             "implemented" => reference.starts_with("spec/") && docs.join(reference).is_file(),
-            "warned" | "rejected" => is_code,
-            "planned" => is_code || reference == "-",
+            "recorded" => AREAS.iter().any(|(area, _)| *area == reference),
+            "warned" | "rejected" | "planned" => is_code,
+            "unproven" => reference == "-",
             _ => false,
         };
         if !fits {
@@ -113,15 +121,54 @@ pub fn findings(entries: &[Entry]) -> Vec<String> {
     findings
 }
 
+/// The `recorded` entries whose field no object of their area has.
+///
+/// # Panics
+/// When the vectors cannot be read.
+#[must_use]
+pub fn unused(entries: &[Entry]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (area, _) in AREAS {
+        let mut objects: Vec<(String, Value)> = Vec::new();
+        for case in vectors::area(area).into_iter().filter(|case| !is_foreign(&case.name)) {
+            for object in yaml::documents(&case.input).unwrap_or_default() {
+                objects.push((object["kind"].as_str().unwrap_or_default().to_owned(), object));
+            }
+            objects.extend(case.mesh.map(|mesh| ("MeshConfig".to_owned(), mesh)));
+        }
+        let recorded = entries.iter().filter(|e| e.status == "recorded" && e.reference == area);
+        let has = |entry: &&Entry| {
+            let mut of_kind = objects.iter().filter(|(kind, _)| *kind == entry.kind);
+            of_kind.any(|(_, object)| leads_somewhere(object, &entry.path))
+        };
+        findings.extend(recorded.filter(|e| !has(e)).map(|e| format!("{e}: no case has it")));
+    }
+    findings
+}
+
+/// Whether `path` of the ledger leads to a value in `object`.
+fn leads_somewhere(object: &Value, path: &str) -> bool {
+    let (segment, rest) = path.split_once('.').unwrap_or((path, ""));
+    let name = segment.trim_end_matches(['[', ']', '{', '}']);
+    let Some(value) = object.get(name) else { return false };
+    let goes_on = |value: &Value| rest.is_empty() || leads_somewhere(value, rest);
+    match (&segment[name.len()..], value) {
+        ("", value) => goes_on(value),
+        ("[]", Value::Array(items)) => items.iter().any(goes_on),
+        ("{}", Value::Object(fields)) => fields.values().any(goes_on),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Entry, findings, leaves, parse};
 
-    fn planned() -> Vec<Entry> {
+    fn unproven() -> Vec<Entry> {
         let entry = |(kind, path): (&str, String)| Entry {
             kind: kind.into(),
             path,
-            status: "planned".into(),
+            status: "unproven".into(),
             reference: "-".into(),
         };
         leaves().into_iter().map(entry).collect()
@@ -129,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_complete_ledger_has_no_findings_and_reads_back() {
-        let entries = planned();
+        let entries = unproven();
         assert_eq!(findings(&entries), [""; 0]);
         let text: Vec<String> = entries.iter().map(ToString::to_string).collect();
         assert_eq!(parse(&text.join("\n")).unwrap(), entries);
@@ -137,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_mistake_is_found() {
-        let mut entries = planned();
+        let mut entries = unproven();
         let gone = entries.remove(0);
         entries[0].status = "done".into();
         entries[1].status = "implemented".into();

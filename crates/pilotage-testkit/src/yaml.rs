@@ -1,6 +1,6 @@
 //! YAML that the tests themselves are written in, as JSON values.
 //!
-//! Only for descriptions of cases and requests: one document, no anchors. Configuration under test goes through
+//! Only for descriptions of cases and requests: no anchors. Configuration under test goes through
 //! `pilotage-config`, as a user's does.
 
 use granit_parser::{Event, Parser, ScalarStyle, options};
@@ -9,8 +9,21 @@ use serde_json::{Map, Value};
 /// The value of the one document in `text`.
 ///
 /// # Errors
-/// When `text` is no YAML, or uses what descriptions do not need: aliases, keys that are no text, a second document.
+/// As [`documents`], and when there is a second document.
 pub fn value(text: &str) -> Result<Value, String> {
+    let mut documents = documents(text)?;
+    if documents.len() > 1 {
+        return Err("one document is expected".into());
+    }
+    Ok(documents.pop().unwrap_or_default())
+}
+
+/// The values of the documents in `text`.
+///
+/// # Errors
+/// When `text` is no YAML, or uses what descriptions do not need: aliases, keys that are no text.
+pub fn documents(text: &str) -> Result<Vec<Value>, String> {
+    let mut found = Vec::new();
     let mut settings = options! {};
     settings.set_emit_comments(false);
     let mut open: Vec<Open> = vec![Open::Root(None)];
@@ -33,12 +46,17 @@ pub fn value(text: &str) -> Result<Value, String> {
                 let value = open.pop().map(Open::close).unwrap_or_default();
                 give(&mut open, value)
             }
+            Event::DocumentEnd => {
+                found.extend(open.pop().map(Open::close));
+                open.push(Open::Root(None));
+                Ok(())
+            }
             Event::Alias(_) | Event::UnresolvedAlias(_) => Err("aliases are not supported"),
             _ => Ok(()),
         };
         step.map_err(|problem| format!("line {}: {problem}", span.start.line()))?;
     }
-    Ok(open.pop().map(Open::close).unwrap_or_default())
+    Ok(found)
 }
 
 /// A list or mapping whose end has not been read.

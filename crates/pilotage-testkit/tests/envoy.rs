@@ -7,7 +7,8 @@
 #![expect(
     clippy::print_stdout,
     clippy::indexing_slicing,
-    reason = "a test reports on the terminal and may stop"
+    clippy::unwrap_used,
+    reason = "a test reports on the terminal and may stop where it goes wrong"
 )]
 
 #[path = "envoy/hostile.rs"]

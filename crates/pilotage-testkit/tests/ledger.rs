@@ -14,6 +14,13 @@ fn every_field_is_in_the_ledger() {
     );
 }
 
+#[test]
+fn what_is_called_recorded_is_in_the_vectors() {
+    let path = pilotage_testkit::root().join("docs/field-ledger.tsv");
+    let entries = ledger::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_none(&ledger::unused(&entries), "the ledger names an area that does not use the field");
+}
+
 /// The order is that of the API, so that a diff of the ledger is a diff of what is supported.
 #[test]
 fn the_ledger_is_in_the_order_of_the_api() {
