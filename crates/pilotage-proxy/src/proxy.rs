@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use pilotage_engine::filter_chain::{ChainAction, FilterChain};
 use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use pilotage_engine::{LiveState, Tables};
 use tokio::sync::{Notify, mpsc};
@@ -185,9 +186,13 @@ impl ProxyHandle {
         let tables = self.tables.load_full();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted = BTreeMap::new();
+        let mut failed = Vec::new();
         for listener in tables.listeners().filter(|listener| is_own(listener)) {
-            if let ListenAddress::Socket(address) = listener.address {
+            let ListenAddress::Socket(address) = listener.address else { continue };
+            if takes_plain_http(listener) {
                 wanted.insert(Entry::Listener(Arc::clone(&listener.name)), address);
+            } else {
+                failed.push(BindError { address, source: not_served() });
             }
         }
         let gone: BTreeSet<Entry> = listeners
@@ -199,7 +204,6 @@ impl ProxyHandle {
             self.stop_listening(entry);
             listeners.remove(entry);
         }
-        let mut failed = Vec::new();
         for (entry, address) in wanted {
             let Entry::Listener(name) = &entry else { continue };
             if listeners.contains_key(&entry) {
@@ -273,6 +277,20 @@ impl ProxyHandle {
             log.finish();
         }
     }
+}
+
+/// Whether any connection to the listener could be served. Opening a port only to misread TLS as HTTP would send in
+/// the clear what was meant to be secret.
+fn takes_plain_http(listener: &ListenerTable) -> bool {
+    let plain = |chain: &&Arc<FilterChain>| {
+        chain.tls.is_none() && matches!(chain.action, ChainAction::Http(_))
+    };
+    listener.chains().any(|chain| plain(&chain))
+}
+
+fn not_served() -> io::Error {
+    let reason = "TLS and bytes that are not HTTP are not served yet, so the port stays closed";
+    io::Error::new(io::ErrorKind::Unsupported, reason)
 }
 
 /// Whether the listener has a socket of its own here. The virtual listeners of a sidecar take captured traffic, which

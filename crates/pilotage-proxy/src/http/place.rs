@@ -157,7 +157,8 @@ fn chain<'l>(
         tls: false,
         application_protocols: &[protocol],
     });
-    chain.map(|chain| &chain.action)
+    // TLS is not ended yet: what should come through it does not come in the clear.
+    chain.filter(|chain| chain.tls.is_none()).map(|chain| &chain.action)
 }
 
 /// Nothing of the mesh listens where the request wants to go.

@@ -66,6 +66,21 @@ fn gateways_listen_at_the_ports_of_their_servers() {
 }
 
 #[test]
+fn a_port_that_wants_tls_stays_closed_rather_than_answer_in_the_clear() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let edge = format!(
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: edge}}\nspec:\n  \
+         selector: {{istio: ingressgateway}}\n  \
+         servers: [{{port: {{number: {port}, name: https, protocol: HTTPS}}, hosts: ['*'], \
+         tls: {{mode: SIMPLE, credentialName: edge}}}}]\n\
+         ---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop}}\nspec:\n  \
+         hosts: ['*']\n  gateways: [edge]\n  http: [{{directResponse: {{status: 200}}}}]\n"
+    );
+    let _up = Up::start(&[("edge.yaml", edge)]);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
 fn the_other_ports_answer() {
     let up = Up::start(&[("services.yaml", reviews_at(&[service("v1")]))]);
     let ready = Client::connect(up.address("ready")).get("/healthz/ready", "x", "");
