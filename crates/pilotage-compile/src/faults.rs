@@ -1,6 +1,6 @@
 //! `http[].fault` as the configuration of Envoy's fault filter for one route.
 
-use pilotage_config::virtual_service::{Abort, Delay, HttpFaultInjection};
+use pilotage_config::virtual_service::{Abort, Delay, HttpFaultInjection, grpc_status_number};
 use pilotage_proto::envoy::extensions::filters::common::fault::v3::FaultDelay;
 use pilotage_proto::envoy::extensions::filters::common::fault::v3::fault_delay::FaultDelaySecifier;
 use pilotage_proto::envoy::extensions::filters::http::fault::v3::fault_abort::ErrorType;
@@ -37,38 +37,13 @@ fn delay(delay: &Delay) -> Option<FaultDelay> {
 fn abort(abort: &Abort) -> Option<FaultAbort> {
     let error = match (abort.http_status, &abort.grpc_status) {
         (Some(status), _) => ErrorType::HttpStatus(u32::try_from(status).ok()?),
-        (None, Some(name)) => ErrorType::GrpcStatus(grpc_status(name)?),
+        (None, Some(name)) => ErrorType::GrpcStatus(grpc_status_number(name)?),
         (None, None) => return None,
     };
     Some(FaultAbort {
         error_type: Some(error),
         percentage: abort.percentage.as_ref().map(percentages::of_percent),
     })
-}
-
-/// The number of a gRPC status.
-fn grpc_status(name: &str) -> Option<u32> {
-    const NAMES: [&str; 17] = [
-        "OK",
-        "CANCELLED",
-        "UNKNOWN",
-        "INVALID_ARGUMENT",
-        "DEADLINE_EXCEEDED",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "INTERNAL",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-        "UNAUTHENTICATED",
-    ];
-    let position = NAMES.iter().position(|known| *known == name)?;
-    u32::try_from(position).ok()
 }
 
 #[cfg(test)]
@@ -100,13 +75,5 @@ mod tests {
         let abort = Abort { percentage: Some(Percent { value: 100.0.into() }), ..Abort::default() };
         let fault = fault(&HttpFaultInjection { delay: None, abort: Some(abort) });
         assert_eq!(fault, HttpFault::default());
-    }
-
-    #[test]
-    fn grpc_statuses_are_numbers() {
-        assert_eq!(grpc_status("OK"), Some(0));
-        assert_eq!(grpc_status("UNAVAILABLE"), Some(14));
-        assert_eq!(grpc_status("UNAUTHENTICATED"), Some(16));
-        assert_eq!(grpc_status("unavailable"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! `http[].retries` and the mesh-wide default as Envoy's retry policy.
 
-use pilotage_config::virtual_service::HttpRetry;
+use pilotage_config::virtual_service::{HttpRetry, retriable_status_code};
 use pilotage_proto::envoy::config::route::v3::RetryPolicy;
 use pilotage_proto::envoy::config::route::v3::retry_policy::{
     RetryBackOff, RetryHostPredicate, RetryPriority, retry_host_predicate, retry_priority,
@@ -64,9 +64,9 @@ fn conditions(retry_on: &str) -> (String, Vec<u32>) {
     let mut codes = Vec::new();
     let mut names = Vec::new();
     for part in retry_on.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        match part.parse::<u32>() {
-            Ok(code) if has_reason_phrase(code) => codes.push(code),
-            _ => names.push(part),
+        match retriable_status_code(part) {
+            Some(code) => codes.push(code),
+            None => names.push(part),
         }
     }
     let mut text = names.join(",");
@@ -74,15 +74,6 @@ fn conditions(retry_on: &str) -> (String, Vec<u32>) {
         text.push_str(",retriable-status-codes");
     }
     (text, codes)
-}
-
-/// Whether a status code has a registered reason phrase; other numbers are not taken for codes.
-fn has_reason_phrase(code: u32) -> bool {
-    matches!(
-        code,
-        100..=103 | 200..=208 | 226 | 300..=305 | 307 | 308 | 400..=418 | 421..=426 | 428 | 429
-            | 431 | 451 | 500..=508 | 510 | 511
-    )
 }
 
 fn previous_hosts() -> RetryHostPredicate {

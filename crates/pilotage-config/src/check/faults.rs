@@ -4,28 +4,8 @@ use super::checker::Checker;
 use super::http_route;
 use crate::codes;
 use crate::field_path::FieldPath;
-use crate::virtual_service::{HttpFaultInjection, HttpRoute, Percent};
+use crate::virtual_service::{HttpFaultInjection, HttpRoute, Percent, grpc_status_number};
 
-/// The names of gRPC's status codes.
-const GRPC_STATUS: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 /// The smallest share that a fault can have, in percent.
 const PERCENT_MIN: f64 = 0.0001;
 
@@ -44,7 +24,9 @@ pub(super) fn check(fault: &HttpFaultInjection, at: &FieldPath, checker: &mut Ch
             let message = format!("{status} is not a status from 200 to 600");
             checker.error(&at.field("httpStatus"), message, "not a status");
         }
-        if let Some(status) = abort.grpc_status.as_ref().filter(|s| !GRPC_STATUS.contains(&&***s)) {
+        if let Some(status) =
+            abort.grpc_status.as_ref().filter(|name| grpc_status_number(name).is_none())
+        {
             let message = format!("`{status}` is not the name of a gRPC status");
             checker.error(&at.field("grpcStatus"), message, "for instance UNAVAILABLE");
         }

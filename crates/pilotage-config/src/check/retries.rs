@@ -2,7 +2,7 @@
 
 use super::checker::Checker;
 use crate::field_path::FieldPath;
-use crate::virtual_service::HttpRetry;
+use crate::virtual_service::{HttpRetry, retriable_status_code};
 
 /// Conditions that Envoy knows.
 const CONDITIONS: [&str; 16] = [
@@ -43,36 +43,13 @@ pub(super) fn check(policy: &HttpRetry, at: &FieldPath, checker: &mut Checker<'_
         return;
     }
     for condition in policy.retry_on.split(',') {
-        if !CONDITIONS.contains(&condition) && status_code(condition).is_none() {
+        if !CONDITIONS.contains(&condition) && retriable_status_code(condition).is_none() {
             let at = at.field("retryOn");
             let message = format!("`{condition}` is neither a retry condition nor a status code");
             checker.error(&at, message, "unknown condition");
             if condition.trim() != condition {
                 checker.help("conditions are separated by commas without spaces");
             }
-        }
-    }
-}
-
-/// The status code that `text` names, if HTTP knows it. A sign and leading zeros are accepted, as on Istio.
-pub(crate) fn status_code(text: &str) -> Option<u32> {
-    let code = text.parse::<i64>().ok().and_then(|code| u32::try_from(code).ok())?;
-    matches!(code,
-        100..=103 | 200..=208 | 226 | 300..=305 | 307 | 308 | 400..=418 | 421..=426 | 428 | 429
-        | 431 | 451 | 500..=508 | 510 | 511)
-    .then_some(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::status_code;
-
-    #[test]
-    fn codes_with_a_known_meaning() {
-        assert_eq!(status_code("503"), Some(503));
-        assert_eq!(status_code("+0503"), Some(503));
-        for unknown in ["599", "", "50x", "-503", "306", " 503"] {
-            assert_eq!(status_code(unknown), None, "{unknown}");
         }
     }
 }

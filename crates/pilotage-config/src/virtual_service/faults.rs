@@ -51,3 +51,42 @@ message! {
         pub value: Double,
     }
 }
+
+/// The number of the gRPC status with this name (`UNAVAILABLE` is 14), as gRPC defines them.
+#[must_use]
+pub fn grpc_status_number(name: &str) -> Option<u32> {
+    const NAMES: [&str; 17] = [
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    ];
+    let position = NAMES.iter().position(|known| *known == name)?;
+    u32::try_from(position).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grpc_status_number;
+
+    #[test]
+    fn grpc_statuses_are_numbers() {
+        assert_eq!(grpc_status_number("OK"), Some(0));
+        assert_eq!(grpc_status_number("UNAVAILABLE"), Some(14));
+        assert_eq!(grpc_status_number("UNAUTHENTICATED"), Some(16));
+        assert_eq!(grpc_status_number("unavailable"), None);
+    }
+}

@@ -20,3 +20,28 @@ message! {
         pub backoff: Option<Duration>,
     }
 }
+
+/// The status code that an element of `retryOn` names: a number that HTTP has a reason phrase for. A sign and leading
+/// zeros are accepted, as on Istio.
+#[must_use]
+pub fn retriable_status_code(text: &str) -> Option<u32> {
+    let code = text.parse::<i64>().ok().and_then(|code| u32::try_from(code).ok())?;
+    matches!(code,
+        100..=103 | 200..=208 | 226 | 300..=305 | 307 | 308 | 400..=418 | 421..=426 | 428 | 429
+        | 431 | 451 | 500..=508 | 510 | 511)
+    .then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::retriable_status_code;
+
+    #[test]
+    fn codes_with_a_known_meaning() {
+        assert_eq!(retriable_status_code("503"), Some(503));
+        assert_eq!(retriable_status_code("+0503"), Some(503));
+        for unknown in ["599", "", "50x", "-503", "306", " 503"] {
+            assert_eq!(retriable_status_code(unknown), None, "{unknown}");
+        }
+    }
+}
