@@ -19,7 +19,7 @@ use crate::env::Env;
 use crate::http_manager::{EscapedSlashes, HttpManager, ServerHeader, UnderscoreHeaders};
 use crate::local_reply::LocalReply;
 use crate::path;
-use crate::request::Downstream;
+use crate::request::{Downstream, has_envoy_headers};
 use crate::response_flag::{ResponseFlags, details};
 
 /// A request as it arrived.
@@ -242,6 +242,9 @@ fn stripped_host<'a>(
 
 /// Removes what only concerns the client's own connection. Upgrade requests keep what asks for the upgrade.
 fn sanitize_connection_headers(headers: &mut HeaderMap) {
+    if !headers.keys().any(concerns_connection) {
+        return;
+    }
     if !is_upgrade(headers) {
         headers.remove(CONNECTION);
         headers.remove(UPGRADE);
@@ -260,6 +263,21 @@ fn sanitize_connection_headers(headers: &mut HeaderMap) {
     }
     headers.remove(TRANSFER_ENCODING);
     headers.remove(INTERNAL);
+}
+
+/// Whether the header is one of those that [`sanitize_connection_headers`] and [`finish`] look for. Most messages
+/// have none, and one look at all names costs less than asking for each.
+fn concerns_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "upgrade"
+            | "te"
+            | "transfer-encoding"
+            | "keep-alive"
+            | "proxy-connection"
+            | "x-envoy-internal"
+    )
 }
 
 /// Whether the headers ask for, or grant, an upgrade to another protocol.
@@ -306,11 +324,14 @@ fn trust(manager: &HttpManager, headers: &mut HeaderMap, client: &Client) {
         headers.insert(INTERNAL, HeaderValue::from_static("true"));
         return;
     }
-    for name in INTERNAL_ONLY {
-        headers.remove(*name);
+    let says_something = has_envoy_headers(headers);
+    if says_something {
+        for name in INTERNAL_ONLY {
+            headers.remove(*name);
+        }
     }
     if client.edge {
-        for name in EDGE_ONLY {
+        for name in EDGE_ONLY.iter().filter(|_| says_something) {
             headers.remove(*name);
         }
         if manager.use_remote_address
@@ -324,13 +345,15 @@ fn trust(manager: &HttpManager, headers: &mut HeaderMap, client: &Client) {
 /// Finishes the headers of an answer, ours or the upstream's: `server`, `via`, `x-request-id`, and headers about one
 /// connection removed.
 pub fn finish(manager: &HttpManager, headers: &mut HeaderMap, request_headers: &HeaderMap) {
-    if !(is_upgrade(headers) && is_upgrade(request_headers)) {
-        headers.remove(CONNECTION);
-        headers.remove(UPGRADE);
-    }
-    headers.remove(TRANSFER_ENCODING);
-    for name in HOP_BY_HOP {
-        headers.remove(*name);
+    if headers.keys().any(concerns_connection) {
+        if !(is_upgrade(headers) && is_upgrade(request_headers)) {
+            headers.remove(CONNECTION);
+            headers.remove(UPGRADE);
+        }
+        headers.remove(TRANSFER_ENCODING);
+        for name in HOP_BY_HOP {
+            headers.remove(*name);
+        }
     }
     match manager.server_header {
         ServerHeader::Overwrite => {

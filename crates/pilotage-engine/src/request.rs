@@ -76,6 +76,12 @@ impl RequestHead<'_> {
     }
 }
 
+/// Whether any of `headers` is one of those with which Envoys and their clients speak to each other. One look at all
+/// names costs less than asking for each of the many.
+pub(crate) fn has_envoy_headers(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| name.as_str().starts_with("x-envoy-"))
+}
+
 /// Whether `headers` are those of a gRPC request: content type `application/grpc` or `application/grpc+…`.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(http::header::CONTENT_TYPE) else { return false };

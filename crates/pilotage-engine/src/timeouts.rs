@@ -8,7 +8,7 @@ use pilotage_proto::envoy::config::route::v3::route_action::MaxStreamDuration as
 use crate::durations::optional;
 use crate::http_manager::HttpManager;
 use crate::rejection::FieldError;
-use crate::request::RequestHead;
+use crate::request::{RequestHead, has_envoy_headers};
 use crate::route::ForwardAction;
 
 /// Limit of the whole request where a route says nothing.
@@ -72,14 +72,15 @@ impl Timeouts {
             }
             (None, _) => action.timeout,
         };
-        let expected = (manager.respect_expected_timeout)
-            .then(|| millis(head.headers, EXPECTED_TIMEOUT))
-            .flatten();
-        if let Some(asked) = expected.or_else(|| millis(head.headers, CLIENT_TIMEOUT)) {
+        let asks = has_envoy_headers(head.headers);
+        let millis = |name| asks.then(|| millis(head.headers, name)).flatten();
+        let expected =
+            (manager.respect_expected_timeout).then(|| millis(EXPECTED_TIMEOUT)).flatten();
+        if let Some(asked) = expected.or_else(|| millis(CLIENT_TIMEOUT)) {
             global = (!asked.is_zero()).then_some(asked);
         }
         let policy = action.retries.as_ref();
-        let asked = millis(head.headers, CLIENT_PER_TRY_TIMEOUT);
+        let asked = millis(CLIENT_PER_TRY_TIMEOUT);
         let per_try = match asked {
             Some(asked) => (!asked.is_zero()).then_some(asked),
             None => policy.and_then(|policy| policy.per_try_timeout),

@@ -107,6 +107,26 @@ impl Pools {
 }
 
 impl EndpointPool {
+    /// A connection that is there already.
+    ///
+    /// # Errors
+    /// When a circuit breaker refuses the request.
+    pub(crate) fn ready(
+        self: &Rc<Self>,
+        settings: &ClusterSettings,
+        http2: bool,
+    ) -> Result<Option<Lease>, Failure> {
+        if self.cluster.active_requests.get() >= settings.circuit_breakers.max_requests {
+            return Err(self.overflow());
+        }
+        self.idle_timeout.set(settings.idle_timeout.unwrap_or(Duration::MAX));
+        if http2 {
+            return Ok(self.shared_http2(settings).map(Lease::http2));
+        }
+        let idle = self.idle_http1(settings);
+        Ok(idle.map(|connection| Lease::http1(self, connection, true)))
+    }
+
     /// A connection for one request, made if need be.
     ///
     /// # Errors
@@ -117,16 +137,13 @@ impl EndpointPool {
         endpoint: &Endpoint,
         http2: bool,
     ) -> Result<Lease, Failure> {
-        if self.cluster.active_requests.get() >= settings.circuit_breakers.max_requests {
-            return Err(self.overflow());
+        if let Some(lease) = self.ready(settings, http2)? {
+            return Ok(lease);
         }
-        self.idle_timeout.set(settings.idle_timeout.unwrap_or(Duration::MAX));
         if http2 {
-            return self.lease_http2(settings, endpoint).await;
-        }
-        match self.idle_http1(settings) {
-            Some(connection) => Ok(Lease::http1(self, connection, true)),
-            None => self.lease_new_http1(settings, endpoint).await,
+            self.lease_new_http2(settings, endpoint).await
+        } else {
+            self.lease_new_http1(settings, endpoint).await
         }
     }
 

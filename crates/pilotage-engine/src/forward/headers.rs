@@ -69,8 +69,10 @@ impl Forward {
             }
             head.path = Cow::Owned(path);
         }
-        for name in CONSUMED {
-            head.headers.remove(*name);
+        if head.headers.keys().any(|name| CONSUMED.contains(&name.as_str())) {
+            for name in CONSUMED {
+                head.headers.remove(*name);
+            }
         }
     }
 

@@ -110,7 +110,7 @@ impl<'a> Attempts<'a> {
                 Verdict::Retry(wait) => {
                     discard(result, self.body.as_ref());
                     self.stats.retries.add(1);
-                    let waiting = tokio::time::sleep(wait);
+                    let waiting = Box::pin(tokio::time::sleep(wait));
                     if within(&mut self.limit, &mut None, waiting).await.is_err() {
                         self.stats.timeouts.add(1);
                         return Err(Failure::Timeout);
@@ -151,7 +151,8 @@ impl<'a> Attempts<'a> {
             },
         };
         let worker = &self.context.client.worker;
-        worker.with_env(Moment::now(), |env| retries.outcome(&outcome, env))
+        // Nothing here depends on how much time has passed meanwhile.
+        worker.with_env(self.context.moment, |env| retries.outcome(&outcome, env))
     }
 
     /// One attempt. A request that provably never left, because the idle connection it was given had just been
@@ -172,9 +173,15 @@ impl<'a> Attempts<'a> {
         let mut request = self.request(&endpoint, tail)?;
         let mut moves = 0;
         loop {
-            let leasing = pool.lease(&cluster.settings, &endpoint, http2);
-            let leased = within(&mut self.limit, per_try, leasing).await;
-            let mut lease = leased.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))??;
+            let mut lease = match pool.ready(&cluster.settings, http2)? {
+                Some(lease) => lease,
+                None => {
+                    // Boxed, as everything rare here, so that the state of a usual request stays small.
+                    let leasing = Box::pin(pool.lease(&cluster.settings, &endpoint, http2));
+                    let leased = within(&mut self.limit, per_try, leasing).await;
+                    leased.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))??
+                }
+            };
             if let Some(facts) = tail.facts() {
                 facts.upstream_local = lease.local();
             }
@@ -229,7 +236,8 @@ impl<'a> Attempts<'a> {
         let mut destination = self.context.place.destination;
         if destination.ip().is_unspecified()
             && cluster.settings.discovery == Discovery::OriginalDst
-            && let Some(address) = look_up(self.context.head.authority, destination.port()).await
+            && let Some(address) =
+                Box::pin(look_up(self.context.head.authority, destination.port())).await
         {
             destination = address;
         }
@@ -246,7 +254,7 @@ impl<'a> Attempts<'a> {
         let mut picked = worker.with_env(moment, |env| cluster.pick(&pick, env));
         if picked.is_err() && worker.asks_for_names(cluster) {
             // The cluster is so new that its names were not resolved yet.
-            dns::resolve_all(cluster).await;
+            Box::pin(dns::resolve_all(cluster)).await;
             picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
         }
         let endpoint = picked.map_err(|_none| {

@@ -56,7 +56,7 @@ pub(super) async fn handle(
     let tables = client.worker.tables();
     let place = match place::find(&client, &tables, &head) {
         Ok(place) => place,
-        Err(reply) => return answer_unplaced(&head, *reply, tail, is_grpc).await,
+        Err(reply) => return Box::pin(answer_unplaced(&head, *reply, tail, is_grpc)).await,
     };
     if let Some(facts) = tail.facts()
         && !place.destination.ip().is_unspecified()
@@ -106,14 +106,14 @@ pub(super) async fn handle(
         moment,
     };
     if let Err(reply) = &prepared {
-        return context.reply(reply.as_ref().clone(), tail).await;
+        return Box::pin(context.reply(reply.as_ref().clone(), tail)).await;
     }
     let decision = client
         .worker
         .with_env(moment, |env| decide(&tables, manager, &request_head, env, &mut NoTrace));
     match decision {
-        Decision::Reply(reply) => context.reply(*reply, tail).await,
-        Decision::Forward(forward) => context.forward(*forward, body, on_upgrade, tail).await,
+        Decision::Reply(reply) => Box::pin(context.reply(*reply, tail)).await,
+        Decision::Forward(forward) => context.forward(forward, body, on_upgrade, tail).await,
     }
 }
 
@@ -125,7 +125,7 @@ impl Context<'_> {
     /// Sends the request upstream and its answer back.
     async fn forward(
         &self,
-        forward: Forward,
+        forward: Box<Forward>,
         body: Incoming,
         on_upgrade: Option<OnUpgrade>,
         mut tail: Tail,
@@ -136,7 +136,7 @@ impl Context<'_> {
             facts.cluster = Some(Arc::clone(&forward.cluster));
         }
         if let Some(delay) = forward.delay {
-            tokio::time::sleep(delay).await;
+            Box::pin(tokio::time::sleep(delay)).await;
         }
         let may_retry = forward.action().is_some_and(|action| action.retries.is_some());
         let body = if http_body::Body::is_end_stream(&body) {
@@ -154,7 +154,7 @@ impl Context<'_> {
             Ok(answer) => {
                 let limit = attempts.into_limit();
                 if answer.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    return self.switch(&forward, answer, on_upgrade, tail).await;
+                    return Box::pin(self.switch(&forward, answer, on_upgrade, tail)).await;
                 }
                 self.pass_on(&forward, answer, limit, tail)
             }
@@ -176,7 +176,7 @@ impl Context<'_> {
                 if let Some(facts) = tail.facts() {
                     facts.transport_failure = failure.transport_reason();
                 }
-                self.reply(reply, tail).await
+                Box::pin(self.reply(reply, tail)).await
             }
         }
     }

@@ -37,7 +37,7 @@ pub(crate) struct Memo(RefCell<Option<Remembered>>);
 struct Remembered {
     tables: Rc<Generation>,
     authority: Option<HeaderValue>,
-    place: Place,
+    place: Rc<Place>,
 }
 
 /// Finds where a request belongs.
@@ -48,15 +48,15 @@ pub(super) fn find(
     client: &Client,
     tables: &Rc<Generation>,
     head: &Head,
-) -> Result<Place, Box<LocalReply>> {
+) -> Result<Rc<Place>, Box<LocalReply>> {
     let mut memo = client.memo.0.borrow_mut();
     if let Some(known) = memo.as_ref()
         && Rc::ptr_eq(&known.tables, tables)
         && (client.entry != Entry::Outbound || known.authority == head.authority)
     {
-        return Ok(known.place.clone());
+        return Ok(Rc::clone(&known.place));
     }
-    let place = match &client.entry {
+    let place = Rc::new(match &client.entry {
         Entry::Outbound => proxied(client, tables, head)?,
         Entry::Listener(name) => {
             let listener = tables.listener(name).ok_or_else(no_listener)?;
@@ -65,9 +65,9 @@ pub(super) fn find(
                 destination: client.local,
             }
         }
-    };
+    });
     let authority = head.authority.clone();
-    *memo = Some(Remembered { tables: Rc::clone(tables), authority, place: place.clone() });
+    *memo = Some(Remembered { tables: Rc::clone(tables), authority, place: Rc::clone(&place) });
     Ok(place)
 }
 

@@ -81,14 +81,11 @@ impl Connection {
 
 impl EndpointPool {
     /// A stream on a shared connection. Requests that come while one is being made wait for it together.
-    pub(super) async fn lease_http2(
+    pub(super) async fn lease_new_http2(
         self: &Rc<Self>,
         settings: &ClusterSettings,
         endpoint: &Endpoint,
     ) -> Result<Lease, Failure> {
-        if let Some(connection) = self.shared_http2(settings) {
-            return Ok(Lease::http2(connection));
-        }
         let _pending = self.count_pending(settings)?;
         loop {
             if self.dialing.get() {
@@ -109,7 +106,7 @@ impl EndpointPool {
         }
     }
 
-    fn shared_http2(&self, settings: &ClusterSettings) -> Option<Connection> {
+    pub(super) fn shared_http2(&self, settings: &ClusterSettings) -> Option<Connection> {
         let mut shared = self.shared.borrow_mut();
         shared.retain(|connection| !connection.is_spent(settings));
         shared.iter().find(|connection| connection.has_room()).cloned()
