@@ -12,7 +12,8 @@ use pilotage_testkit::ledger::{self, Entry};
 const HEAD: &str = "\
 # Every field of Istio's API and what Pilotage does with it. Columns: kind, path, status, where to read on.
 # implemented: page below docs/ that shows it; recorded: no page yet, but cases of that area of the vectors use it, and
-# are compared with Istio's answers; warned, rejected: code that says so; unproven: nothing shows it yet.
+# what is compiled is compared with Istio's answers, whether or not our proxy obeys it; warned, rejected: code that says
+# so; unproven: nothing shows it yet.
 ";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -2,6 +2,7 @@
 
 mod connection;
 mod exchange;
+mod tries;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

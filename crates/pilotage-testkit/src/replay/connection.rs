@@ -131,7 +131,8 @@ fn tcp(tables: &Tables, route: &TcpRoute, connection: &Connection<'_>, env: &mut
         max_redraws: 0,
     };
     match cluster.pick(&context, env) {
-        Ok(_) => json!({"handled": "tcp", "flags": "", "cluster": &*name}),
+        Ok(endpoint) => json!({"handled": "tcp", "flags": "", "cluster": &*name,
+            "endpoint": endpoint.address.socket().map(|address| address.to_string())}),
         Err(_) => json!({"error": "closed", "handled": "tcp", "flags": "UH", "cluster": &*name}),
     }
 }

@@ -15,6 +15,7 @@ use pilotage_engine::{Decision, Env, NoTrace, Tables, decide};
 use serde_json::{Map, Value, json};
 
 use super::connection::Connection;
+use super::tries;
 use crate::vectors::Exchange;
 
 /// Different in every draw, and masked in the recording.
@@ -144,6 +145,8 @@ fn upstream(
         "timeout": forward.timeouts.global.map(|limit| format!("{limit:?}")),
         "delayed by": forward.delay.map(|delay| format!("{delay:?}")),
         "mirrors": mirrors(forward),
+        "endpoint": endpoint.address.socket().map(|address| address.to_string()),
+        "retries": tries::told(forward, head, env),
     });
     add_route(&mut outcome, &forward.route);
     outcome

@@ -106,7 +106,7 @@ fn request(written: &str) -> Result<(Request, u16), String> {
         path: Some(path.to_owned()),
         method: Some(method.to_owned()),
         headers,
-        protocol: (scheme == "grpc").then(|| "grpc".to_owned()),
+        protocol: matches!(scheme, "grpc" | "tcp").then(|| scheme.to_owned()),
         address: Some(authority.to_owned()),
         tls: is_tls.then(|| "tls".to_owned()),
         sni: is_tls.then(|| authority.split(':').next().unwrap_or_default().to_owned()),

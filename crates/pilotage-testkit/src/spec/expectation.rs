@@ -10,10 +10,14 @@
 //! | route | name of the route |
 //! | path, host | of the request as the upstream sees it |
 //! | header, no header | a header of that request |
-//! | response header, no response header | a header of the answer |
+//! | response header, no response header | a header of the answer; in values, `*` stands for any text |
 //! | location, body | of the answer |
 //! | timeout | limit for the whole request |
-//! | mirrored to | host of a cluster that may get a copy |
+//! | mirrored to, mirror cluster | host of a cluster that may get a copy, or its whole name |
+//! | endpoint | address and port of the endpoint |
+//! | tries | how often the request is sent if each attempt fails so: `503: 3`, `refused: 3`, `reset: 1`, `timeout: 1` |
+//! | each try, backoff | limit of an attempt, and the longest wait before the first retry |
+//! | error | what a client sees in place of an answer |
 //! | delayed by | an injected delay |
 //!
 //! Words that only connect (and, with, then, but, of) and punctuation mean nothing.
@@ -21,6 +25,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+
+use crate::outcome::fits;
 
 /// How far a share of draws may be from what is stated, in percent.
 const TOLERANCE_PERCENT: f64 = 2.5;
@@ -92,7 +98,7 @@ impl Expectation {
 /// The share and the keyword in the words before a code span.
 fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
     const CONNECTING: [&str; 9] = ["and", "with", "then", "but", "of", "or", "the", "goes", "is"];
-    const KEYWORDS: [&str; 20] = [
+    const KEYWORDS: [&str; 26] = [
         "to",
         "subset",
         "port",
@@ -111,8 +117,14 @@ fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
         "body",
         "timeout",
         "mirrored to",
+        "mirror cluster",
         "delayed by",
         "method",
+        "endpoint",
+        "tries",
+        "each try",
+        "backoff",
+        "error",
     ];
     let mut share = None;
     let mut kept: Vec<&str> = Vec::new();
@@ -143,7 +155,9 @@ fn holds((keyword, wanted): &(String, String), outcome: &Value) -> bool {
         "port" => part(1) == wanted,
         "cluster" => text("/cluster") == wanted,
         "status" => wanted.parse().is_ok_and(|status: u64| outcome["status"] == status),
-        "flags" | "details" | "route" => text(&format!("/{keyword}")) == wanted,
+        "flags" | "details" | "route" | "endpoint" | "error" => {
+            text(&format!("/{keyword}")) == wanted
+        }
         "method" | "path" | "host" => text(&format!("/upstream_request/{keyword}")) == wanted,
         "header" => has_header(&outcome["seen_upstream"], wanted),
         "no header" => !has_header(&outcome["seen_upstream"], wanted),
@@ -155,6 +169,15 @@ fn holds((keyword, wanted): &(String, String), outcome: &Value) -> bool {
             let hosts = mirrors.iter().filter_map(|m| m.as_str()?.split('|').nth(3));
             hosts.into_iter().any(|host| is_host(host, wanted))
         }),
+        "mirror cluster" => {
+            outcome["mirrors"].as_array().is_some_and(|m| m.contains(&wanted[..].into()))
+        }
+        "tries" => wanted.split_once(": ").is_some_and(|(kind, tries)| {
+            let told = outcome["retries"]["tries"][kind].as_u64();
+            told.is_some() && told == tries.parse().ok()
+        }),
+        "each try" => text("/retries/each") == wanted,
+        "backoff" => text("/retries/backoff") == wanted,
         _ => false,
     }
 }
@@ -179,7 +202,7 @@ fn has_header(headers: &Value, wanted: &str) -> bool {
     match found.get(&name.to_lowercase()) {
         None => false,
         Some(_) if !wanted.contains(':') => true,
-        Some(actual) => actual == value.trim(),
+        Some(actual) => fits(&value.trim().into(), &actual.as_str().into()),
     }
 }
 
@@ -225,6 +248,30 @@ mod tests {
             0
         );
         assert_ne!(differences("80 % to `reviews` subset `v1`", &two), 0);
+    }
+
+    #[test]
+    fn endpoints_tries_copies_and_masks_are_compared() {
+        let told = [(
+            json!({"endpoint": "10.0.0.1:80", "mirrors": ["outbound|80|v1|a"], "error": "closed",
+                "retries": {"tries": {"503": 3}, "each": "2s", "backoff": "25ms"},
+                "seen_downstream": {"set-cookie": ["a=4711; Path=/"]}}),
+            1,
+        )];
+        let right = [
+            "endpoint `10.0.0.1:80`, tries `503: 3`, each try `2s`, backoff `25ms`, error `closed`",
+            "mirror cluster `outbound|80|v1|a`, response header `set-cookie: a=*; Path=/`",
+        ];
+        assert_eq!(right.map(|cell| differences(cell, &told)), [0, 0]);
+        let wrong = [
+            "endpoint `10.0.0.1:81`",
+            "tries `503: 2`",
+            "tries `418: 1`",
+            "each try `3s`",
+            "mirror cluster `outbound|80||a`",
+            "response header `set-cookie: a=*; Path=/x`",
+        ];
+        assert!(wrong.iter().all(|cell| differences(cell, &told) > 0));
     }
 
     #[test]
