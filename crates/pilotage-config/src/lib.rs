@@ -40,4 +40,4 @@ pub use load::{LoadOptions, Loaded, PassedOver, load, load_bytes, load_mesh_conf
 pub use metadata::{Metadata, Timestamp};
 pub use object::{Kind, KindName, Object, Source};
 pub use span::{FieldSpan, Span};
-pub use yaml::Limits;
+pub use yaml::{LONGEST_TEXT_BYTES, Limits};

@@ -119,6 +119,9 @@ pub(crate) fn shorten(text: &str) -> String {
     format!("{}…", cut.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"))
 }
 
+/// The longest text that is looked at, in bytes: no file that people write comes near.
+pub const LONGEST_TEXT_BYTES: usize = 128 << 20;
+
 /// Bounds on what one text may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -132,7 +135,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 128 << 20, nodes: 4_000_000, depth: 64 }
+        Self { bytes: LONGEST_TEXT_BYTES, nodes: 4_000_000, depth: 64 }
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) use self::load::Configuration;
 
 /// A file above this size is refused: nothing that people write or tools export for traffic is that large, and what
 /// is (a core dump, an image) would only be read to be rejected.
-const MAX_FILE_BYTES: u64 = 32 << 20;
+const MAX_FILE_BYTES: u64 = pilotage_config::LONGEST_TEXT_BYTES as u64;
 
 /// The files a command works on.
 #[derive(Clone, Debug, Default, Args)]

@@ -10,7 +10,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// A larger file is refused: 10,000 services with their endpoints need a tenth of it.
-pub const LARGEST_FILE_BYTES: u64 = 128 * 1024 * 1024;
+pub const LARGEST_FILE_BYTES: u64 = pilotage_config::LONGEST_TEXT_BYTES as u64;
 
 /// Folders deeper than this below a given one are not looked at.
 const DEEPEST_FOLDER: usize = 32;

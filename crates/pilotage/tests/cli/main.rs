@@ -71,10 +71,10 @@ fn binary_junk_is_bad_data() {
 fn a_huge_file_is_refused_before_it_is_read() {
     let folder = Folder::new();
     let file = fs::File::create(folder.file("huge.yaml")).unwrap();
-    file.set_len(50 << 20).unwrap();
+    file.set_len(129 << 20).unwrap();
     let done = pilotage(&["proxy-config", "all", "-f", folder.path()]);
     assert_eq!(done.code, 65);
-    assert!(done.stderr.contains("larger than 32 MiB"), "{}", done.stderr);
+    assert!(done.stderr.contains("larger than 128 MiB"), "{}", done.stderr);
 }
 
 #[cfg(unix)]
