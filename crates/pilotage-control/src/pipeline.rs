@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pilotage_config::mesh::MeshConfig;
 use pilotage_config::{Diagnostic, Object, codes};
+use pilotage_model::analysis::subsets::SERVED_WITHOUT_PODS;
 use pilotage_model::{Inputs, ProxyView, build, view};
 use pilotage_proto::ResourceSet;
 
@@ -38,9 +39,10 @@ impl Pipeline {
     pub fn compile(&mut self, objects: &[Arc<Object>], mesh: &MeshConfig) -> Compiled {
         let inputs = Inputs { objects: objects.to_vec(), mesh: mesh.clone() };
         let (snapshot, mut problems) = build(&inputs);
-        if self.identities.gateways {
-            problems.retain(|problem| !is_missing_gateway(problem));
-        }
+        let gateways = self.identities.gateways;
+        problems.retain(|problem| {
+            !(is_served_subset(problem) || gateways && is_missing_gateway(problem))
+        });
         let mut last = BTreeMap::new();
         for (id, class) in self.identities.proxies(&snapshot) {
             let view = view(&snapshot, &class);
@@ -64,6 +66,11 @@ fn is_missing_gateway(problem: &Diagnostic) -> bool {
     problem.code == codes::IST0101
         && problem.object.as_ref().is_some_and(|object| &*object.kind == "Gateway")
         && problem.path.as_ref().is_some_and(|path| path.as_str() == "spec.selector")
+}
+
+/// That a subset has no pods, when other endpoints have its labels. `analyze` says so because Istio does.
+fn is_served_subset(problem: &Diagnostic) -> bool {
+    problem.notes.iter().any(|note| note == SERVED_WITHOUT_PODS)
 }
 
 /// `now`, where what did not change is the very same as `before`, so that proxies see at once that it is.

@@ -16,7 +16,7 @@ mod mesh_hosts;
 mod namespaces;
 mod port_names;
 mod selectors;
-mod subsets;
+pub mod subsets;
 
 use std::collections::{BTreeMap, BTreeSet};
 

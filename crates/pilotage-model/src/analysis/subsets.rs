@@ -12,9 +12,14 @@ use crate::labels::{Labels, selects};
 const OF_NODE: [&str; 3] =
     ["topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"];
 
+/// What the problem of a subset says when workloads other than pods have its labels. Istio's analyzer reports such a
+/// subset all the same.
+pub const SERVED_WITHOUT_PODS: &str = "endpoints of a ServiceEntry have these labels and get the requests; only pods are looked at here, as on Istio";
+
 /// The problems of all destination rules for known hosts. Only pods count, of any service and namespace.
 pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic> {
     let pods = pods(objects);
+    let others = other_workloads(objects);
     let mut problems = Vec::new();
     for object in objects {
         let Kind::DestinationRule(rule) = &object.body else { continue };
@@ -26,15 +31,40 @@ pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic
                 continue;
             }
             let message = format!("no pod has the labels of the subset `{}`", subset.name);
+            let is_served = others.iter().any(|labels| selects(&subset.labels, labels));
+            let note = if is_served {
+                SERVED_WITHOUT_PODS
+            } else {
+                "requests for the subset are answered with 503"
+            };
             let path = FieldPath::spec().field("subsets").index(index).field("labels");
             problems.push(
                 object
-                    .value_diagnostic(codes::IST0173, &path, message, "selects nothing")
-                    .note("requests for the subset are answered with 503"),
+                    .value_diagnostic(codes::IST0173, &path, message, "selects no pod")
+                    .note(note),
             );
         }
     }
     problems
+}
+
+/// The labels of endpoints that are no pods: those that ServiceEntries list, and WorkloadEntries.
+fn other_workloads(objects: &[&Object]) -> Vec<Labels> {
+    let mut found = Vec::new();
+    for object in objects {
+        match &object.body {
+            Kind::ServiceEntry(entry) => {
+                found.extend(entry.spec.endpoints.iter().map(|endpoint| endpoint.labels.clone()));
+            }
+            Kind::WorkloadEntry(entry) => {
+                let mut labels = object.meta.labels.clone();
+                labels.extend(entry.labels.clone());
+                found.push(labels);
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The labels of all pods, with those that come from their nodes.

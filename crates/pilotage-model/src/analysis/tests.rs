@@ -244,6 +244,21 @@ spec:
 }
 
 #[test]
+fn a_subset_of_listed_endpoints_is_told_as_on_istio_and_said_to_be_served() {
+    let text = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: x}\n\
+         spec: {hosts: [x.test], resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}], \
+         endpoints: [{address: 10.0.0.1, labels: {version: v1}}]}\n\
+         ---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: x}\n\
+         spec: {host: x.test, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}\n";
+    let loaded = pilotage_config::load("x.yaml", text);
+    let objects: Vec<_> = loaded.objects.iter().collect();
+    let notes: Vec<_> = analyze(&objects).into_iter().flat_map(|problem| problem.notes).collect();
+    assert_eq!(notes.len(), 2);
+    assert_eq!(notes[0], subsets::SERVED_WITHOUT_PODS);
+    assert_ne!(notes[1], subsets::SERVED_WITHOUT_PODS);
+}
+
+#[test]
 fn gateways_that_pass_by_subsets_are_told() {
     let spec = |subset: &str| {
         let to = format!("{{host: cart, port: {{number: 80}}{subset}}}");
