@@ -175,7 +175,8 @@ impl ClusterTable {
     /// Gives a DNS cluster what `target` resolved to: an empty list when the name does not exist. An answer outlives
     /// table swaps, so a proxy need not resolve again when configuration changes.
     pub fn resolved(&self, target: &DnsTarget, addresses: &[IpAddr]) {
-        if self.state.set_resolved(target, addresses) {
+        // Who learns the same at the same time must not go on before the endpoints are there.
+        if self.state.set_resolved(target, addresses) || self.endpoints.load().is_empty() {
             self.endpoints.store(Arc::new(self.settings.endpoints(&self.assignment, &self.state)));
         }
     }

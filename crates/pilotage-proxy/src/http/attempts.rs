@@ -252,9 +252,11 @@ impl<'a> Attempts<'a> {
         let moment = if self.count == 1 { self.context.moment } else { Moment::now() };
         let worker = &self.context.client.worker;
         let mut picked = worker.with_env(moment, |env| cluster.pick(&pick, env));
-        if picked.is_err() && worker.asks_for_names(cluster) {
-            // The cluster is so new that its names were not resolved yet.
-            Box::pin(dns::resolve_all(cluster)).await;
+        if picked.is_err() && !cluster.dns_targets().is_empty() {
+            // The cluster is so new that its names were not resolved yet, or have been just now.
+            if worker.asks_for_names(cluster) {
+                Box::pin(dns::resolve_all(cluster)).await;
+            }
             picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
         }
         let endpoint = picked.map_err(|_none| {
