@@ -17,6 +17,7 @@ mod origin;
 mod pool;
 mod proxy;
 mod stream;
+mod transport;
 mod worker;
 
 pub use access_log::{AccessLogSettings, FormatError, Lines, LogFormat, LogTarget};

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use crate::transport::Connection;
 
 /// What every HTTP/2 connection begins with when the client knows beforehand that HTTP/2 is spoken.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -31,13 +32,13 @@ pub(crate) struct Replay<S> {
     stream: S,
 }
 
-impl Replay<TcpStream> {
+impl Replay<Connection> {
     /// Reads until the protocol of `stream` is known. It costs no additional system call per connection: the bytes
     /// are the ones that the codec would have read.
     ///
     /// # Errors
     /// When the socket cannot be read.
-    pub(crate) async fn detect(mut stream: TcpStream) -> io::Result<(Self, Detected)> {
+    pub(crate) async fn detect(mut stream: Connection) -> io::Result<(Self, Detected)> {
         let mut first = BytesMut::with_capacity(FIRST_READ_BYTES);
         let detected = loop {
             if stream.read_buf(&mut first).await? == 0 {
@@ -110,6 +111,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::{Detected, PREFACE, Replay};
+    use crate::transport::Connection;
 
     async fn detect(parts: &[&[u8]]) -> (Detected, Vec<u8>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -123,7 +125,7 @@ mod tests {
             client.shutdown().await.unwrap();
         };
         let reader = async {
-            let (mut replay, detected) = Replay::detect(server).await.unwrap();
+            let (mut replay, detected) = Replay::detect(Connection::Plain(server)).await.unwrap();
             let mut all = Vec::new();
             replay.read_to_end(&mut all).await.unwrap();
             (detected, all)

@@ -24,6 +24,7 @@ use crate::drain::Drain;
 use crate::http::{self, Moment};
 use crate::metrics::WorkerMetrics;
 use crate::pool::Pools;
+use crate::transport::Connection;
 
 /// How often idle connections and the like are looked over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -288,7 +289,7 @@ struct Accepting {
 impl Accepting {
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         let (worker, entry) = (Rc::clone(&self.worker), self.entry.clone());
-        tokio::task::spawn_local(http::serve(worker, entry, stream, peer));
+        tokio::task::spawn_local(http::serve(worker, entry, Connection::Plain(stream), peer));
     }
 }
 

@@ -10,12 +10,12 @@ use std::task::Poll;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::exchange;
 use super::place::Memo;
 use crate::drain::Open;
 use crate::stream::{Detected, Replay};
+use crate::transport::Connection;
 use crate::worker::{Entry, LocalExecutor, Worker};
 
 /// Largest request head, Envoy's default; beyond it 431.
@@ -34,7 +34,7 @@ pub(crate) struct Client {
 }
 
 /// Serves one accepted connection until it closes.
-pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: TcpStream, peer: SocketAddr) {
+pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: Connection, peer: SocketAddr) {
     let open = worker.drain.open();
     let connections = &worker.metrics.shard.connections;
     connections.total.add(1);
@@ -52,7 +52,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: TcpStream, p
     connections.active.sub(1);
 }
 
-async fn serve_client(client: Rc<Client>, stream: TcpStream, open: &Open) {
+async fn serve_client(client: Rc<Client>, stream: Connection, open: &Open) {
     // Until the first byte arrives, a drain closes the connection at once.
     let mut detecting = pin!(Replay::detect(stream));
     let detected = poll_fn(|cx| match open.should_close(cx) {
@@ -66,7 +66,7 @@ async fn serve_client(client: Rc<Client>, stream: TcpStream, open: &Open) {
     }
 }
 
-async fn serve_http1(client: Rc<Client>, stream: Replay<TcpStream>, open: &Open) {
+async fn serve_http1(client: Rc<Client>, stream: Replay<Connection>, open: &Open) {
     let requests = Rc::clone(&client);
     let service = service_fn(move |request| {
         let client = Rc::clone(&requests);
@@ -83,7 +83,7 @@ async fn serve_http1(client: Rc<Client>, stream: Replay<TcpStream>, open: &Open)
     note_end(&client, served);
 }
 
-async fn serve_http2(client: Rc<Client>, stream: Replay<TcpStream>, open: &Open) {
+async fn serve_http2(client: Rc<Client>, stream: Replay<Connection>, open: &Open) {
     let requests = Rc::clone(&client);
     let service = service_fn(move |request| {
         let client = Rc::clone(&requests);

@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::failure::Failure;
+use crate::transport::Connection;
 
 /// Connects to `endpoint` as `settings` say.
 ///
@@ -18,7 +19,7 @@ use crate::failure::Failure;
 pub(crate) async fn connect(
     settings: &ClusterSettings,
     endpoint: &Endpoint,
-) -> Result<TcpStream, Failure> {
+) -> Result<Connection, Failure> {
     let unsupported = |what: &'static str| Failure::Connect { reason: what.into() };
     let Some(address) = endpoint.address.socket() else {
         return Err(unsupported("Unix domain sockets are not supported"));
@@ -31,7 +32,7 @@ pub(crate) async fn connect(
     }
     let connecting = connect_tcp(settings, address);
     match tokio::time::timeout(settings.connect_timeout, connecting).await {
-        Ok(Ok(stream)) => Ok(stream),
+        Ok(Ok(stream)) => Ok(Connection::Plain(stream)),
         Ok(Err(error)) => Err(Failure::Connect { reason: reason(&error).into() }),
         Err(_elapsed) => Err(Failure::ConnectTimeout),
     }

@@ -1,0 +1,138 @@
+//! A connection, whatever carries its bytes: what codecs, pools and byte tunnels read from and write to.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A connection to a client or an upstream.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    /// Bytes as they are on the wire.
+    Plain(TcpStream),
+}
+
+/// What the TLS handshake of a connection has shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TlsFacts {
+    /// The server name that the client asked for.
+    pub(crate) server_name: Option<Box<str>>,
+    /// The application protocol that both sides agreed on.
+    pub(crate) application_protocol: Option<Box<str>>,
+}
+
+impl Connection {
+    /// Our end's address.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().local_addr()
+    }
+
+    /// The other end's address.
+    #[allow(dead_code, reason = "the seam comes first")]
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket().peer_addr()
+    }
+
+    /// The socket below, to read or change its options. Its bytes are not the connection's.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+        }
+    }
+
+    /// What the TLS handshake has shown; `None` without TLS.
+    #[allow(dead_code, reason = "the seam comes first")]
+    pub(crate) fn tls(&self) -> Option<&TlsFacts> {
+        match self {
+            Self::Plain(_) => None,
+        }
+    }
+
+    /// Whether nothing has arrived: no byte, no end, no error. An idle connection of which this is not true must not
+    /// be used again. It is as new as the last time the runtime asked the system, and costs no system call when
+    /// nothing has happened since.
+    #[allow(dead_code, reason = "the seam comes first")]
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(self).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, data),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::Connection;
+
+    #[tokio::test]
+    async fn a_connection_is_quiet_until_something_arrives() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for bytes in [b"x".as_slice(), b""] {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut server, _) = listener.accept().await.unwrap();
+            let mut connection = Connection::Plain(client);
+            assert!(connection.is_quiet());
+            server.write_all(bytes).await.unwrap();
+            server.shutdown().await.unwrap();
+            connection.socket().readable().await.unwrap();
+            assert!(!connection.is_quiet());
+        }
+    }
+}
