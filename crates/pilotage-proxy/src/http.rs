@@ -14,7 +14,8 @@ mod server;
 mod tail;
 mod upgrade;
 
-pub(crate) use body::RequestBody;
+pub(crate) use body::{BodyError, RequestBody};
+pub(crate) use head::Outgoing;
 pub(crate) use moment::Moment;
 pub(crate) use plain::manager as plain_manager;
 pub(crate) use server::serve;

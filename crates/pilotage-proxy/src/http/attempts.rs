@@ -4,10 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, Version};
-use http_body::Body;
-use hyper::body::Incoming;
+use http::{Response, Version};
 use pilotage_engine::cluster::Discovery;
 use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
 use pilotage_engine::forward::Forward;
@@ -35,8 +32,9 @@ const MOVES: u32 = 3;
 /// An upstream's answer.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The body is taken out when the answer is passed on.
-    pub(super) response: Response<Option<Incoming>>,
+    /// The head.
+    pub(super) response: Response<()>,
+    /// Has the body.
     pub(super) lease: Lease,
     pub(super) active: ActiveRequest,
     pub(super) attempts: u32,
@@ -170,7 +168,7 @@ impl<'a> Attempts<'a> {
         if let Some(facts) = tail.facts() {
             facts.upstream_host = endpoint.address.socket();
         }
-        let mut request = self.request(&endpoint, tail)?;
+        let (mut head, mut body) = self.request(&endpoint, tail)?;
         let mut moves = 0;
         loop {
             let mut lease = match pool.ready(&cluster.settings, http2)? {
@@ -187,11 +185,11 @@ impl<'a> Attempts<'a> {
             }
             let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
             self.stats.requests.add(1);
-            let sent = within(&mut self.limit, per_try, lease.send(request)).await;
+            let sent = within(&mut self.limit, per_try, lease.send(head, body)).await;
             match sent.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))? {
                 Ok(response) => {
                     return Ok(Answer {
-                        response: response.map(Some),
+                        response,
                         lease,
                         active,
                         attempts: self.count,
@@ -201,34 +199,24 @@ impl<'a> Attempts<'a> {
                 }
                 Err(error) => {
                     moves += 1;
-                    request = match self.movable(error, moves) {
-                        Ok(Some(request)) => request,
-                        Ok(None) => self.request(&endpoint, tail)?,
-                        Err(failure) => {
-                            active.ended(None);
-                            return Err(failure);
-                        }
-                    };
+                    if moves > MOVES || !self.is_movable(&error) {
+                        active.ended(None);
+                        return Err(error.failure);
+                    }
+                    (head, body) = self.request(&endpoint, tail)?;
                 }
             }
         }
     }
 
-    /// The request to send on another connection: the one that never left, or `None` for a new one, when an idle
-    /// connection closed under a request that can be sent twice without harm.
-    fn movable(
-        &self,
-        error: SendError,
-        moves: u32,
-    ) -> Result<Option<Request<RequestBody>>, Failure> {
-        if moves > MOVES || !error.reused || error.failure != Failure::Termination {
-            return Err(error.failure);
-        }
-        match error.unsent {
-            Some(request) => Ok(Some(*request)),
-            None if self.body.is_none() && self.context.head.method.is_idempotent() => Ok(None),
-            None => Err(error.failure),
-        }
+    /// Whether the request may go to another connection: it never left, or an idle connection closed under one that
+    /// can be sent twice without harm.
+    fn is_movable(&self, error: &SendError) -> bool {
+        let harmless = match &self.body {
+            None => error.unsent || self.context.head.method.is_idempotent(),
+            Some(body) => error.unsent && body.can_repeat(),
+        };
+        harmless && error.reused && error.failure == Failure::Termination
     }
 
     async fn pick(&mut self) -> Result<Arc<Endpoint>, Failure> {
@@ -274,26 +262,24 @@ impl<'a> Attempts<'a> {
         &self,
         endpoint: &Endpoint,
         tail: &mut Tail,
-    ) -> Result<Request<RequestBody>, Failure> {
+    ) -> Result<(Outgoing, RequestBody), Failure> {
         let outgoing = self.context.outgoing(self.forward, endpoint, self.count);
+        let outgoing = outgoing.ok_or(Failure::Protocol)?;
         self.capture(&outgoing, tail);
         let body = match &self.body {
             None => RequestBody::Empty,
             Some(source) => RequestBody::Client(source.next_attempt().ok_or(Failure::Downstream)?),
         };
-        outgoing.into_request(self.version, body).ok_or(Failure::Protocol)
+        Ok((outgoing, body))
     }
 
-    fn capture(&self, outgoing: &Outgoing<'_>, tail: &mut Tail) {
+    fn capture(&self, outgoing: &Outgoing, tail: &mut Tail) {
         let Some(log) = &self.context.client.worker.log else { return };
         let Some(facts) = tail.facts() else { return };
         facts.captured = Captured {
-            method: self.context.head.method.clone(),
-            path: match self.context.path {
-                Some(original) if original.as_str() == outgoing.path => Some(original.clone()),
-                _ => PathAndQuery::try_from(outgoing.path.as_ref()).ok(),
-            },
-            authority: HeaderValue::from_str(&outgoing.authority).ok(),
+            method: outgoing.method.clone(),
+            path: Some(outgoing.path.clone()),
+            authority: Some(outgoing.authority.clone()),
             request: log.capture(&outgoing.headers),
             response: Vec::new(),
         };
@@ -305,7 +291,7 @@ fn discard(result: Result<Answer, Failure>, body: Option<&Rc<Source>>) {
     let Ok(answer) = result else { return };
     answer.active.ended(Some(answer.response.status()));
     let sent = body.is_none_or(|body| body.ended_at().is_some());
-    if sent && answer.response.body().as_ref().is_some_and(Body::is_end_stream) {
+    if sent && answer.lease.is_end_stream() {
         answer.lease.finish(Instant::now());
     }
 }

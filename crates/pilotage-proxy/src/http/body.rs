@@ -6,13 +6,47 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::limit::Limit;
 use super::mirrors::CopyBody;
 use super::replay::Replay;
 use super::tail::{Ending, Tail};
 use crate::pool::Lease;
+
+/// The body of a request as it comes from the client, whichever codec reads it.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// Read by hyper.
+    Hyper(hyper::body::Incoming),
+}
+
+impl Incoming {
+    /// The next part of the body. After an error or `None` there is no more.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Hyper(body) => {
+                Pin::new(body).poll_frame(cx).map_err(|error| BodyError::Broken(error.into()))
+            }
+        }
+    }
+
+    /// Whether the body is known to have no further part.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(body) => body.is_end_stream(),
+        }
+    }
+
+    /// What is known of the number of bytes that are still to come.
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hyper(body) => body.size_hint(),
+        }
+    }
+}
 
 /// The body of a request on its way upstream.
 #[derive(Debug)]
@@ -62,7 +96,7 @@ impl Body for RequestBody {
 pub(crate) enum BodyError {
     /// The other side broke off.
     #[error(transparent)]
-    Broken(#[from] hyper::Error),
+    Broken(Box<dyn std::error::Error + Send + Sync>),
     /// The route's time limit passed.
     #[error("the time limit of the route passed")]
     Timeout,
@@ -86,7 +120,6 @@ pub(crate) enum ResponseBody {
 /// is. Dropped in the middle, because nobody wants the rest, it gives the connection up.
 #[derive(Debug)]
 pub(crate) struct UpstreamBody {
-    incoming: Incoming,
     lease: Option<Lease>,
     limit: Option<Limit>,
     tail: Option<Tail>,
@@ -94,15 +127,9 @@ pub(crate) struct UpstreamBody {
 
 impl ResponseBody {
     /// The upstream's body, with what is to be done when it ends. A body without any byte ends here and now.
-    pub(crate) fn upstream(
-        incoming: Incoming,
-        lease: Lease,
-        limit: Option<Limit>,
-        tail: Tail,
-    ) -> Self {
-        let ended = incoming.is_end_stream();
-        let (lease, tail) = (Some(lease), Some(tail));
-        let mut body = UpstreamBody { incoming, lease, limit, tail };
+    pub(crate) fn upstream(lease: Lease, limit: Option<Limit>, tail: Tail) -> Self {
+        let ended = lease.is_end_stream();
+        let mut body = UpstreamBody { lease: Some(lease), limit, tail: Some(tail) };
         if ended {
             body.finish();
             return Self::Empty;
@@ -142,7 +169,8 @@ impl UpstreamBody {
             self.fail(Ending::Timeout);
             return Poll::Ready(Some(Err(BodyError::Timeout)));
         }
-        match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+        let Some(lease) = &mut self.lease else { return Poll::Ready(None) };
+        match ready!(lease.poll_frame(cx)) {
             Some(Ok(frame)) => {
                 if let Some(facts) = self.tail.as_mut().and_then(Tail::facts) {
                     if let Some(data) = frame.data_ref() {
@@ -151,14 +179,14 @@ impl UpstreamBody {
                         facts.note_grpc_status(trailers);
                     }
                 }
-                if frame.is_trailers() || self.incoming.is_end_stream() {
+                if frame.is_trailers() || lease.is_end_stream() {
                     self.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
                 self.fail(Ending::UpstreamReset);
-                Poll::Ready(Some(Err(error.into())))
+                Poll::Ready(Some(Err(error)))
             }
             None => {
                 self.finish();
@@ -188,7 +216,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => true,
             Self::Own(bytes) => bytes.is_empty(),
-            Self::Upstream(body) => body.incoming.is_end_stream(),
+            Self::Upstream(body) => body.lease.as_ref().is_none_or(Lease::is_end_stream),
         }
     }
 
@@ -196,7 +224,9 @@ impl Body for ResponseBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Upstream(body) => body.incoming.size_hint(),
+            Self::Upstream(body) => {
+                body.lease.as_ref().map_or_else(|| SizeHint::with_exact(0), Lease::size_hint)
+            }
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use http::uri::Scheme;
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::forward::{Exchange, Forward};
@@ -19,7 +19,7 @@ use pilotage_engine::response_flag::details;
 use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 
 use super::attempts::{Answer, Attempts};
-use super::body::ResponseBody;
+use super::body::{Incoming, ResponseBody};
 use super::head::{Head, Outgoing};
 use super::limit::Limit;
 use super::mirrors;
@@ -44,13 +44,14 @@ pub(super) struct Context<'a> {
     pub(super) moment: Moment,
 }
 
-/// Serves one request.
+/// Serves one request. `body` is `None` when there is none.
 pub(super) async fn handle(
     client: Rc<Client>,
-    request: Request<Incoming>,
+    mut head: Head,
+    body: Option<Incoming>,
+    on_upgrade: Option<OnUpgrade>,
 ) -> Response<ResponseBody> {
     let moment = Moment::now();
-    let (mut head, body, on_upgrade) = Head::take(request);
     let is_grpc = is_grpc(&head.headers);
     let mut tail = Tail::new(Rc::clone(&client), moment.instant, head.version, is_grpc);
     let tables = client.worker.tables();
@@ -126,7 +127,7 @@ impl Context<'_> {
     async fn forward(
         &self,
         forward: Box<Forward>,
-        body: Incoming,
+        body: Option<Incoming>,
         on_upgrade: Option<OnUpgrade>,
         mut tail: Tail,
     ) -> Response<ResponseBody> {
@@ -139,11 +140,7 @@ impl Context<'_> {
             Box::pin(tokio::time::sleep(delay)).await;
         }
         let may_retry = forward.action().is_some_and(|action| action.retries.is_some());
-        let body = if http_body::Body::is_end_stream(&body) {
-            None
-        } else {
-            Some(Rc::new(Source::new(body, may_retry)))
-        };
+        let body = body.map(|body| Rc::new(Source::new(body, may_retry)));
         if let Some(facts) = tail.facts() {
             facts.request_body = body.clone();
         }
@@ -181,13 +178,13 @@ impl Context<'_> {
         }
     }
 
-    /// The head that attempt number `attempt` sends to `endpoint`.
+    /// The head that attempt number `attempt` sends to `endpoint`. `None` when it cannot be written in a request.
     pub(super) fn outgoing(
         &self,
         forward: &Forward,
         endpoint: &Endpoint,
         attempt: u32,
-    ) -> Outgoing<'_> {
+    ) -> Option<Outgoing> {
         let mut headers = self.head.headers.clone();
         let exchange = Exchange {
             attempts: attempt,
@@ -209,20 +206,19 @@ impl Context<'_> {
             headers: &mut headers,
         };
         forward.apply_request_headers(&mut head, self.head, &exchange);
-        let path = unchanged_or_owned(head.path, self.head.path);
-        let mut authority = unchanged_or_owned(head.authority, self.head.authority);
-        if forward.auto_host_rewrite && !endpoint.hostname.is_empty() {
-            authority = Cow::Owned(endpoint.hostname.to_string());
-        }
-        Outgoing {
-            method: self.head.method,
-            scheme: self.head.scheme,
-            authority,
-            path,
-            original_path: self.path,
-            original_authority: self.authority,
-            headers,
-        }
+        // What stayed as it arrived was parsed already.
+        let path = match self.path {
+            Some(original) if original.as_str() == head.path => original.clone(),
+            _ => PathAndQuery::try_from(head.path.as_ref()).ok()?,
+        };
+        let renamed = forward.auto_host_rewrite && !endpoint.hostname.is_empty();
+        let authority = if renamed { &*endpoint.hostname } else { &*head.authority };
+        let authority = match self.authority {
+            Some(original) if original.as_bytes() == authority.as_bytes() => original.clone(),
+            _ => HeaderValue::from_str(authority).ok()?,
+        };
+        let scheme = Scheme::try_from(self.head.scheme).ok()?;
+        Some(Outgoing { method: self.head.method.clone(), scheme, authority, path, headers })
     }
 
     /// The head of an upstream's answer as the client gets it.
@@ -268,17 +264,13 @@ impl Context<'_> {
         limit: Option<Limit>,
         mut tail: Tail,
     ) -> Response<ResponseBody> {
-        let response = std::mem::replace(&mut answer.response, Response::new(None));
-        let (mut parts, incoming) = response.into_parts();
+        let response = std::mem::take(&mut answer.response);
+        let (mut parts, ()) = response.into_parts();
         self.finish_head(forward, &answer, &mut parts, &mut tail);
         if let Some(facts) = tail.facts() {
             facts.active = Some(answer.active);
         }
-        let body = match incoming {
-            Some(incoming) => ResponseBody::upstream(incoming, answer.lease, limit, tail),
-            None => ResponseBody::Empty,
-        };
-        Response::from_parts(parts, body)
+        Response::from_parts(parts, ResponseBody::upstream(answer.lease, limit, tail))
     }
 
     /// Both sides change to another protocol: from here on bytes go both ways as they come.
@@ -293,7 +285,7 @@ impl Context<'_> {
             let reply = crate::failure::Failure::Protocol.reply(answer.attempts > 1);
             return self.reply(reply, tail).await;
         };
-        let mut response = std::mem::replace(&mut answer.response, Response::new(None));
+        let mut response = std::mem::take(&mut answer.response);
         let upstream = hyper::upgrade::on(&mut response);
         let (mut parts, _no_body) = response.into_parts();
         self.finish_head(forward, &answer, &mut parts, &mut tail);
@@ -324,11 +316,6 @@ impl Context<'_> {
         forwarded::finish(self.manager(), response.headers_mut(), self.head.headers);
         response
     }
-}
-
-/// `text` without borrowing from anything but `original`.
-fn unchanged_or_owned<'o>(text: Cow<'_, str>, original: &'o str) -> Cow<'o, str> {
-    if text == original { Cow::Borrowed(original) } else { Cow::Owned(text.into_owned()) }
 }
 
 async fn answer_unplaced(

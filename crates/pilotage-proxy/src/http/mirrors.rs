@@ -1,16 +1,15 @@
 //! Copies of requests: sent beside the request itself, their answers read and thrown away.
 
-use std::borrow::Cow;
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Version};
-use http_body::{Body, Frame};
-use http_body_util::BodyExt;
+use http::{HeaderMap, HeaderValue, Version};
+use http_body::Frame;
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::forward::Forward;
@@ -20,6 +19,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::body::{BodyError, RequestBody};
 use super::exchange::Context;
+use super::head::Outgoing;
 use super::moment::Moment;
 use super::replay::Source;
 use crate::worker::Worker;
@@ -41,16 +41,17 @@ pub(super) fn send(context: &Context<'_>, forward: &Forward, body: Option<&Rc<So
         let pick = PickContext { hash: forward.hash, ..PickContext::default() };
         let picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
         let Ok(endpoint) = picked else { continue };
-        let mut outgoing = context.outgoing(forward, &endpoint, 1);
-        outgoing.authority = Cow::Owned(mirror.host(&outgoing.authority));
-        let version = cluster.settings.protocol.version(context.head.version);
+        let Some(mut outgoing) = context.outgoing(forward, &endpoint, 1) else { continue };
+        let host = mirror.host(outgoing.authority.to_str().unwrap_or_default());
+        let Ok(host) = HeaderValue::try_from(host) else { continue };
+        outgoing.authority = host;
+        let http2 = cluster.settings.protocol.version(context.head.version) == Version::HTTP_2;
         let copied = match body {
             Some(source) => RequestBody::Copy(source.copy()),
             None => RequestBody::Empty,
         };
-        let Some(request) = outgoing.into_request(version, copied) else { continue };
         let limit = forward.timeouts.global.unwrap_or(LONGEST);
-        let sending = deliver(Rc::clone(worker), cluster, endpoint, request);
+        let sending = deliver(Rc::clone(worker), cluster, endpoint, http2, outgoing, copied);
         tokio::task::spawn_local(async move {
             if tokio::time::timeout(limit, sending).await.is_err() {
                 tracing::debug!("a mirrored request took too long");
@@ -63,21 +64,21 @@ async fn deliver(
     worker: Rc<Worker>,
     cluster: Arc<ClusterTable>,
     endpoint: Arc<Endpoint>,
-    request: Request<RequestBody>,
+    http2: bool,
+    head: Outgoing,
+    body: RequestBody,
 ) {
-    let http2 = request.version() == Version::HTTP_2;
     let stats = worker.metrics.cluster(&cluster.settings.name);
     let pool = worker.pools.get(&cluster, &endpoint, http2, || Arc::clone(&stats));
     let Ok(mut lease) = pool.lease(&cluster.settings, &endpoint, http2).await else { return };
     let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
     stats.requests.add(1);
-    match lease.send(request).await {
+    match lease.send(head, body).await {
         Ok(response) => {
             stats.answered(response.status().as_u16());
             active.ended(Some(response.status()));
-            let mut body = response.into_body();
-            while let Some(Ok(_ignored)) = body.frame().await {}
-            if body.is_end_stream() {
+            while let Some(Ok(_ignored)) = poll_fn(|cx| lease.poll_frame(cx)).await {}
+            if lease.is_end_stream() {
                 lease.finish(Instant::now());
             }
         }

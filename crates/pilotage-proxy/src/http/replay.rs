@@ -8,10 +8,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Frame, SizeHint};
 
-use super::body::BodyError;
+use super::body::{BodyError, Incoming};
 use super::mirrors::{self, CopyBody, CopySender};
 
 /// What is kept of a body for further attempts at most, Envoy's default for a connection's buffer. A longer body
@@ -165,7 +164,7 @@ impl Replay {
         let Some(incoming) = &mut state.incoming else {
             return Poll::Ready(Some(Err(BodyError::GivenUp)));
         };
-        let polled = std::pin::Pin::new(incoming).poll_frame(cx);
+        let polled = incoming.poll_frame(cx);
         match &polled {
             Poll::Pending => state.wait(cx),
             Poll::Ready(None) => state.end(),
@@ -176,7 +175,7 @@ impl Replay {
                 self.trailers_sent = frame.is_trailers();
             }
         }
-        polled.map_err(BodyError::from)
+        polled
     }
 
     pub(super) fn is_end_stream(&self) -> bool {

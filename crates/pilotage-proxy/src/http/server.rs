@@ -7,11 +7,17 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
+use http::header::UPGRADE;
+use http::{Request, Response};
+use http_body::Body;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use pilotage_engine::forwarded::is_upgrade;
 
+use super::body::{Incoming, ResponseBody};
 use super::exchange;
+use super::head::Head;
 use super::place::Memo;
 use crate::drain::Open;
 use crate::stream::{Detected, Replay};
@@ -70,7 +76,7 @@ async fn serve_http1(client: Rc<Client>, stream: Replay<Connection>, open: &Open
     let requests = Rc::clone(&client);
     let service = service_fn(move |request| {
         let client = Rc::clone(&requests);
-        async move { Ok::<_, Infallible>(exchange::handle(client, request).await) }
+        async move { Ok::<_, Infallible>(answer(client, request).await) }
     });
     let connection = http1::Builder::new()
         .auto_date_header(false)
@@ -87,7 +93,7 @@ async fn serve_http2(client: Rc<Client>, stream: Replay<Connection>, open: &Open
     let requests = Rc::clone(&client);
     let service = service_fn(move |request| {
         let client = Rc::clone(&requests);
-        async move { Ok::<_, Infallible>(exchange::handle(client, request).await) }
+        async move { Ok::<_, Infallible>(answer(client, request).await) }
     });
     let connection = http2::Builder::new(LocalExecutor)
         .auto_date_header(false)
@@ -96,6 +102,18 @@ async fn serve_http2(client: Rc<Client>, stream: Replay<Connection>, open: &Open
     let mut connection = pin!(connection);
     let served = run(connection.as_mut(), open, |connection| connection.graceful_shutdown()).await;
     note_end(&client, served);
+}
+
+/// Hands a request that hyper has read to the exchange.
+async fn answer(
+    client: Rc<Client>,
+    mut request: Request<hyper::body::Incoming>,
+) -> Response<ResponseBody> {
+    let on_upgrade = (request.headers().contains_key(UPGRADE) && is_upgrade(request.headers()))
+        .then(|| hyper::upgrade::on(&mut request));
+    let (parts, body) = request.into_parts();
+    let body = (!body.is_end_stream()).then_some(Incoming::Hyper(body));
+    exchange::handle(client, Head::of(parts), body, on_upgrade).await
 }
 
 /// Polls `connection` to its end, and tells it once to finish when the worker drains.
