@@ -4,11 +4,13 @@ mod compile;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use crate::circuit_breakers::CircuitBreakers;
+use crate::dns::{DnsSettings, DnsTarget};
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::{EndpointSet, EndpointSetOptions};
 use crate::env::Env;
@@ -34,15 +36,6 @@ pub enum Discovery {
     OriginalDst,
     /// Resolved from the request's own host (dynamic forward proxy); not supported yet: answers 503 UH.
     DynamicForwardProxy,
-}
-
-/// A name that a DNS cluster wants resolved.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DnsTarget {
-    /// Name to resolve.
-    pub host: Arc<str>,
-    /// Port of the endpoints it makes.
-    pub port: u16,
 }
 
 /// What a cluster is apart from its endpoints; shared by every generation in which it did not change.
@@ -82,32 +75,6 @@ pub struct ClusterSettings {
     pub(crate) endpoint_options: EndpointSetOptions,
 }
 
-/// How the names of a cluster are resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DnsSettings {
-    /// Time between two resolutions of a name.
-    pub refresh: Duration,
-    /// The answer's own time to live applies instead.
-    pub respect_ttl: bool,
-    /// Which addresses are wanted.
-    pub family: DnsFamily,
-}
-
-/// Which kinds of addresses are wanted of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DnsFamily {
-    /// IPv6, or IPv4 if there is none.
-    V6Preferred,
-    /// IPv4 only.
-    V4Only,
-    /// IPv6 only.
-    V6Only,
-    /// IPv4, or IPv6 if there is none.
-    V4Preferred,
-    /// Both.
-    All,
-}
-
 /// TCP keep-alive. Absent values are the operating system's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpKeepalive {
@@ -128,6 +95,8 @@ pub struct ClusterTable {
     pub state: Arc<ClusterState>,
     assignment: Arc<LoadAssignment>,
     dns_targets: Vec<DnsTarget>,
+    /// How many times an answer had changed the endpoints when they were built.
+    built_from: AtomicU64,
     endpoints: ArcSwap<EndpointSet>,
 }
 
@@ -143,9 +112,12 @@ impl ClusterTable {
         assignment: Arc<LoadAssignment>,
         state: Arc<ClusterState>,
     ) -> Self {
+        // Read first: an answer in between makes the endpoints be built once more, not once too few.
+        let built_from = AtomicU64::new(state.resolutions());
         let endpoints = settings.endpoints(&assignment, &state);
         Self {
             dns_targets: assignment.dns_targets(),
+            built_from,
             endpoints: ArcSwap::from_pointee(endpoints),
             settings,
             state,
@@ -172,11 +144,18 @@ impl ClusterTable {
         &self.dns_targets
     }
 
-    /// Gives a DNS cluster what `target` resolved to: an empty list when the name does not exist. An answer outlives
-    /// table swaps, so a proxy need not resolve again when configuration changes.
+    /// Gives a DNS cluster what `target` resolved to, in the order of the answer: an empty list when the name does not
+    /// exist. An answer outlives table swaps, so a proxy need not resolve again when configuration changes.
     pub fn resolved(&self, target: &DnsTarget, addresses: &[IpAddr]) {
-        // Who learns the same at the same time must not go on before the endpoints are there.
-        if self.state.set_resolved(target, addresses) || self.endpoints.load().is_empty() {
+        self.state.set_resolved(target, addresses);
+        self.follow_names();
+    }
+
+    /// Builds the endpoints anew if names were resolved since: an answer may have reached another generation of this
+    /// cluster first.
+    pub fn follow_names(&self) {
+        let resolutions = self.state.resolutions();
+        if self.built_from.swap(resolutions, Ordering::AcqRel) != resolutions {
             self.endpoints.store(Arc::new(self.settings.endpoints(&self.assignment, &self.state)));
         }
     }

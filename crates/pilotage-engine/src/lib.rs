@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod cors;
 mod decide;
 pub mod direct_response;
+pub mod dns;
 mod domains;
 mod durations;
 pub mod endpoint;

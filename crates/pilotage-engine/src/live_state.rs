@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cluster::DnsTarget;
+use crate::dns::DnsTarget;
 use crate::endpoint::EndpointAddress;
 
 /// Counters of every cluster, by name. Cheap to share; locked only while tables are built, never by a request.
@@ -69,6 +69,8 @@ pub struct ClusterState {
     pub overflow_total: Counter,
     endpoints: Mutex<BTreeMap<EndpointAddress, Arc<EndpointState>>>,
     resolved: Mutex<BTreeMap<DnsTarget, Vec<IpAddr>>>,
+    /// Answers that were news.
+    resolutions: AtomicU64,
 }
 
 impl ClusterState {
@@ -89,11 +91,18 @@ impl ClusterState {
         resolved.get(target).cloned().unwrap_or_default()
     }
 
-    /// Keeps what `target` resolved to; says whether that is news.
-    pub(crate) fn set_resolved(&self, target: &DnsTarget, addresses: &[IpAddr]) -> bool {
+    /// Keeps what `target` resolved to.
+    pub(crate) fn set_resolved(&self, target: &DnsTarget, addresses: &[IpAddr]) {
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
         let before = resolved.insert(target.clone(), addresses.to_vec());
-        before.as_deref() != Some(addresses)
+        if before.as_deref() != Some(addresses) {
+            self.resolutions.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// How many answers to names have been news so far.
+    pub(crate) fn resolutions(&self) -> u64 {
+        self.resolutions.load(Ordering::Acquire)
     }
 
     fn forget_unused(&self) {

@@ -10,7 +10,8 @@ use pilotage_proto::envoy::config::endpoint::v3::{ClusterLoadAssignment, LbEndpo
 use pilotage_proto::prost_types::Struct;
 
 use crate::address::{Place, place};
-use crate::cluster::{Discovery, DnsTarget};
+use crate::cluster::Discovery;
+use crate::dns::DnsTarget;
 use crate::endpoint::{Endpoint, EndpointAddress, Health, Locality};
 use crate::endpoint_set::{EndpointSet, EndpointSetOptions, LocalityEndpoints};
 use crate::live_state::ClusterState;

@@ -10,7 +10,7 @@ use pilotage_proto::envoy::config::cluster::v3::Cluster as Proto;
 use pilotage_proto::envoy::config::cluster::v3::cluster::common_lb_config::LocalityConfigSpecifier;
 use pilotage_proto::envoy::config::cluster::v3::cluster::ring_hash_lb_config::HashFunction;
 use pilotage_proto::envoy::config::cluster::v3::cluster::{
-    ClusterDiscoveryType, ClusterProtocolSelection, DiscoveryType, DnsLookupFamily, LbConfig,
+    ClusterDiscoveryType, ClusterProtocolSelection, DiscoveryType, LbConfig,
     LbPolicy,
 };
 use pilotage_proto::envoy::config::core::v3::{HttpProtocolOptions as CommonOptions, TcpKeepalive as KeepaliveProto};
@@ -19,8 +19,9 @@ use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_option
 use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
 use pilotage_proto::unpack;
 
-use super::{ClusterSettings, Discovery, DnsFamily, DnsSettings, TcpKeepalive};
+use super::{ClusterSettings, Discovery, TcpKeepalive};
 use crate::circuit_breakers::CircuitBreakers;
+use crate::dns::DnsSettings;
 use crate::durations::{limit, optional};
 use crate::endpoint_set::EndpointSetOptions;
 use crate::load_balancing::{Hashing, Policy};
@@ -30,7 +31,6 @@ use crate::upstream_tls::TlsChoice;
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
-const DEFAULT_DNS_REFRESH: Duration = Duration::from_secs(5);
 /// Key of the HTTP options of a cluster.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -81,7 +81,7 @@ impl ClusterSettings {
             tls: tls.choose(None),
             tls_choice: tls,
             endpoint_options: EndpointSetOptions { hashing, ..endpoint_options(proto, warnings) },
-            dns: dns(proto)?,
+            dns: DnsSettings::compile(proto)?,
         })
     }
 
@@ -321,20 +321,4 @@ fn endpoint_options(proto: &Proto, warnings: &mut Warnings) -> EndpointSetOption
         None => {}
     }
     options
-}
-
-fn dns(proto: &Proto) -> Result<DnsSettings, FieldError> {
-    Ok(DnsSettings {
-        refresh: optional("dns_refresh_rate", proto.dns_refresh_rate.as_ref())?
-            .filter(|rate| !rate.is_zero())
-            .unwrap_or(DEFAULT_DNS_REFRESH),
-        respect_ttl: proto.respect_dns_ttl,
-        family: match proto.dns_lookup_family() {
-            DnsLookupFamily::Auto => DnsFamily::V6Preferred,
-            DnsLookupFamily::V4Only => DnsFamily::V4Only,
-            DnsLookupFamily::V6Only => DnsFamily::V6Only,
-            DnsLookupFamily::V4Preferred => DnsFamily::V4Preferred,
-            DnsLookupFamily::All => DnsFamily::All,
-        },
-    })
 }
