@@ -105,7 +105,11 @@ impl Admin {
     ///
     /// # Errors
     /// When a port cannot be bound or no thread be started.
-    pub(crate) fn start(config: &ProxyConfig, state: AdminState) -> Result<Self, StartError> {
+    pub(crate) fn start(
+        config: &ProxyConfig,
+        state: AdminState,
+        questions: dns::Questions,
+    ) -> Result<Self, StartError> {
         let mut ports = Vec::new();
         let mut bind = |address: Option<SocketAddr>, port| -> Result<_, StartError> {
             let Some(address) = address else { return Ok(None) };
@@ -120,7 +124,8 @@ impl Admin {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(async {
-                tokio::spawn(dns::run(Arc::clone(&state.tables), Arc::clone(&state.published)));
+                let (tables, published) = (Arc::clone(&state.tables), Arc::clone(&state.published));
+                tokio::spawn(dns::run(tables, published, questions));
                 for (port, socket) in ports {
                     tokio::spawn(accept(port, socket, state.clone()));
                 }

@@ -1,115 +1,231 @@
-//! Names of DNS clusters: resolved in the background, again and again, on the thread of the admin endpoints.
+//! Names of DNS clusters and of hosts outside the mesh. They are resolved on the thread of the admin endpoints;
+//! workers ask there.
 
-use std::collections::HashMap;
-use std::io;
+mod resolver;
+mod schedule;
+
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use hickory_resolver::net::NetError;
 use pilotage_engine::Tables;
-use pilotage_engine::cluster::{ClusterTable, DnsFamily, DnsTarget};
-use tokio::sync::Notify;
+use pilotage_engine::cluster::{ClusterTable, Discovery};
+use pilotage_engine::dns::DnsFamily;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-/// Names are not asked for more often than this, whatever a cluster says.
-const SHORTEST: Duration = Duration::from_secs(1);
-/// How long nothing is done when no name is wanted. New tables end the wait.
-const LONGEST: Duration = Duration::from_secs(60);
+use self::resolver::{Resolved, Resolver, look_up};
+use self::schedule::{Key, Schedule};
 
-/// What a name is known by: the same name may be wanted by clusters that want different addresses of it.
-type Key = (Arc<str>, u16, Arc<str>);
+/// Where workers ask for names.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(mpsc::UnboundedSender<Question>);
 
-/// Resolves what the published tables want until the runtime ends. `published` is notified of new tables.
-pub(crate) async fn run(tables: Arc<ArcSwap<Tables>>, published: Arc<Notify>) {
-    let mut due: HashMap<Key, Instant> = HashMap::new();
+/// What workers ask.
+pub(crate) type Questions = mpsc::UnboundedReceiver<Question>;
+
+/// One question of a worker.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// Resolve the names of a cluster that has no endpoint yet.
+    Cluster(Arc<ClusterTable>, oneshot::Sender<()>),
+    /// The addresses of a host that is not of the mesh.
+    Host(Box<str>, oneshot::Sender<Vec<IpAddr>>),
+}
+
+impl Names {
+    /// The two ends.
+    pub(crate) fn new() -> (Self, Questions) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Waits until every name of `cluster` was asked for once more.
+    pub(crate) async fn settle(&self, cluster: &Arc<ClusterTable>) {
+        let (answer, answered) = oneshot::channel();
+        if self.0.send(Question::Cluster(Arc::clone(cluster), answer)).is_ok() {
+            // Nobody answers when the proxy ends.
+            answered.await.ok();
+        }
+    }
+
+    /// The addresses of `host`, best first; none when it has none.
+    pub(crate) async fn look_up(&self, host: &str) -> Vec<IpAddr> {
+        if let Ok(address) = host.parse() {
+            return vec![address];
+        }
+        let (answer, answered) = oneshot::channel();
+        if self.0.send(Question::Host(host.into(), answer)).is_err() {
+            return Vec::new();
+        }
+        answered.await.unwrap_or_default()
+    }
+}
+
+/// Resolves what the published tables want, and what workers ask, until the runtime ends. `published` is notified of
+/// new tables.
+pub(crate) async fn run(
+    tables: Arc<ArcSwap<Tables>>,
+    published: Arc<Notify>,
+    mut questions: Questions,
+) {
+    let mut service = Service::default();
     loop {
         // Armed before the tables are read, so that a publication in between is not missed.
         let notified = published.notified();
-        let next = round(&tables.load_full(), &mut due).await;
-        let wait = next.map_or(LONGEST, |next| next.saturating_duration_since(Instant::now()));
-        tokio::time::timeout(wait.min(LONGEST), notified).await.ok();
-    }
-}
-
-/// Resolves what is due; says when the next name is.
-async fn round(tables: &Arc<Tables>, due: &mut HashMap<Key, Instant>) -> Option<Instant> {
-    let now = Instant::now();
-    let mut wanted = HashMap::new();
-    let mut lookups = JoinSet::new();
-    for cluster in tables.clusters() {
-        for target in cluster.dns_targets() {
-            let key = (Arc::clone(&target.host), target.port, Arc::clone(&cluster.settings.name));
-            let mut next = due.get(&key).copied().unwrap_or(now);
-            if next <= now {
-                let (cluster, target) = (Arc::clone(cluster), target.clone());
-                next = now + cluster.settings.dns.refresh.max(SHORTEST);
-                lookups.spawn(async move { resolve(&cluster, &target).await });
+        let current = tables.load_full();
+        service.follow(&current);
+        service.ask_for_what_is_due(&current);
+        let next = service.schedule.next();
+        tokio::select! {
+            () = notified => {}
+            () = until(next) => {}
+            Some(done) = service.lookups.join_next() => {
+                if let Ok(done) = done {
+                    service.finish(&tables.load(), done);
+                }
             }
-            wanted.insert(key, next);
-        }
-    }
-    *due = wanted;
-    while lookups.join_next().await.is_some() {}
-    due.values().min().copied()
-}
-
-/// Asks for every name of `cluster` at once.
-pub(crate) async fn resolve_all(cluster: &ClusterTable) {
-    for target in cluster.dns_targets() {
-        resolve(cluster, target).await;
-    }
-}
-
-/// Asks for `target` and tells `cluster`. A name that cannot be resolved now keeps its addresses.
-async fn resolve(cluster: &ClusterTable, target: &DnsTarget) {
-    match look_up(&target.host, target.port, cluster.settings.dns.family).await {
-        Ok(addresses) => cluster.resolved(target, &addresses),
-        Err(error) => {
-            let (cluster, host) = (cluster.name(), &*target.host);
-            tracing::debug!(cluster, host, %error, "a name is not resolved");
+            question = questions.recv() => match question {
+                Some(question) => service.take(question),
+                None => return,
+            }
         }
     }
 }
 
-async fn look_up(host: &str, port: u16, family: DnsFamily) -> io::Result<Vec<IpAddr>> {
-    let found = tokio::net::lookup_host((host, port)).await?;
-    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    Ok(of_family(addresses, family))
-}
-
-fn of_family(addresses: Vec<IpAddr>, family: DnsFamily) -> Vec<IpAddr> {
-    let (v4, v6): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv4);
-    match family {
-        DnsFamily::V4Only => v4,
-        DnsFamily::V6Only => v6,
-        DnsFamily::V4Preferred if v4.is_empty() => v6,
-        DnsFamily::V4Preferred => v4,
-        DnsFamily::V6Preferred if v6.is_empty() => v4,
-        DnsFamily::V6Preferred => v6,
-        DnsFamily::All => [v4, v6].concat(),
+async fn until(next: Option<Instant>) {
+    match next {
+        Some(next) => tokio::time::sleep_until(next.into()).await,
+        None => std::future::pending().await,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
+#[derive(Default)]
+struct Service {
+    resolver: Resolver,
+    schedule: Schedule,
+    lookups: JoinSet<(Asked, Result<Resolved, NetError>)>,
+    waiting: Vec<Waiting>,
+    followed: Option<Arc<Tables>>,
+}
 
-    use pilotage_engine::cluster::DnsFamily;
+/// Why a name was asked for.
+enum Asked {
+    Scheduled(Key),
+    Host(oneshot::Sender<Vec<IpAddr>>),
+}
 
-    use super::of_family;
+/// A worker that waits until every name of a cluster was asked for.
+struct Waiting {
+    cluster: Arc<ClusterTable>,
+    missing: BTreeSet<Key>,
+    answer: oneshot::Sender<()>,
+}
 
-    #[test]
-    fn a_family_is_preferred_or_demanded() {
-        let four: IpAddr = "10.0.0.1".parse().unwrap();
-        let six: IpAddr = "2001:db8::1".parse().unwrap();
-        let of = |family| of_family(vec![four, six], family);
-        assert_eq!(of(DnsFamily::V4Only), [four]);
-        assert_eq!(of(DnsFamily::V6Preferred), [six]);
-        assert_eq!(of(DnsFamily::All), [four, six]);
-        assert_eq!(of_family(vec![four], DnsFamily::V6Preferred), [four]);
-        assert!(of_family(vec![four], DnsFamily::V6Only).is_empty());
+impl Service {
+    fn follow(&mut self, tables: &Arc<Tables>) {
+        if self.followed.as_ref().is_some_and(|followed| Arc::ptr_eq(followed, tables)) {
+            return;
+        }
+        self.schedule.follow(tables, Instant::now());
+        self.followed = Some(Arc::clone(tables));
+        // A name that nobody wants any more is not answered any more either.
+        let schedule = &self.schedule;
+        for waiting in &mut self.waiting {
+            waiting.missing.retain(|key| schedule.has(key));
+        }
+        self.release();
+    }
+
+    fn take(&mut self, question: Question) {
+        match question {
+            Question::Cluster(cluster, answer) => {
+                self.schedule.hurry(&cluster, Instant::now());
+                let keys = cluster.dns_targets().iter().map(|target| Key::new(&cluster, target));
+                let missing = keys.filter(|key| self.schedule.has(key)).collect();
+                self.waiting.push(Waiting { cluster, missing, answer });
+                self.release();
+            }
+            Question::Host(host, answer) => match self.resolver.system() {
+                Ok(resolver) => {
+                    self.lookups.spawn(async move {
+                        let found = look_up(&resolver, &host, DnsFamily::V4Preferred).await;
+                        (Asked::Host(answer), found)
+                    });
+                }
+                Err(error) => tracing::warn!(%host, %error, "names cannot be resolved"),
+            },
+        }
+    }
+
+    fn ask_for_what_is_due(&mut self, tables: &Tables) {
+        for key in self.schedule.due(Instant::now()) {
+            let Some(cluster) = tables.cluster(&key.cluster) else { continue };
+            let family = cluster.settings.dns.family;
+            match self.resolver.system() {
+                Ok(resolver) => {
+                    self.lookups.spawn(async move {
+                        let found = look_up(&resolver, &key.target.host, family).await;
+                        (Asked::Scheduled(key), found)
+                    });
+                }
+                Err(error) => self.finish(tables, (Asked::Scheduled(key), Err(error))),
+            }
+        }
+    }
+
+    fn finish(&mut self, tables: &Tables, done: (Asked, Result<Resolved, NetError>)) {
+        match done {
+            (Asked::Host(answer), found) => {
+                // The request may have ended meanwhile.
+                answer.send(found.map(|found| found.addresses).unwrap_or_default()).ok();
+            }
+            (Asked::Scheduled(key), found) => {
+                if let Some(cluster) = tables.cluster(&key.cluster) {
+                    self.note(cluster, &key, found);
+                }
+                for waiting in &mut self.waiting {
+                    waiting.missing.remove(&key);
+                }
+                self.release();
+            }
+        }
+    }
+
+    /// Tells `cluster` the answer. A name that no server could say anything about keeps its addresses.
+    fn note(&mut self, cluster: &ClusterTable, key: &Key, found: Result<Resolved, NetError>) {
+        let (dns, now, draw) = (&cluster.settings.dns, Instant::now(), fastrand::u64(..));
+        match found {
+            Ok(mut found) => {
+                if cluster.settings.discovery == Discovery::StrictDns {
+                    // All of them are endpoints: another order is no news.
+                    found.addresses.sort_unstable();
+                    found.addresses.dedup();
+                }
+                // As in Envoy, a name that is one endpoint keeps it when it suddenly has no address.
+                if !found.addresses.is_empty() || cluster.settings.discovery == Discovery::StrictDns
+                {
+                    cluster.resolved(&key.target, &found.addresses);
+                }
+                self.schedule.answered(key, dns, found.time_to_live, now, draw);
+            }
+            Err(error) => {
+                let (cluster, host) = (cluster.name(), &*key.target.host);
+                tracing::debug!(cluster, host, %error, "a name is not resolved");
+                self.schedule.failed(key, dns, now, draw);
+            }
+        }
+    }
+
+    /// Answers whoever waits for nothing more.
+    fn release(&mut self) {
+        for waiting in self.waiting.extract_if(.., |waiting| waiting.missing.is_empty()) {
+            // The answer may have reached a newer generation of the cluster only.
+            waiting.cluster.follow_names();
+            waiting.answer.send(()).ok();
+        }
     }
 }

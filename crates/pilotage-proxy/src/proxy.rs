@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::access_log::{Format, FormatError, LogWriter};
 use crate::admin::{Admin, AdminState, State};
 use crate::config::ProxyConfig;
+use crate::dns::Names;
 use crate::listeners::{BindError, bind_group};
 use crate::metrics::Registry;
 use crate::worker::{self, Command, Entry, Seed};
@@ -64,6 +65,7 @@ pub struct ProxyHandle {
     outbound: Option<SocketAddr>,
     listeners: Arc<Mutex<BTreeMap<Entry, BoundListener>>>,
     published: Arc<Notify>,
+    names: Names,
     admin: Admin,
     log: Option<Arc<LogWriter>>,
 }
@@ -96,6 +98,7 @@ impl Proxy {
         let state = Arc::new(State::new(Instant::now()));
         let listeners = Arc::default();
         let published = Arc::new(Notify::new());
+        let (names, questions) = Names::new();
         let admin = Admin::start(
             &config,
             AdminState {
@@ -107,6 +110,7 @@ impl Proxy {
                 config_dump: config.config_dump.clone(),
                 set_log_filter: config.set_log_filter.clone(),
             },
+            questions,
         )?;
         let mut handle = ProxyHandle {
             workers: Vec::new(),
@@ -119,6 +123,7 @@ impl Proxy {
             state,
             listeners,
             published,
+            names,
             admin,
         };
         handle.start_workers(log.as_ref())?;
@@ -147,6 +152,7 @@ impl ProxyHandle {
                 log: log.cloned(),
                 epoch,
                 hostname: self.config.hostname.as_str().into(),
+                names: self.names.clone(),
             };
             let thread = worker::start(seed, inbox)?;
             self.workers.push(Worker { commands, thread });

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle as Task;
 
 use crate::access_log::AccessLog;
+use crate::dns::Names;
 use crate::drain::Drain;
 use crate::http::{self, Moment};
 use crate::metrics::WorkerMetrics;
@@ -64,6 +65,7 @@ pub(crate) struct Seed {
     pub(crate) log: Option<(Arc<crate::access_log::Format>, Arc<crate::access_log::LogWriter>)>,
     pub(crate) epoch: Instant,
     pub(crate) hostname: Arc<str>,
+    pub(crate) names: Names,
 }
 
 /// The state of a worker, shared by all its tasks.
@@ -76,6 +78,7 @@ pub(crate) struct Worker {
     pub(crate) log: Option<Rc<AccessLog>>,
     pub(crate) drain: Rc<Drain>,
     pub(crate) hostname: Arc<str>,
+    pub(crate) names: Names,
     random: RefCell<fastrand::Rng>,
     epoch: Instant,
     accepting: Cell<bool>,
@@ -116,6 +119,7 @@ impl Worker {
             log,
             drain: Rc::default(),
             hostname: seed.hostname,
+            names: seed.names,
             random: RefCell::new(fastrand::Rng::new()),
             epoch: seed.epoch,
             accepting: Cell::new(true),

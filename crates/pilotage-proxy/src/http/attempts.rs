@@ -1,5 +1,6 @@
 //! Attempts: choosing an endpoint, sending, waiting, and doing so again as often as the route's retry policy says.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +22,6 @@ use super::moment::Moment;
 use super::replay::Source;
 use super::tail::Tail;
 use crate::access_log::Captured;
-use crate::dns;
 use crate::failure::Failure;
 use crate::metrics::ClusterStats;
 use crate::pool::{Lease, SendError};
@@ -224,8 +224,7 @@ impl<'a> Attempts<'a> {
         let mut destination = self.context.place.destination;
         if destination.ip().is_unspecified()
             && cluster.settings.discovery == Discovery::OriginalDst
-            && let Some(address) =
-                Box::pin(look_up(self.context.head.authority, destination.port())).await
+            && let Some(address) = Box::pin(self.look_up(destination.port())).await
         {
             destination = address;
         }
@@ -243,7 +242,7 @@ impl<'a> Attempts<'a> {
         if picked.is_err() && !cluster.dns_targets().is_empty() {
             // The cluster is so new that its names were not resolved yet, or have been just now.
             if worker.asks_for_names(cluster) {
-                Box::pin(dns::resolve_all(cluster)).await;
+                Box::pin(worker.names.settle(cluster)).await;
             }
             picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
         }
@@ -255,6 +254,15 @@ impl<'a> Attempts<'a> {
             self.tried.push(endpoint.address.clone());
         }
         Ok(endpoint)
+    }
+
+    /// Where the host of the request is, which the mesh does not know.
+    async fn look_up(&self, port: u16) -> Option<SocketAddr> {
+        let authority = self.context.head.authority;
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _port)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let found = self.context.client.worker.names.look_up(host).await;
+        Some(SocketAddr::new(*found.first()?, port))
     }
 
     /// The request as this attempt sends it.
@@ -329,11 +337,4 @@ fn reset(failure: &Failure) -> Option<ResetReason> {
         | Failure::PerTryTimeout
         | Failure::Downstream => return None,
     })
-}
-
-/// The address of a host outside the mesh, as the system resolves it.
-async fn look_up(authority: &str, port: u16) -> Option<std::net::SocketAddr> {
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _port)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    tokio::net::lookup_host((host, port)).await.ok()?.next()
 }
