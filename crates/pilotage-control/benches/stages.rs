@@ -6,6 +6,8 @@
 
 #[path = "stages/mesh.rs"]
 mod mesh;
+#[path = "stages/request.rs"]
+mod request;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use pilotage_engine::{LiveState, Tables};
 use pilotage_model::{Inputs, ProxyClass, Snapshot, build as build_snapshot, view};
 use pilotage_proto::ResourceSet;
 
-const SERVICES: [usize; 3] = [10, 1_000, 10_000];
+pub(crate) const SERVICES: [usize; 3] = [10, 1_000, 10_000];
 
 fn main() {
     divan::main();
@@ -42,7 +44,7 @@ fn sidecar() -> ProxyClass {
     ProxyClass { namespace: "default".into(), ..ProxyClass::default() }
 }
 
-fn resources(services: usize) -> ResourceSet {
+pub(crate) fn resources(services: usize) -> ResourceSet {
     pilotage_compile::resources(&view(&snapshot(services), &sidecar()))
 }
 

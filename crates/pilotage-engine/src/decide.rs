@@ -17,7 +17,7 @@ use crate::http_manager::HttpManager;
 use crate::local_reply::LocalReply;
 use crate::path::{without_parameters, without_query};
 use crate::redirect::Redirect;
-use crate::request::RequestHead;
+use crate::request::{RequestHead, steers_router};
 use crate::response_flag::{ResponseFlags, details};
 use crate::route::{ClusterChoice, ForwardAction, RouteAction, RouteEntry, WeightedCluster};
 use crate::route_match::Subject;
@@ -352,11 +352,12 @@ fn forward(
     } else {
         Hashed::default()
     };
+    let steered = steers_router(head.headers);
     Decision::Forward(Box::new(Forward {
         route: Arc::clone(route),
         cluster: Arc::clone(cluster),
         weighted_index: chosen.index(),
-        timeouts: Timeouts::of(manager, action, head),
+        timeouts: Timeouts::of(manager, action, head, steered),
         hash,
         set_cookie,
         mirrors,
@@ -364,6 +365,7 @@ fn forward(
         cors_origin: None,
         flags: ResponseFlags::NONE,
         auto_host_rewrite: action.rewrites_host_to_endpoint(),
+        steered,
         direction: manager.direction,
         traced: manager.tracing.is_some(),
         suppress_envoy_headers: manager.suppress_envoy_headers,

@@ -42,6 +42,8 @@ pub struct Forward {
     pub flags: ResponseFlags,
     /// Host to write when the chosen endpoint's name is to be the authority (`auto_host_rewrite`).
     pub auto_host_rewrite: bool,
+    /// Whether the client's headers steer the router.
+    pub(crate) steered: bool,
     pub(crate) direction: Direction,
     pub(crate) traced: bool,
     pub(crate) suppress_envoy_headers: bool,

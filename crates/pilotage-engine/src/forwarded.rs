@@ -19,7 +19,7 @@ use crate::env::Env;
 use crate::http_manager::{EscapedSlashes, HttpManager, ServerHeader, UnderscoreHeaders};
 use crate::local_reply::LocalReply;
 use crate::path;
-use crate::request::{Downstream, has_envoy_headers};
+use crate::request::Downstream;
 use crate::response_flag::{ResponseFlags, details};
 
 /// A request as it arrived.
@@ -105,20 +105,62 @@ pub fn prepare<'a>(
     check_underscores(manager, request.headers)?;
     let path = normalized_path(manager, request)?;
     let authority = stripped_host(manager, authority, request.downstream.local.port());
-    sanitize_connection_headers(request.headers);
-    let client = Client::find(manager, request.headers, request.downstream.peer);
-    let scheme = forwarded_proto(manager, request);
-    trust(manager, request.headers, &client);
-    if manager.generate_request_id {
-        request_id::set(manager, request.headers, client.edge, env);
+    let seen = Seen::among(request.headers);
+    if seen.connection {
+        sanitize_connection_headers(request.headers);
     }
-    client_cert::forward(manager, request.headers, request.downstream.peer_certificate);
+    let client = Client::find(manager, &seen, request.headers, request.downstream.peer);
+    let scheme = forwarded_proto(manager, &seen, request);
+    trust(manager, &seen, request.headers, &client);
+    if manager.generate_request_id {
+        request_id::set(manager, &seen, request.headers, client.edge, env);
+    }
+    if seen.client_cert || request.downstream.peer_certificate.is_some() {
+        client_cert::forward(manager, request.headers, request.downstream.peer_certificate);
+    }
     if !manager.via.is_empty()
         && let Ok(via) = HeaderValue::from_str(&manager.via)
     {
         request.headers.append(VIA, via);
     }
     Ok(Prepared { scheme, authority, path, client: client.address, internal: client.internal })
+}
+
+/// Which of the headers that matter here a request arrived with. One look at all names costs less than asking for each
+/// of them, and most requests have hardly any.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    /// One that concerns the client's own connection.
+    connection: bool,
+    /// One with which Envoys and their clients speak to each other.
+    envoy: bool,
+    forwarded_for: bool,
+    forwarded_proto: bool,
+    forwarded_port: bool,
+    client_cert: bool,
+    request_id: bool,
+}
+
+impl Seen {
+    fn among(headers: &HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for name in headers.keys() {
+            let name = name.as_str();
+            seen.connection |= concerns_connection(name);
+            if !name.starts_with("x-") {
+                continue;
+            }
+            match name {
+                "x-forwarded-for" => seen.forwarded_for = true,
+                "x-forwarded-proto" => seen.forwarded_proto = true,
+                "x-forwarded-port" => seen.forwarded_port = true,
+                "x-forwarded-client-cert" => seen.client_cert = true,
+                "x-request-id" => seen.request_id = true,
+                _ => seen.envoy |= name.starts_with("x-envoy-"),
+            }
+        }
+        seen
+    }
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> Box<LocalReply> {
@@ -225,6 +267,12 @@ fn stripped_host<'a>(
     authority: Cow<'a, str>,
     local_port: u16,
 ) -> Cow<'a, str> {
+    if !(manager.strip_any_host_port
+        || manager.strip_matching_host_port
+        || manager.strip_trailing_host_dot)
+    {
+        return authority;
+    }
     let (host, port) = split_port(&authority);
     let matching = manager.strip_matching_host_port
         && port.and_then(|port| port.parse().ok()) == Some(local_port);
@@ -242,9 +290,6 @@ fn stripped_host<'a>(
 
 /// Removes what only concerns the client's own connection. Upgrade requests keep what asks for the upgrade.
 fn sanitize_connection_headers(headers: &mut HeaderMap) {
-    if !headers.keys().any(concerns_connection) {
-        return;
-    }
     if !is_upgrade(headers) {
         headers.remove(CONNECTION);
         headers.remove(UPGRADE);
@@ -265,11 +310,10 @@ fn sanitize_connection_headers(headers: &mut HeaderMap) {
     headers.remove(INTERNAL);
 }
 
-/// Whether the header is one of those that [`sanitize_connection_headers`] and [`finish`] look for. Most messages
-/// have none, and one look at all names costs less than asking for each.
-fn concerns_connection(name: &HeaderName) -> bool {
+/// Whether the header is one of those that [`sanitize_connection_headers`] and [`finish`] look for.
+fn concerns_connection(name: &str) -> bool {
     matches!(
-        name.as_str(),
+        name,
         "connection"
             | "upgrade"
             | "te"
@@ -292,24 +336,30 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
 }
 
 /// Writes `x-forwarded-for`, `-proto` and `-port`; gives the scheme of the request.
-fn forwarded_proto<'a>(manager: &HttpManager, request: &mut Arrived<'a, '_>) -> Cow<'a, str> {
+fn forwarded_proto<'a>(
+    manager: &HttpManager,
+    seen: &Seen,
+    request: &mut Arrived<'a, '_>,
+) -> Cow<'a, str> {
     let own = if request.downstream.tls { "https" } else { "http" };
     let believed = !manager.use_remote_address || manager.trusted_hops > 0;
     if manager.use_remote_address && !manager.skip_xff_append {
-        client::append_forwarded_for(request.headers, request.downstream);
+        client::append_forwarded_for(seen.forwarded_for, request.headers, request.downstream);
     }
-    if !believed || !request.headers.contains_key(FORWARDED_PROTO) {
+    let kept = believed && seen.forwarded_proto;
+    if !kept {
         request.headers.insert(FORWARDED_PROTO, HeaderValue::from_static(own));
     }
     if manager.use_remote_address
         && manager.append_x_forwarded_port
-        && (manager.trusted_hops == 0 || !request.headers.contains_key(FORWARDED_PORT))
+        && (manager.trusted_hops == 0 || !seen.forwarded_port)
     {
         let port = request.downstream.local.port();
         request.headers.insert(FORWARDED_PORT, HeaderValue::from(port));
     }
     match request.scheme {
         Some(scheme) => Cow::Borrowed(scheme),
+        None if !kept => Cow::Borrowed(own),
         None => match request.headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes) {
             Some(b"https") => Cow::Borrowed("https"),
             Some(b"http") => Cow::Borrowed("http"),
@@ -319,25 +369,22 @@ fn forwarded_proto<'a>(manager: &HttpManager, request: &mut Arrived<'a, '_>) -> 
 }
 
 /// Removes what this client may not say, and tells the upstream who it is.
-fn trust(manager: &HttpManager, headers: &mut HeaderMap, client: &Client) {
+fn trust(manager: &HttpManager, seen: &Seen, headers: &mut HeaderMap, client: &Client) {
     if client.internal {
         headers.insert(INTERNAL, HeaderValue::from_static("true"));
         return;
     }
-    let says_something = has_envoy_headers(headers);
-    if says_something {
+    if seen.envoy {
         for name in INTERNAL_ONLY {
             headers.remove(*name);
         }
     }
     if client.edge {
-        for name in EDGE_ONLY.iter().filter(|_| says_something) {
+        for name in EDGE_ONLY.iter().filter(|_| seen.envoy) {
             headers.remove(*name);
         }
-        if manager.use_remote_address
-            && let Ok(address) = HeaderValue::from_str(&client.address.ip().to_string())
-        {
-            headers.insert(EXTERNAL_ADDRESS, address);
+        if manager.use_remote_address {
+            headers.insert(EXTERNAL_ADDRESS, client::address_value(client.address.ip()));
         }
     }
 }
@@ -345,7 +392,7 @@ fn trust(manager: &HttpManager, headers: &mut HeaderMap, client: &Client) {
 /// Finishes the headers of an answer, ours or the upstream's: `server`, `via`, `x-request-id`, and headers about one
 /// connection removed.
 pub fn finish(manager: &HttpManager, headers: &mut HeaderMap, request_headers: &HeaderMap) {
-    if headers.keys().any(concerns_connection) {
+    if headers.keys().any(|name| concerns_connection(name.as_str())) {
         if !(is_upgrade(headers) && is_upgrade(request_headers)) {
             headers.remove(CONNECTION);
             headers.remove(UPGRADE);

@@ -34,15 +34,13 @@ pub(crate) fn without_parameters(path: &str) -> Cow<'_, str> {
 /// characters that are percent-encoded are decoded; other escapes stay. The query is left alone. `None`: not a path
 /// that can be normalized.
 pub(crate) fn normalized(path: &str) -> Option<Cow<'_, str>> {
+    if is_plain(path) {
+        return Some(Cow::Borrowed(path));
+    }
     let only_path = path.split('?').next().unwrap_or(path);
     // A fragment has no business in a request.
     if !only_path.starts_with('/') || path.contains('#') {
         return None;
-    }
-    let clean =
-        |path: &str| !path.contains("/.") && !path.bytes().any(|b| needs_work(b) || b == b'%');
-    if clean(only_path) {
-        return Some(Cow::Borrowed(path));
     }
     let decoded = canonical_text(only_path)?;
     let mut out = String::with_capacity(path.len());
@@ -51,11 +49,37 @@ pub(crate) fn normalized(path: &str) -> Option<Cow<'_, str>> {
     if out == path { Some(Cow::Borrowed(path)) } else { Some(Cow::Owned(out)) }
 }
 
+/// Whether `path` consists of ordinary characters only, as nearly all do: a look at each byte in a table.
+fn is_plain(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let end = bytes.iter().position(|byte| !PLAIN.get(usize::from(*byte)).is_some_and(|p| *p));
+    let (segments, rest) =
+        bytes.split_at_checked(end.unwrap_or(bytes.len())).unwrap_or((bytes, &[]));
+    let no_dots = !segments.windows(2).any(|pair| pair == b"/.");
+    path.starts_with('/')
+        && no_dots
+        && (rest.is_empty() || rest.starts_with(b"?") && !rest.contains(&b'#'))
+}
+
+/// Which bytes stay as they are in a path, wherever they stand, and do not end it.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x7f {
+        #[expect(clippy::indexing_slicing, reason = "a constant: it fails while it is compiled")]
+        {
+            plain[byte as usize] = !needs_work(byte) && !matches!(byte, b'%' | b'?' | b'#');
+        }
+        byte += 1;
+    }
+    plain
+};
+
 /// Bytes that do not stay as they are in a canonical path.
-fn needs_work(byte: u8) -> bool {
+const fn needs_work(byte: u8) -> bool {
     match byte {
         b'\\' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^' | b'|' => true,
-        _ => !(0x21..=0x7e).contains(&byte),
+        _ => byte < 0x21 || byte > 0x7e,
     }
 }
 

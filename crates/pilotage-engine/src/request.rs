@@ -76,10 +76,16 @@ impl RequestHead<'_> {
     }
 }
 
-/// Whether any of `headers` is one of those with which Envoys and their clients speak to each other. One look at all
-/// names costs less than asking for each of the many.
-pub(crate) fn has_envoy_headers(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| name.as_str().starts_with("x-envoy-"))
+/// Whether any of `headers` is one with which clients steer the router: `x-envoy-retry-on`,
+/// `x-envoy-upstream-rq-timeout-ms` and the like. One look at all names costs less than asking for each of the many.
+pub(crate) fn steers_router(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        name.as_str().strip_prefix("x-envoy-").is_some_and(|rest| {
+            ["upstream-rq-", "expected-rq-", "retry-", "max-retries", "retriable-", "hedge-"]
+                .iter()
+                .any(|start| rest.starts_with(start))
+        })
+    })
 }
 
 /// Whether `headers` are those of a gRPC request: content type `application/grpc` or `application/grpc+…`.

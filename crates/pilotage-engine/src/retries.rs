@@ -16,7 +16,7 @@ use crate::circuit_breakers::CircuitBreakers;
 use crate::cluster::ClusterTable;
 use crate::env::Env;
 use crate::forward::Forward;
-use crate::request::{RequestHead, has_envoy_headers};
+use crate::request::RequestHead;
 
 /// How an attempt ended, as far as retries care.
 #[derive(Clone, Copy, Debug)]
@@ -95,9 +95,8 @@ impl RetryState {
         if !policy.accepts(head) {
             conditions = RetryConditions::default();
         }
-        let asks = has_envoy_headers(head.headers);
         let text = |name| {
-            let value = if asks { head.headers.get(name) } else { None };
+            let value = if forward.steered { head.headers.get(name) } else { None };
             value.and_then(|value| value.to_str().ok())
         };
         for name in ["x-envoy-retry-on", "x-envoy-retry-grpc-on"] {

@@ -8,7 +8,7 @@ use pilotage_proto::envoy::config::route::v3::route_action::MaxStreamDuration as
 use crate::durations::optional;
 use crate::http_manager::HttpManager;
 use crate::rejection::FieldError;
-use crate::request::{RequestHead, has_envoy_headers};
+use crate::request::RequestHead;
 use crate::route::ForwardAction;
 
 /// Limit of the whole request where a route says nothing.
@@ -58,11 +58,12 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// The limits for one request: what the route says, changed by what the client asks for.
+    /// The limits for one request: what the route says, changed by what the client asks for, if it `steers`.
     pub(crate) fn of(
         manager: &HttpManager,
         action: &ForwardAction,
         head: &RequestHead<'_>,
+        steers: bool,
     ) -> Self {
         let grpc = head.is_grpc();
         let mut global = match (action.max_stream_duration, action.max_grpc_timeout) {
@@ -72,8 +73,7 @@ impl Timeouts {
             }
             (None, _) => action.timeout,
         };
-        let asks = has_envoy_headers(head.headers);
-        let millis = |name| asks.then(|| millis(head.headers, name)).flatten();
+        let millis = |name| steers.then(|| millis(head.headers, name)).flatten();
         let expected =
             (manager.respect_expected_timeout).then(|| millis(EXPECTED_TIMEOUT)).flatten();
         if let Some(asked) = expected.or_else(|| millis(CLIENT_TIMEOUT)) {

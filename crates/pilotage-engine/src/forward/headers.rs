@@ -9,7 +9,7 @@ use super::{Exchange, Forward};
 use crate::header_format::FormatContext;
 use crate::header_operations::{HeaderOperations, LevelOperations, Side};
 use crate::listener::Direction;
-use crate::request::{RequestHead, UpstreamHead};
+use crate::request::{RequestHead, UpstreamHead, steers_router};
 use crate::rewrite::HostRewrite;
 use crate::route::{ForwardAction, RouteEntry, WeightedCluster};
 use crate::timeouts::{CLIENT_PER_TRY_TIMEOUT, CLIENT_TIMEOUT, EXPECTED_TIMEOUT, to_grpc_timeout};
@@ -69,7 +69,7 @@ impl Forward {
             }
             head.path = Cow::Owned(path);
         }
-        if head.headers.keys().any(|name| CONSUMED.contains(&name.as_str())) {
+        if steers_router(head.headers) {
             for name in CONSUMED {
                 head.headers.remove(*name);
             }
@@ -107,7 +107,7 @@ impl Forward {
             }
         }
         if self.route.virtual_host.request_attempt_count {
-            headers.insert(ATTEMPT_COUNT, HeaderValue::from(exchange.attempts.max(1)));
+            headers.insert(ATTEMPT_COUNT, number(exchange.attempts.max(1).into()));
         }
     }
 
@@ -163,10 +163,10 @@ impl Forward {
         if let Some(time) = exchange.upstream_service_time.filter(|_| !self.suppress_envoy_headers)
         {
             let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            headers.insert(SERVICE_TIME, HeaderValue::from(millis));
+            headers.insert(SERVICE_TIME, number(millis));
         }
         if self.route.virtual_host.response_attempt_count {
-            headers.insert(ATTEMPT_COUNT, HeaderValue::from(exchange.attempts.max(1)));
+            headers.insert(ATTEMPT_COUNT, number(exchange.attempts.max(1).into()));
         }
         let weighted = self.weighted_cluster();
         apply_response_operations(&self.route, weighted, headers, request, exchange);
@@ -222,6 +222,15 @@ pub(crate) fn apply_response_operations(
     }
     for operations in levels(route, |level| &level.response) {
         operations.apply(headers, Side::Response, &context);
+    }
+}
+
+/// `number` as the value of a header. Small ones, as service times and attempts mostly are, cost nothing.
+fn number(number: u64) -> HeaderValue {
+    const SMALL: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    match usize::try_from(number).ok().and_then(|index| SMALL.get(index)) {
+        Some(text) => HeaderValue::from_static(text),
+        None => HeaderValue::from(number),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who the client is: `x-forwarded-for` and how far it is believed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::Seen;
 use crate::http_manager::HttpManager;
 use crate::request::Downstream;
 
@@ -22,11 +23,19 @@ pub(super) struct Client {
 
 impl Client {
     /// Looks at the headers as they arrived, before the peer's address is appended.
-    pub(super) fn find(manager: &HttpManager, headers: &HeaderMap, peer: SocketAddr) -> Self {
+    pub(super) fn find(
+        manager: &HttpManager,
+        seen: &Seen,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Self {
         let hops = usize::try_from(manager.trusted_hops).unwrap_or(usize::MAX);
+        let nth_from_end = |headers, hop| {
+            if seen.forwarded_for { nth_from_end(headers, hop) } else { None }
+        };
         let (found, sole) = if manager.use_remote_address {
             let forwarded = hops.checked_sub(1).and_then(|hop| nth_from_end(headers, hop));
-            let sole = !headers.contains_key(FORWARDED_FOR);
+            let sole = !seen.forwarded_for;
             (Some(forwarded.map_or(peer, |(address, _)| address)), sole)
         } else {
             let forwarded = nth_from_end(headers, hops);
@@ -66,22 +75,82 @@ fn parse(text: &str) -> Option<SocketAddr> {
     ip.map(|ip| SocketAddr::new(ip, 0)).ok().or_else(|| text.parse().ok())
 }
 
-/// Appends the peer's address to `x-forwarded-for`; a loopback peer counts as this host itself.
-pub(super) fn append_forwarded_for(headers: &mut HeaderMap, downstream: &Downstream<'_>) {
+/// Appends the peer's address to `x-forwarded-for`, which is `there` already or not; a loopback peer counts as this
+/// host itself.
+pub(super) fn append_forwarded_for(
+    there: bool,
+    headers: &mut HeaderMap,
+    downstream: &Downstream<'_>,
+) {
     let peer = downstream.peer.ip();
-    let address = if peer.is_loopback() { downstream.local.ip() } else { peer };
+    let own = address_value(if peer.is_loopback() { downstream.local.ip() } else { peer });
+    if !there {
+        headers.insert(FORWARDED_FOR, own);
+        return;
+    }
     let mut list = Vec::new();
-    for value in headers.get_all(FORWARDED_FOR) {
+    for value in headers.get_all(FORWARDED_FOR).iter().chain([&own]) {
         if !list.is_empty() {
             list.push(b',');
         }
         list.extend_from_slice(value.as_bytes());
     }
-    if !list.is_empty() {
-        list.push(b',');
-    }
-    list.extend_from_slice(address.to_string().as_bytes());
     if let Ok(value) = HeaderValue::from_bytes(&list) {
         headers.insert(FORWARDED_FOR, value);
+    }
+}
+
+/// `address` as the value of a header.
+pub(super) fn address_value(address: IpAddr) -> HeaderValue {
+    let written = match address {
+        IpAddr::V4(address) => {
+            let (text, length) = v4_text(address);
+            HeaderValue::from_bytes(text.get(..length).unwrap_or_default())
+        }
+        IpAddr::V6(address) => HeaderValue::from_str(&address.to_string()),
+    };
+    // Digits, dots and colons are always a value.
+    written.unwrap_or(HeaderValue::from_static(""))
+}
+
+/// `address` as text at the beginning of an array, and its length. Every request of an edge needs this.
+fn v4_text(address: Ipv4Addr) -> ([u8; 15], usize) {
+    let mut text = [b'.'; 15];
+    let mut places = text.iter_mut();
+    let mut length = 0;
+    let mut push = |byte: u8| {
+        if let Some(place) = places.next() {
+            *place = byte;
+            length += 1;
+        }
+    };
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            push(b'.');
+        }
+        if octet >= 100 {
+            push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            push(b'0' + octet / 10 % 10);
+        }
+        push(b'0' + octet % 10);
+    }
+    (text, length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::address_value;
+
+    #[test]
+    fn addresses_are_written_as_everywhere() {
+        for text in ["0.0.0.0", "10.0.9.100", "255.255.255.255", "127.0.0.1", "::1", "2001:db8::7"]
+        {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(address_value(address), text);
+        }
     }
 }

@@ -2,15 +2,22 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::Seen;
 use crate::env::Env;
 use crate::http_manager::HttpManager;
 
 pub(super) const NAME: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Makes an id where there is none, and for clients outside also where there is one, unless that is to be kept.
-pub(super) fn set(manager: &HttpManager, headers: &mut HeaderMap, edge: bool, env: &mut Env<'_>) {
+pub(super) fn set(
+    manager: &HttpManager,
+    seen: &Seen,
+    headers: &mut HeaderMap,
+    edge: bool,
+    env: &mut Env<'_>,
+) {
     let replace = edge && !manager.preserve_external_request_id;
-    if replace || !headers.contains_key(NAME) {
+    if replace || !seen.request_id {
         let id = uuid(env.random(), env.random());
         if let Ok(id) = HeaderValue::from_bytes(&id) {
             headers.insert(NAME, id);
@@ -20,21 +27,28 @@ pub(super) fn set(manager: &HttpManager, headers: &mut HeaderMap, edge: bool, en
 
 /// A random (version 4) UUID as text.
 fn uuid(high: u64, low: u64) -> [u8; 36] {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bits = (u128::from(high) << 64 | u128::from(low)) & !(0xf << 76 | 0b11 << 62)
-        | 0x4 << 76
-        | 0b10 << 62;
-    let mut text = [b'-'; 36];
-    let mut shift = 128_u32;
-    for (place, byte) in text.iter_mut().enumerate() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            continue;
-        }
-        shift = shift.saturating_sub(4);
-        let digit = usize::try_from(bits >> shift & 0xf).unwrap_or(0);
-        *byte = HEX.get(digit).copied().unwrap_or(b'0');
-    }
-    text
+    let (high, low) = (high & !0xf000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
+    let [a0, a1, a2, a3, a4, a5, a6, a7] = eight_digits(high >> 32);
+    let [b0, b1, b2, b3, c0, c1, c2, c3] = eight_digits(high);
+    let [d0, d1, d2, d3, e0, e1, e2, e3] = eight_digits(low >> 32);
+    let [e4, e5, e6, e7, e8, e9, ea, eb] = eight_digits(low);
+    [
+        a0, a1, a2, a3, a4, a5, a6, a7, b'-', b0, b1, b2, b3, b'-', c0, c1, c2, c3, b'-', d0, d1,
+        d2, d3, b'-', e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, ea, eb,
+    ]
+}
+
+/// The lower half of `number` as hexadecimal digits, all at once: each has a byte of one word to itself.
+fn eight_digits(number: u64) -> [u8; 8] {
+    const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
+    let mut spread = number & 0xffff_ffff;
+    spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff;
+    spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff;
+    spread = (spread | spread << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // From 10 on, adding 6 carries into the fifth bit of the byte.
+    let letters = (spread + 6 * LOWEST_BITS) >> 4 & LOWEST_BITS;
+    let to_letter = u64::from(b'a' - b'0' - 10);
+    (spread + u64::from(b'0') * LOWEST_BITS + letters * to_letter).to_be_bytes()
 }
 
 #[cfg(test)]
