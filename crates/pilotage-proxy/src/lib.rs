@@ -7,6 +7,7 @@
 mod access_log;
 mod admin;
 mod config;
+mod connection;
 mod dns;
 mod drain;
 mod failure;

@@ -33,23 +33,26 @@ pub(crate) struct Replay<S> {
 }
 
 impl Replay<Connection> {
-    /// Reads until the protocol of `stream` is known. It costs no additional system call per connection: the bytes
-    /// are the ones that the codec would have read.
+    /// Reads until the protocol of `stream`, of which `first` was read already, is known. It costs no additional system
+    /// call per connection: the bytes are the ones that the codec would have read.
     ///
     /// # Errors
     /// When the socket cannot be read.
-    pub(crate) async fn detect(mut stream: Connection) -> io::Result<(Self, Detected)> {
-        let mut first = BytesMut::with_capacity(FIRST_READ_BYTES);
+    pub(crate) async fn detect(
+        mut stream: Connection,
+        mut first: BytesMut,
+    ) -> io::Result<(Self, Detected)> {
+        first.reserve(FIRST_READ_BYTES);
         let detected = loop {
-            if stream.read_buf(&mut first).await? == 0 {
-                break if first.is_empty() { Detected::Nothing } else { Detected::Http1 };
-            }
             let known = first.len().min(PREFACE.len());
             if first.get(..known) != PREFACE.get(..known) {
                 break Detected::Http1;
             }
             if known == PREFACE.len() {
                 break Detected::Http2;
+            }
+            if stream.read_buf(&mut first).await? == 0 {
+                break if first.is_empty() { Detected::Nothing } else { Detected::Http1 };
             }
         };
         Ok((Self { first: first.freeze(), stream }, detected))
@@ -107,6 +110,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Replay<S> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -125,7 +129,8 @@ mod tests {
             client.shutdown().await.unwrap();
         };
         let reader = async {
-            let (mut replay, detected) = Replay::detect(Connection::Plain(server)).await.unwrap();
+            let (mut replay, detected) =
+                Replay::detect(Connection::Plain(server), BytesMut::new()).await.unwrap();
             let mut all = Vec::new();
             replay.read_to_end(&mut all).await.unwrap();
             (detected, all)

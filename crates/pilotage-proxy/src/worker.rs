@@ -20,12 +20,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle as Task;
 
 use crate::access_log::AccessLog;
+use crate::connection;
 use crate::dns::Names;
 use crate::drain::Drain;
 use crate::http::{self, Moment};
 use crate::metrics::WorkerMetrics;
 use crate::pool::Pools;
-use crate::transport::Connection;
 
 /// How often idle connections and the like are looked over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -293,7 +293,7 @@ struct Accepting {
 impl Accepting {
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         let (worker, entry) = (Rc::clone(&self.worker), self.entry.clone());
-        tokio::task::spawn_local(http::serve(worker, entry, Connection::Plain(stream), peer));
+        tokio::task::spawn_local(connection::serve(worker, entry, stream, peer));
     }
 }
 

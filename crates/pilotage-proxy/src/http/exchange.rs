@@ -66,7 +66,7 @@ pub(super) async fn handle(
     }
     let mut headers = std::mem::take(&mut head.headers);
     let downstream = Downstream {
-        peer: client.peer,
+        peer: client.arrival.source,
         local: place.destination,
         tls: false,
         server_name: None,
@@ -96,7 +96,7 @@ pub(super) async fn handle(
         version: head.version,
         headers: &headers,
         downstream: &downstream,
-        client: prepared.as_ref().map_or(client.peer, |prepared| prepared.client),
+        client: prepared.as_ref().map_or(client.arrival.source, |prepared| prepared.client),
     };
     let context = Context {
         client: &client,

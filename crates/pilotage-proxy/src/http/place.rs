@@ -19,7 +19,7 @@ use pilotage_engine::tcp_route::TcpRoute;
 use super::head::Head;
 use super::moment::Moment;
 use super::server::Client;
-use crate::worker::{Entry, Generation};
+use crate::worker::Generation;
 
 /// Where a request belongs.
 #[derive(Clone, Debug)]
@@ -52,18 +52,15 @@ pub(super) fn find(
     let mut memo = client.memo.0.borrow_mut();
     if let Some(known) = memo.as_ref()
         && Rc::ptr_eq(&known.tables, tables)
-        && (client.entry != Entry::Outbound || known.authority == head.authority)
+        && (client.arrival.listener.is_some() || known.authority == head.authority)
     {
         return Ok(Rc::clone(&known.place));
     }
-    let place = Rc::new(match &client.entry {
-        Entry::Outbound => proxied(client, tables, head)?,
-        Entry::Listener(name) => {
+    let place = Rc::new(match &client.arrival.listener {
+        None => proxied(client, tables, head)?,
+        Some(name) => {
             let listener = tables.listener(name).ok_or_else(no_listener)?;
-            Place {
-                manager: manager(client, listener, client.local, head.version)?,
-                destination: client.local,
-            }
+            Place { manager: manager(client, listener)?, destination: client.arrival.destination }
         }
     });
     let authority = head.authority.clone();
@@ -125,19 +122,17 @@ fn unresolved(authority: &str, default_port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port.unwrap_or(default_port))
 }
 
-fn manager(
-    client: &Client,
-    listener: &Arc<ListenerTable>,
-    destination: SocketAddr,
-    version: Version,
-) -> Result<Arc<HttpManager>, Box<LocalReply>> {
-    match chain(client, listener, destination, version) {
+/// The listener's manager now, for a connection that an earlier generation may have let in.
+fn manager(client: &Client, listener: &ListenerTable) -> Result<Arc<HttpManager>, Box<LocalReply>> {
+    let arrival = &client.arrival;
+    let chain = arrival.chain(listener).filter(|chain| chain.tls.is_some() == arrival.tls_ended);
+    match chain.map(|chain| &chain.action) {
         Some(ChainAction::Http(manager)) => Ok(Arc::clone(manager)),
         Some(ChainAction::Tcp(_) | ChainAction::Close) | None => Err(no_listener()),
     }
 }
 
-/// What the listener does with a connection like this one.
+/// What the listener does with a connection that brings a request like this one.
 fn chain<'l>(
     client: &Client,
     listener: &'l Arc<ListenerTable>,
@@ -151,8 +146,8 @@ fn chain<'l>(
     };
     let chain = listener.chain(&ConnectionInfo {
         destination,
-        source: client.peer,
-        direct_source: client.peer,
+        source: client.arrival.source,
+        direct_source: client.arrival.direct_source,
         server_name: None,
         tls: false,
         application_protocols: &[protocol],

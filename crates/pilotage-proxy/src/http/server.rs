@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
+use bytes::BytesMut;
 use http::header::UPGRADE;
 use http::{Request, Response};
 use http_body::Body;
@@ -19,10 +19,11 @@ use super::body::{Incoming, ResponseBody};
 use super::exchange;
 use super::head::Head;
 use super::place::Memo;
+use crate::connection::Arrival;
 use crate::drain::Open;
 use crate::stream::{Detected, Replay};
 use crate::transport::Connection;
-use crate::worker::{Entry, LocalExecutor, Worker};
+use crate::worker::{LocalExecutor, Worker};
 
 /// Largest request head, Envoy's default; beyond it 431.
 const MAX_HEAD_BYTES: usize = 60 * 1024;
@@ -33,34 +34,21 @@ const MAX_HEADERS: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) worker: Rc<Worker>,
-    pub(crate) entry: Entry,
-    pub(crate) peer: SocketAddr,
-    pub(crate) local: SocketAddr,
+    pub(crate) arrival: Arrival,
     pub(super) memo: Memo,
 }
 
-/// Serves one accepted connection until it closes.
-pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: Connection, peer: SocketAddr) {
-    let open = worker.drain.open();
-    let connections = &worker.metrics.shard.connections;
-    connections.total.add(1);
-    connections.active.add(1);
-    if let Ok(local) = stream.local_addr() {
-        let client = Rc::new(Client {
-            worker: Rc::clone(&worker),
-            entry,
-            peer,
-            local,
-            memo: Memo::default(),
-        });
-        serve_client(client, stream, &open).await;
-    }
-    connections.active.sub(1);
-}
-
-async fn serve_client(client: Rc<Client>, stream: Connection, open: &Open) {
+/// Serves a connection of which `first` was read already, until it closes.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    arrival: Arrival,
+    stream: Connection,
+    first: BytesMut,
+    open: &Open,
+) {
+    let client = Rc::new(Client { worker, arrival, memo: Memo::default() });
     // Until the first byte arrives, a drain closes the connection at once.
-    let mut detecting = pin!(Replay::detect(stream));
+    let mut detecting = pin!(Replay::detect(stream, first));
     let detected = poll_fn(|cx| match open.should_close(cx) {
         true => Poll::Ready(None),
         false => detecting.as_mut().poll(cx).map(Result::ok),
@@ -136,6 +124,6 @@ fn note_end(client: &Client, served: hyper::Result<()>) {
         if error.is_parse() {
             client.worker.metrics.shard.connections.protocol_errors.add(1);
         }
-        tracing::debug!(peer = %client.peer, %error, "a client connection ended");
+        tracing::debug!(peer = %client.arrival.source, %error, "a client connection ended");
     }
 }

@@ -69,7 +69,7 @@ pub(crate) struct Facts {
 impl Tail {
     pub(crate) fn new(client: Rc<Client>, start: Instant, protocol: Version, grpc: bool) -> Self {
         Self(Some(Box::new(Facts {
-            local: client.local,
+            local: client.arrival.destination,
             client,
             start,
             protocol,
@@ -212,7 +212,7 @@ impl Facts {
                 None => self.missing_cluster.take(),
             },
             downstream_local: self.local,
-            downstream_remote: self.client.peer,
+            downstream_remote: self.client.arrival.source,
             route_name: self.route.as_ref().map(|route| Arc::clone(&route.name)),
             origin: self.route.as_ref().and_then(|route| origin::of_route(route)),
             attempts: self.attempts,
