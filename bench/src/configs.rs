@@ -9,6 +9,15 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+/// How much of a mesh's usual configuration the routes carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Features {
+    /// Routing only.
+    Bare,
+    /// Retries, outlier detection, circuit breakers, and two subsets that share the traffic.
+    Full,
+}
+
 /// Virtual hosts.
 pub(crate) const HOSTS: usize = 100;
 /// The host that the load asks for.
@@ -74,8 +83,22 @@ pub(crate) fn haproxy_map() -> String {
     (0..HOSTS).map(|index| format!("{} b\n", host(index))).collect()
 }
 
-pub(crate) fn envoy(port: u16, upstream: u16) -> String {
-    let forward = json!({"cluster": "backend", "timeout": "0s"});
+pub(crate) fn envoy(features: Features, port: u16, upstream: u16) -> String {
+    let forward = match features {
+        Features::Bare => json!({"cluster": "backend", "timeout": "0s"}),
+        Features::Full => json!({
+            "weighted_clusters": {"clusters": [
+                {"name": "backend", "weight": 50}, {"name": "backend-v2", "weight": 50}]},
+            "timeout": "0s",
+            "retry_policy": {
+                "retry_on": "connect-failure,refused-stream,unavailable,cancelled,503",
+                "num_retries": 2,
+                "retry_host_predicate": [{"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"}}],
+                "host_selection_retry_max_attempts": "5",
+            },
+        }),
+    };
     let virtual_host = |index: usize| {
         json!({
             "name": host(index),
@@ -100,6 +123,31 @@ pub(crate) fn envoy(port: u16, upstream: u16) -> String {
     });
     let address =
         |port: u16| json!({"socket_address": {"address": "127.0.0.1", "port_value": port}});
+    let cluster = |name: &str| {
+        let mut cluster = json!({
+            "name": name,
+            "type": "STATIC",
+            "lb_policy": "LEAST_REQUEST",
+            "load_assignment": {"cluster_name": name, "endpoints": [
+                {"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}]},
+        });
+        if features == Features::Full
+            && let Some(cluster) = cluster.as_object_mut()
+        {
+            let outlier_detection = json!({
+                "consecutive_5xx": 5, "interval": "10s", "base_ejection_time": "30s", "max_ejection_percent": 50});
+            let circuit_breakers = json!({"thresholds": [{
+                "max_connections": 1000, "max_pending_requests": 1000, "max_requests": 10000, "max_retries": 3,
+                "track_remaining": true}]});
+            cluster.insert("outlier_detection".to_owned(), outlier_detection);
+            cluster.insert("circuit_breakers".to_owned(), circuit_breakers);
+        }
+        cluster
+    };
+    let mut clusters = vec![cluster("backend")];
+    if features == Features::Full {
+        clusters.push(cluster("backend-v2"));
+    }
     let config = json!({
         "static_resources": {
             "listeners": [{
@@ -108,30 +156,44 @@ pub(crate) fn envoy(port: u16, upstream: u16) -> String {
                 "filter_chains": [{"filters": [{
                     "name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}],
             }],
-            "clusters": [{
-                "name": "backend",
-                "type": "STATIC",
-                "lb_policy": "LEAST_REQUEST",
-                "load_assignment": {"cluster_name": "backend", "endpoints": [
-                    {"lb_endpoints": [{"endpoint": {"address": address(upstream)}}]}]},
-            }],
+            "clusters": clusters,
         }
     });
     config.to_string()
 }
 
 /// The same for Pilotage: a gateway, a service and one VirtualService per host.
-pub(crate) fn mesh(port: u16, upstream: u16) -> String {
+pub(crate) fn mesh(features: Features, port: u16, upstream: u16) -> String {
     let mut text = format!(
         "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: bench}}\n\
          spec:\n  selector: {{istio: bench}}\n  servers:\n  - port: {{number: {port}, name: http, protocol: HTTP}}\n    hosts: [\"*\"]\n\
          ---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{name: backend}}\n\
          spec:\n  hosts: [backend.bench.test]\n  resolution: STATIC\n  location: MESH_EXTERNAL\n  \
          ports: [{{number: 80, name: http, protocol: HTTP}}]\n  \
-         endpoints: [{{address: 127.0.0.1, ports: {{http: {upstream}}}}}]\n"
+         endpoints:\n  - {{address: 127.0.0.1, ports: {{http: {upstream}}}, labels: {{version: v1}}}}\n"
     );
+    if features == Features::Full {
+        let _infallible = write!(
+            text,
+            "  - {{address: 127.0.0.1, ports: {{http: {upstream}}}, labels: {{version: v2}}}}\n\
+             ---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: backend}}\n\
+             spec:\n  host: backend.bench.test\n  subsets:\n  \
+             - {{name: v1, labels: {{version: v1}}}}\n  - {{name: v2, labels: {{version: v2}}}}\n  \
+             trafficPolicy:\n    \
+             outlierDetection: {{consecutive5xxErrors: 5, interval: 10s, baseEjectionTime: 30s, maxEjectionPercent: 50}}\n    \
+             connectionPool:\n      tcp: {{maxConnections: 1000}}\n      \
+             http: {{http1MaxPendingRequests: 1000, http2MaxRequests: 10000, maxRetries: 3}}\n"
+        );
+    }
+    let to = match features {
+        Features::Bare => "route: [{destination: {host: backend.bench.test, port: {number: 80}}}]",
+        Features::Full => {
+            "retries: {attempts: 2, retryOn: \"connect-failure,refused-stream,unavailable,cancelled,503\"}, route: [\
+             {destination: {host: backend.bench.test, subset: v1, port: {number: 80}}, weight: 50}, \
+             {destination: {host: backend.bench.test, subset: v2, port: {number: 80}}, weight: 50}]"
+        }
+    };
     for index in 0..HOSTS {
-        let to = "route: [{destination: {host: backend.bench.test, port: {number: 80}}}]";
         let _infallible = write!(
             text,
             "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: svc-{index}}}\n\

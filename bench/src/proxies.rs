@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::configs::Features;
 use crate::process::{self, Pinned};
 use crate::{OTHER_CORE, PROXY_CORE, configs};
 
@@ -21,10 +22,36 @@ pub(crate) enum Kind {
     Nginx,
     /// Pilotage on a folder of VirtualServices.
     Pilotage,
+    /// Envoy with [`configs::Features::Full`].
+    EnvoyFull,
+    /// Pilotage with [`configs::Features::Full`].
+    PilotageFull,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Envoy, Self::Haproxy, Self::Nginx, Self::Pilotage];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Envoy,
+        Self::Haproxy,
+        Self::Nginx,
+        Self::Pilotage,
+        Self::EnvoyFull,
+        Self::PilotageFull,
+    ];
+
+    /// What it is compared with: Envoy with the same features.
+    pub(crate) fn reference(self) -> Self {
+        match self.features() {
+            Features::Bare => Self::Envoy,
+            Features::Full => Self::EnvoyFull,
+        }
+    }
+
+    fn features(self) -> Features {
+        match self {
+            Self::Envoy | Self::Haproxy | Self::Nginx | Self::Pilotage => Features::Bare,
+            Self::EnvoyFull | Self::PilotageFull => Features::Full,
+        }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -34,6 +61,8 @@ impl fmt::Display for Kind {
             Self::Haproxy => "haproxy",
             Self::Nginx => "nginx",
             Self::Pilotage => "pilotage",
+            Self::EnvoyFull => "envoy-full",
+            Self::PilotageFull => "pilotage-full",
         })
     }
 }
@@ -62,8 +91,9 @@ impl Proxy {
         let start =
             |program: PathBuf, args: &[&str]| Pinned::start(PROXY_CORE, &program, args, &log);
         let mut process = match kind {
-            Kind::Envoy => {
-                let config = file("envoy.json", configs::envoy(port, upstream))?;
+            Kind::Envoy | Kind::EnvoyFull => {
+                let text = configs::envoy(kind.features(), port, upstream);
+                let config = file(&format!("{kind}.json"), text)?;
                 let args = [
                     "-c",
                     &config,
@@ -86,10 +116,11 @@ impl Proxy {
                 let config = file("nginx.conf", text)?;
                 start(process::find("nginx")?, &["-c", &config])?
             }
-            Kind::Pilotage => {
-                let mesh = folder.join("mesh");
+            Kind::Pilotage | Kind::PilotageFull => {
+                let mesh = folder.join(kind.to_string());
                 fs::create_dir_all(&mesh)?;
-                fs::write(mesh.join("mesh.yaml"), configs::mesh(port, upstream))?;
+                let text = configs::mesh(kind.features(), port, upstream);
+                fs::write(mesh.join("mesh.yaml"), text)?;
                 let mesh = mesh.display().to_string();
                 let ports = [
                     "--outbound-port",

@@ -48,7 +48,7 @@ impl Sample {
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scenario = self.scenario.map_or_else(|| "idle".to_owned(), |s| s.to_string());
-        write!(f, "{:9} {scenario:6}", self.kind)?;
+        write!(f, "{:13} {scenario:6}", self.kind)?;
         match &self.figures {
             Some(x) => write!(
                 f,
@@ -74,29 +74,34 @@ pub(crate) fn tables(samples: &[Sample], scenarios: &[Scenario], kinds: &[Kind])
                 samples.iter().filter(|s| s.kind == kind && s.scenario == Some(*scenario));
             median(matching.filter_map(|s| s.figures.as_ref().map(pick)).collect())
         };
-        let envoy = of(Kind::Envoy, |x| x.cpu_us);
         let _infallible = writeln!(
             out,
-            "\n{scenario:9}  CPU µs/req    user  to Envoy     req/s    p50 µs    p99 µs"
+            "\n{scenario:13}  CPU µs/req    user  to Envoy     req/s    p50 µs    p99 µs"
         );
         for kind in kinds {
             let Some(cpu) = of(*kind, |x| x.cpu_us) else {
-                let _infallible = writeln!(out, "{kind:9}           –");
+                let _infallible = writeln!(out, "{kind:13}           –");
                 continue;
             };
             let cell = |pick: fn(&Figures) -> f64| of(*kind, pick).unwrap_or_default();
+            let envoy = of(kind.reference(), |x| x.cpu_us);
             let ratio = envoy.map_or_else(|| "–".to_owned(), |envoy| format!("{:.2}", cpu / envoy));
             let _infallible = writeln!(
                 out,
-                "{kind:9}  {cpu:10.1}  {:6.1}  {ratio:>8}  {:8.0}  {:8.0}  {:8.0}",
+                "{kind:13}  {cpu:10.1}  {:6.1}  {ratio:>8}  {:8.0}  {:8.0}  {:8.0}",
                 cell(|x| x.user_us),
                 cell(|x| x.requests_per_second),
                 cell(|x| f64::from(x.p50_us)),
                 cell(|x| f64::from(x.p99_us)),
             );
         }
+        let cost = |kind| of(kind, |x| x.cpu_us);
+        if let (Some(bare), Some(full)) = (cost(Kind::Pilotage), cost(Kind::PilotageFull)) {
+            let _infallible =
+                writeln!(out, "all features cost Pilotage {:.2} of bare", full / bare);
+        }
     }
-    let _infallible = writeln!(out, "\n           idle MiB  loaded MiB  calls/req");
+    let _infallible = writeln!(out, "\n               idle MiB  loaded MiB  calls/req");
     for kind in kinds {
         let own = samples.iter().filter(|s| s.kind == *kind);
         let mib = |kib: u64| format!("{:.1}", kib as f64 / 1024.0);
@@ -107,7 +112,7 @@ pub(crate) fn tables(samples: &[Sample], scenarios: &[Scenario], kinds: &[Kind])
         let dash = || "–".to_owned();
         let _infallible = writeln!(
             out,
-            "{kind:9}  {:>8}  {:>10}  {:>9}",
+            "{kind:13}  {:>8}  {:>10}  {:>9}",
             idle.map_or_else(dash, mib),
             loaded.map_or_else(dash, mib),
             calls.map_or_else(dash, |calls| format!("{calls:.2}")),
