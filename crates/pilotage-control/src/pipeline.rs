@@ -79,6 +79,7 @@ fn shared(before: &ResourceSet, mut now: ResourceSet) -> ResourceSet {
     share(&before.routes, &mut now.routes);
     share(&before.clusters, &mut now.clusters);
     share(&before.endpoints, &mut now.endpoints);
+    share(&before.secrets, &mut now.secrets);
     if before.names == now.names {
         now.names = Arc::clone(&before.names);
     }

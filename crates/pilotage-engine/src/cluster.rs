@@ -19,7 +19,7 @@ use crate::load_assignment::LoadAssignment;
 use crate::load_balancing::Policy;
 use crate::load_balancing::{PickContext, PickError};
 use crate::upstream_protocol::UpstreamProtocol;
-use crate::upstream_tls::{TlsChoice, UpstreamTls};
+use crate::upstream_tls::{ServerNamePolicy, TlsChoice, UpstreamTls};
 
 /// How the endpoints of a cluster become known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct ClusterSettings {
     pub sends_proxy_protocol: bool,
     /// TLS of the cluster's own transport socket; endpoints may have another.
     pub tls: Option<Arc<UpstreamTls>>,
+    /// Which server name connections with TLS ask for.
+    pub server_name: ServerNamePolicy,
     /// How names are resolved, for DNS clusters.
     pub dns: DnsSettings,
     pub(crate) tls_choice: TlsChoice,
@@ -101,6 +103,11 @@ pub struct ClusterTable {
 }
 
 impl ClusterSettings {
+    /// Every TLS context that endpoints of this cluster may get.
+    pub fn tls_contexts(&self) -> impl Iterator<Item = &Arc<UpstreamTls>> {
+        self.tls_choice.all()
+    }
+
     fn endpoints(&self, assignment: &LoadAssignment, state: &ClusterState) -> EndpointSet {
         assignment.endpoints(self.discovery, &self.tls_choice, state, self.endpoint_options)
     }

@@ -9,10 +9,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotage_proto::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
-
 use self::chain_match::{ChainMatch, STEPS};
 use crate::http_manager::HttpManager;
+use crate::server_tls::ServerTls;
 use crate::tcp_route::TcpRoute;
 
 /// What is known of a connection when its filter chain is chosen.
@@ -49,7 +48,7 @@ pub struct FilterChain {
     /// Name; may be empty.
     pub name: Arc<str>,
     /// TLS to end before anything else.
-    pub tls: Option<Arc<DownstreamTlsContext>>,
+    pub tls: Option<Arc<ServerTls>>,
     /// How long the TLS handshake may take.
     pub tls_handshake_timeout: Option<Duration>,
     /// What it does.

@@ -13,6 +13,8 @@ pub enum ResourceKind {
     Cluster,
     /// EDS.
     LoadAssignment,
+    /// SDS.
+    Secret,
     /// The name table.
     Names,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for ResourceKind {
             Self::RouteConfiguration => "route configuration",
             Self::Cluster => "cluster",
             Self::LoadAssignment => "load assignment",
+            Self::Secret => "secret",
             Self::Names => "name table",
         })
     }

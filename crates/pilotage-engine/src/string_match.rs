@@ -64,6 +64,14 @@ impl StringMatch {
         matches!(&self.pattern, Pattern::Exact(exact) if &**exact == text)
     }
 
+    /// The text that has to be there exactly, if that is all there is to it.
+    pub(crate) fn as_exact(&self) -> Option<&str> {
+        match &self.pattern {
+            Pattern::Exact(exact) if !self.ignore_case => Some(exact),
+            _ => None,
+        }
+    }
+
     /// Whether `value` fits.
     pub fn matches(&self, value: &[u8]) -> bool {
         let fold = self.ignore_case;

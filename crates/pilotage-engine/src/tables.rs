@@ -16,6 +16,7 @@ use crate::domains::split_port;
 use crate::listener::ListenerTable;
 use crate::names::Names;
 use crate::route_table::RouteTable;
+use crate::secrets::Secret;
 
 /// One generation of routing state. Immutable; a proxy swaps the whole.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ pub struct Tables {
     by_address: HashMap<SocketAddr, Arc<ListenerTable>, FixedState>,
     routes: HashMap<Arc<str>, Arc<RouteTable>, FixedState>,
     clusters: HashMap<Arc<str>, Arc<ClusterTable>, FixedState>,
+    secrets: BTreeMap<Arc<str>, Arc<Secret>>,
     names: Arc<Names>,
 }
 
@@ -75,6 +77,11 @@ impl Tables {
     /// All clusters, ordered by name.
     pub fn clusters(&self) -> impl Iterator<Item = &Arc<ClusterTable>> {
         self.accepted.clusters.keys().filter_map(|name| self.clusters.get(name.as_str()))
+    }
+
+    /// The secret called `name`.
+    pub fn secret(&self, name: &str) -> Option<&Arc<Secret>> {
+        self.secrets.get(name)
     }
 
     /// The address that a client of this proxy would reach `host` at.

@@ -11,6 +11,7 @@ use crate::envoy::config::listener::v3::Listener;
 use crate::envoy::config::route::v3::RouteConfiguration;
 use crate::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 use crate::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::RouteSpecifier;
+use crate::envoy::extensions::transport_sockets::tls::v3::Secret;
 use crate::istio::networking::nds::v1::NameTable;
 use crate::{Name, any, unpack};
 
@@ -26,6 +27,8 @@ pub struct ResourceSet {
     pub clusters: BTreeMap<String, Arc<Cluster>>,
     /// EDS resources by cluster (or EDS service) name.
     pub endpoints: BTreeMap<String, Arc<ClusterLoadAssignment>>,
+    /// SDS resources by name.
+    pub secrets: BTreeMap<String, Arc<Secret>>,
     /// Names that clients of this proxy may use, for requests that arrive without an original destination.
     pub names: Arc<NameTable>,
 }

@@ -27,7 +27,7 @@ use crate::endpoint_set::EndpointSetOptions;
 use crate::load_balancing::{Hashing, Policy};
 use crate::rejection::{FieldError, Warnings};
 use crate::upstream_protocol::UpstreamProtocol;
-use crate::upstream_tls::TlsChoice;
+use crate::upstream_tls::{ServerNamePolicy, TlsChoice};
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -44,7 +44,7 @@ impl ClusterSettings {
             .and_then(|h| h.common_http_protocol_options)
             .or(proto.common_http_protocol_options);
         let common = common.unwrap_or_default();
-        let tls = TlsChoice::compile(proto)?;
+        let tls = TlsChoice::compile(proto, warnings)?;
         let policy = policy(proto, discovery, warnings)?;
         let hashing = match policy {
             Policy::ConsistentHash(hashing) => Some(hashing),
@@ -79,6 +79,7 @@ impl ClusterSettings {
             source_address: source_address(proto)?,
             sends_proxy_protocol: tls.sends_proxy_protocol,
             tls: tls.choose(None),
+            server_name: ServerNamePolicy::compile(http.as_ref()),
             tls_choice: tls,
             endpoint_options: EndpointSetOptions { hashing, ..endpoint_options(proto, warnings) },
             dns: DnsSettings::compile(proto)?,

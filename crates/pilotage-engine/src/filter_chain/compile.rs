@@ -21,6 +21,7 @@ use crate::durations::optional;
 use crate::http_manager::HttpManager;
 use crate::listener::Direction;
 use crate::rejection::{FieldError, Warnings};
+use crate::server_tls::ServerTls;
 use crate::tcp_route::TcpRoute;
 
 impl ChainIndex {
@@ -70,7 +71,9 @@ impl FilterChain {
         let timeout = proto.transport_socket_connect_timeout.as_ref();
         Ok(Self {
             name: proto.name.as_str().into(),
-            tls: tls(proto.transport_socket.as_ref()).map_err(|e| e.within("transport_socket"))?,
+            tls: warnings
+                .within("transport_socket", |w| tls(proto.transport_socket.as_ref(), w))
+                .map_err(|e| e.within("transport_socket"))?,
             tls_handshake_timeout: optional("transport_socket_connect_timeout", timeout)?
                 .filter(|timeout| !timeout.is_zero()),
             action,
@@ -115,7 +118,10 @@ fn read<M: pilotage_proto::Message + Name + Default>(any: &Any) -> Result<M, Fie
     unpack(any).map_err(|error| FieldError::new("typed_config", error.to_string()))
 }
 
-fn tls(socket: Option<&TransportSocket>) -> Result<Option<Arc<DownstreamTlsContext>>, FieldError> {
+fn tls(
+    socket: Option<&TransportSocket>,
+    warnings: &mut Warnings,
+) -> Result<Option<Arc<ServerTls>>, FieldError> {
     let Some(socket) = socket else { return Ok(None) };
     let Some(SocketConfig::TypedConfig(any)) = &socket.config_type else {
         return Err(FieldError::new("typed_config", "is required"));
@@ -124,7 +130,11 @@ fn tls(socket: Option<&TransportSocket>) -> Result<Option<Arc<DownstreamTlsConte
         return Ok(None);
     }
     if type_name(any) == DownstreamTlsContext::full_name() {
-        return Ok(Some(Arc::new(read(any)?)));
+        let context: DownstreamTlsContext = read(any)?;
+        let tls = warnings
+            .within("typed_config", |w| ServerTls::compile(&context, w))
+            .map_err(|e| e.within("typed_config"))?;
+        return Ok(Some(Arc::new(tls)));
     }
     let message = format!("transport socket {} is not supported", type_name(any));
     Err(FieldError::new("typed_config", message))

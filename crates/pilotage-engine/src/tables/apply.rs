@@ -15,6 +15,7 @@ use crate::load_assignment::LoadAssignment;
 use crate::names::Names;
 use crate::rejection::{FieldError, Rejection, ResourceKind, Severity, Warnings};
 use crate::route_table::RouteTable;
+use crate::secrets::Secret;
 
 impl Tables {
     /// The next generation: `previous` changed to what `set` says. Each resource is taken or refused by itself; a
@@ -26,6 +27,7 @@ impl Tables {
     ) -> (Arc<Self>, Vec<Rejection>) {
         let mut step = Step { previous, next: Self::default(), rejections: Vec::new() };
         step.names(set);
+        step.secrets(set);
         step.clusters(set, live);
         step.routes(set);
         step.listeners(set);
@@ -88,6 +90,25 @@ impl Step<'_> {
             compiled.unwrap_or_default()
         };
         self.next.accepted.names = Arc::clone(&set.names);
+    }
+
+    fn secrets(&mut self, set: &ResourceSet) {
+        for (name, proto) in &set.secrets {
+            let old_proto = self.previous.accepted.secrets.get(name);
+            let old = self.previous.secrets.get(name.as_str());
+            let mut kept = (old_proto.cloned(), old.cloned());
+            if !unchanged(old_proto, proto) {
+                let compiled =
+                    self.judge(ResourceKind::Secret, name, |w| Secret::compile(proto, w));
+                if let Some(secret) = compiled {
+                    kept = (Some(Arc::clone(proto)), Some(Arc::new(secret)));
+                }
+            }
+            if let (Some(proto), Some(secret)) = kept {
+                self.next.accepted.secrets.insert(name.clone(), proto);
+                self.next.secrets.insert(name.as_str().into(), secret);
+            }
+        }
     }
 
     fn routes(&mut self, set: &ResourceSet) {

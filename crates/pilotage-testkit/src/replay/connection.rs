@@ -109,8 +109,8 @@ fn listener<'t>(tables: &'t Tables, connection: &Connection<'_>) -> Option<&'t A
 }
 
 fn lacks_certificate(chain: &FilterChain, connection: &Connection<'_>) -> bool {
-    let required = chain.tls.as_ref().and_then(|tls| tls.require_client_certificate);
-    required.unwrap_or(false) && connection.request.tls.as_deref() == Some("tls")
+    let required = chain.tls.as_ref().is_some_and(|tls| tls.requires_certificate);
+    required && connection.request.tls.as_deref() == Some("tls")
 }
 
 /// Whether the connection manager of `chain` will see HTTP: not when nobody ends the client's TLS, nor when the client
