@@ -252,6 +252,13 @@ codes! {
         "A route names no port, and the service it goes to has only another one than the listener of \
          the request. Sidecars take the port of the listener, so that such requests fail with 503. Set \
          destination.port."
+
+    PIL0201 BrokenBootstrap Error
+        "An Envoy bootstrap file does not fit Envoy's messages, as far as they are known here. Fields that \
+         are part of Envoy and not supported look the same. The proxy does not start."
+    PIL0202 UnsupportedInBootstrap Error
+        "An Envoy bootstrap file asks for something that this proxy does not do. The proxy does not start, \
+         because traffic would not be what the file says."
 }
 
 #[cfg(test)]

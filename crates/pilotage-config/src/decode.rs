@@ -10,7 +10,7 @@ mod suggest;
 mod text;
 
 pub use collections::MapKey;
-pub(crate) use suggest::nearest;
+pub use suggest::nearest;
 pub use text::Bytes;
 
 use std::sync::Arc;

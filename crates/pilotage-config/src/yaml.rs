@@ -6,6 +6,7 @@ mod build;
 mod mistakes;
 mod outline;
 mod scalars;
+mod value;
 
 use std::sync::Arc;
 
@@ -58,7 +59,8 @@ pub struct Entry {
 
 impl Entry {
     /// The places of key and value.
-    pub(crate) fn span(&self) -> FieldSpan {
+    #[must_use]
+    pub fn span(&self) -> FieldSpan {
         FieldSpan { key: self.key_span, value: self.value.span }
     }
 }
@@ -137,6 +139,18 @@ impl Default for Limits {
     fn default() -> Self {
         Self { bytes: LONGEST_TEXT_BYTES, nodes: 4_000_000, depth: 64 }
     }
+}
+
+/// The documents of `text`, which is called `source` in problems. Those that could not be read are missing.
+#[must_use]
+pub fn documents(source: &Arc<str>, text: &str) -> (Vec<Node>, Vec<Diagnostic>) {
+    let (mut nodes, mut problems) = (Vec::new(), Vec::new());
+    parse(source, text, &Limits::default(), &mut |parsed| match parsed {
+        Parsed::Document(document) if document.whole => nodes.push(document.node),
+        Parsed::Document(_) => {}
+        Parsed::Problem(problem) => problems.push(*problem),
+    });
+    (nodes, problems)
 }
 
 /// A document of a text.

@@ -4,6 +4,8 @@
 //! It goes through message descriptors rather than generated serializers: JSON is for people and tools
 //! (`proxy-config`, `/config_dump`, bootstrap files), never for the request path.
 
+mod shape;
+
 use std::sync::OnceLock;
 
 use prost::{Message, Name};
@@ -12,6 +14,8 @@ use prost_reflect::{
     SerializeOptions,
 };
 use serde_json::Value;
+
+pub use shape::{Misfit, MisfitReason, Step, misfits};
 
 /// Why a message could not be written as, or read from, JSON.
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@
 
 mod access_log;
 mod admin;
+pub mod bootstrap;
 mod config;
 mod connection;
 mod dns;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::analyze::AnalyzeArgs;
 use crate::commands::demo::DemoArgs;
+use crate::commands::proxy::ProxyArgs;
 use crate::commands::proxy_config::ProxyConfigArgs;
 use crate::commands::up::UpArgs;
 
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Look for mistakes in files.
     Analyze(AnalyzeArgs),
+    /// Be a proxy that runs from an Envoy bootstrap file.
+    Proxy(ProxyArgs),
     /// Show what a proxy is given, compiled from files.
     #[command(visible_alias = "pc")]
     ProxyConfig(ProxyConfigArgs),

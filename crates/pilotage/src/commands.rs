@@ -2,11 +2,14 @@
 
 pub(crate) mod analyze;
 pub(crate) mod demo;
+pub(crate) mod proxy;
 pub(crate) mod proxy_config;
 pub(crate) mod up;
 
 use std::io;
 use std::path::PathBuf;
+
+use pilotage_proxy::StartError;
 
 use crate::cli::Command;
 use crate::embedded::EmbeddedError;
@@ -38,6 +41,23 @@ pub(crate) enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// A proxy without configuration.
+    #[error("no configuration: name an Envoy bootstrap with -c FILE")]
+    NoBootstrap,
+    /// The proxy does not start.
+    #[error(transparent)]
+    Proxy(#[from] StartError),
+    /// Listeners of a bootstrap without sockets.
+    #[error("{0}")]
+    Listen(String),
+    /// A file that others wait for.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Signals, sockets or threads.
     #[error("the operating system refuses: {0}")]
     System(io::Error),
@@ -46,15 +66,21 @@ pub(crate) enum CommandError {
 impl CommandError {
     fn status(&self) -> Status {
         match self {
-            Self::Input(InputError::NothingGiven) | Self::Who(_) => Status::Usage,
+            Self::Input(InputError::NothingGiven) | Self::Who(_) | Self::NoBootstrap => {
+                Status::Usage
+            }
             Self::Input(_) => Status::BadData,
             // `pilotage … | head` ends early on purpose.
             Self::Output(OutputError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
                 Status::Ok
             }
-            Self::Output(_) | Self::Embedded(_) | Self::Folder { .. } | Self::System(_) => {
-                Status::Unknown
-            }
+            Self::Output(_)
+            | Self::Embedded(_)
+            | Self::Folder { .. }
+            | Self::Proxy(_)
+            | Self::Listen(_)
+            | Self::Write { .. }
+            | Self::System(_) => Status::Unknown,
         }
     }
 }
@@ -64,6 +90,7 @@ pub(crate) fn run(command: Command) -> Status {
     let done = match command {
         Command::Analyze(args) => analyze::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Proxy(args) => proxy::run(&args),
         Command::ProxyConfig(args) => proxy_config::run(&args),
         Command::Up(args) => up::run(&args),
     };

@@ -94,7 +94,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceText>, InputError> {
     let mut sources = Vec::new();
     for path in paths {
         if path == Path::new("-") {
-            sources.push(read_from(path, io::stdin().lock())?);
+            sources.push(read_one(path)?);
             continue;
         }
         for file in discover(path)? {
@@ -102,6 +102,14 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceText>, InputError> {
         }
     }
     Ok(sources)
+}
+
+/// Reads one file, or standard input for `-`.
+///
+/// # Errors
+/// When it cannot be read as text.
+pub(crate) fn read_one(path: &Path) -> Result<SourceText, InputError> {
+    if path == Path::new("-") { read_from(path, io::stdin().lock()) } else { read_file(path) }
 }
 
 /// Reads one file as text.

@@ -5,10 +5,8 @@ use crate::schema::{MessageSchema, Shape};
 use crate::yaml::{Entry, NodeKind};
 
 /// The candidate that is most like `name`, if one is like it at all.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = normalize(name);
     // One slip in three letters, and never so many that any short name will do.
     let most = (wanted.len() / 3).clamp(1, 4);

@@ -157,7 +157,8 @@ impl Step<'_> {
         listener: Arc<ListenerTable>,
     ) {
         let addresses = std::iter::once(&listener.address).chain(&listener.additional_addresses);
-        for address in addresses.filter_map(socket) {
+        // Port 0 is a wish for any free port, which several listeners may have.
+        for address in addresses.filter_map(socket).filter(|address| address.port() != 0) {
             let there =
                 self.next.by_address.entry(address).or_insert_with(|| Arc::clone(&listener));
             if !Arc::ptr_eq(there, &listener) {
