@@ -87,6 +87,18 @@ impl Open {
     }
 }
 
+impl Open {
+    /// Whether the worker drains. If not, the task is woken when it begins to.
+    pub(crate) fn poll_draining(&self, cx: &Context<'_>) -> bool {
+        self.should_close(cx) || self.is_draining()
+    }
+
+    /// Whether the worker drains.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain.draining.get()
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         let mut connections = self.drain.connections.borrow_mut();

@@ -46,6 +46,9 @@ pub(crate) enum Failure {
     /// Sending the request upstream failed on the client's side: it stopped sending the body.
     #[error("downstream remote disconnect")]
     Downstream,
+    /// What the client sends as the body is none.
+    #[error("downstream protocol error")]
+    DownstreamProtocol,
 }
 
 impl Failure {
@@ -62,6 +65,7 @@ impl Failure {
             Self::Protocol => ResponseFlags::UPSTREAM_PROTOCOL_ERROR,
             Self::Timeout | Self::PerTryTimeout => ResponseFlags::UPSTREAM_TIMEOUT,
             Self::Downstream => ResponseFlags::DOWNSTREAM_TERMINATION,
+            Self::DownstreamProtocol => ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR,
         }
     }
 
@@ -78,6 +82,7 @@ impl Failure {
         let status = match self {
             Self::Timeout | Self::PerTryTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Protocol => StatusCode::BAD_GATEWAY,
+            Self::DownstreamProtocol => StatusCode::BAD_REQUEST,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut reply = LocalReply::new(status, self.body(retried), "");
@@ -94,6 +99,7 @@ impl Failure {
         match self {
             Self::NoHealthyUpstream => "no healthy upstream".into(),
             Self::Timeout | Self::PerTryTimeout => "upstream request timeout".into(),
+            Self::DownstreamProtocol => "Bad Request".into(),
             _ => {
                 let again = if retried { "retried and the latest " } else { "" };
                 let transport = match self.transport_reason() {
@@ -116,6 +122,7 @@ impl Failure {
             Self::Timeout => "response_timeout".into(),
             Self::PerTryTimeout => "upstream_per_try_timeout".into(),
             Self::Downstream => "downstream_remote_disconnect".into(),
+            Self::DownstreamProtocol => "http1.codec_error".into(),
             _ => {
                 let transport = match self.transport_reason() {
                     Some(reason) => format!("|{reason}"),

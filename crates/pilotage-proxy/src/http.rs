@@ -12,10 +12,10 @@ mod plain;
 mod replay;
 mod server;
 mod tail;
-mod upgrade;
 
-pub(crate) use body::{BodyError, RequestBody};
-pub(crate) use head::Outgoing;
+pub(crate) use body::{BodyError, Incoming, RequestBody, ResponseBody};
+pub(crate) use exchange::{handle, refuse};
+pub(crate) use head::{Head, Outgoing};
 pub(crate) use moment::Moment;
 pub(crate) use plain::manager as plain_manager;
-pub(crate) use server::serve;
+pub(crate) use server::{Client, serve};

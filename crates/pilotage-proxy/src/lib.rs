@@ -13,6 +13,7 @@ mod dns;
 mod drain;
 mod failure;
 mod http;
+mod http1;
 mod listeners;
 mod metrics;
 mod origin;

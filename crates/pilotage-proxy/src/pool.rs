@@ -90,7 +90,7 @@ impl Pools {
     pub(crate) fn sweep(&self, now: Instant) {
         self.by_key.borrow_mut().retain(|_, pool| {
             let idle_timeout = pool.idle_timeout.get();
-            pool.idle.borrow_mut().retain(|connection| connection.keep(now, idle_timeout));
+            pool.idle.borrow_mut().retain_mut(|connection| connection.keep(now, idle_timeout));
             pool.shared.borrow_mut().retain(|connection| connection.keep(now, idle_timeout));
             pool.open.get() > 0 || Rc::strong_count(pool) > 1
         });

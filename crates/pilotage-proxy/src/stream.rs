@@ -59,6 +59,13 @@ impl Replay<Connection> {
     }
 }
 
+impl<S> Replay<S> {
+    /// What was read, and the stream that gives the rest.
+    pub(crate) fn into_parts(self) -> (BytesMut, S) {
+        (self.first.into(), self.stream)
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Replay<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,

@@ -106,7 +106,7 @@ impl<'a> Attempts<'a> {
             let verdict = self.verdict(&result);
             match verdict {
                 Verdict::Retry(wait) => {
-                    discard(result, self.body.as_ref());
+                    discard(result);
                     self.stats.retries.add(1);
                     let waiting = Box::pin(tokio::time::sleep(wait));
                     if within(&mut self.limit, &mut None, waiting).await.is_err() {
@@ -276,7 +276,7 @@ impl<'a> Attempts<'a> {
         self.capture(&outgoing, tail);
         let body = match &self.body {
             None => RequestBody::Empty,
-            Some(source) => RequestBody::Client(source.next_attempt().ok_or(Failure::Downstream)?),
+            Some(source) => RequestBody::Client(source.next_attempt().ok_or(Failure::Termination)?),
         };
         Ok((outgoing, body))
     }
@@ -295,11 +295,10 @@ impl<'a> Attempts<'a> {
 }
 
 /// Gives up an attempt that is to be made again. A connection whose answer had no body can be used again at once.
-fn discard(result: Result<Answer, Failure>, body: Option<&Rc<Source>>) {
+fn discard(result: Result<Answer, Failure>) {
     let Ok(answer) = result else { return };
     answer.active.ended(Some(answer.response.status()));
-    let sent = body.is_none_or(|body| body.ended_at().is_some());
-    if sent && answer.lease.is_end_stream() {
+    if answer.lease.is_end_stream() {
         answer.lease.finish(Instant::now());
     }
 }
@@ -335,6 +334,7 @@ fn reset(failure: &Failure) -> Option<ResetReason> {
         Failure::NoHealthyUpstream
         | Failure::Timeout
         | Failure::PerTryTimeout
-        | Failure::Downstream => return None,
+        | Failure::Downstream
+        | Failure::DownstreamProtocol => return None,
     })
 }

@@ -11,11 +11,15 @@ use super::limit::Limit;
 use super::mirrors::CopyBody;
 use super::replay::Replay;
 use super::tail::{Ending, Tail};
+use crate::failure::Failure;
+use crate::http1::{ClientBody, MessageError};
 use crate::pool::Lease;
 
 /// The body of a request as it comes from the client, whichever codec reads it.
 #[derive(Debug)]
 pub(crate) enum Incoming {
+    /// Read from an HTTP/1 connection.
+    Http1(ClientBody),
     /// Read by hyper.
     Hyper(hyper::body::Incoming),
 }
@@ -27,6 +31,7 @@ impl Incoming {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self {
+            Self::Http1(body) => body.poll_frame(cx),
             Self::Hyper(body) => {
                 Pin::new(body).poll_frame(cx).map_err(|error| BodyError::Broken(error.into()))
             }
@@ -36,6 +41,7 @@ impl Incoming {
     /// Whether the body is known to have no further part.
     pub(crate) fn is_end_stream(&self) -> bool {
         match self {
+            Self::Http1(body) => body.is_end_stream(),
             Self::Hyper(body) => body.is_end_stream(),
         }
     }
@@ -43,6 +49,7 @@ impl Incoming {
     /// What is known of the number of bytes that are still to come.
     pub(crate) fn size_hint(&self) -> SizeHint {
         match self {
+            Self::Http1(body) => body.size_hint(),
             Self::Hyper(body) => body.size_hint(),
         }
     }
@@ -97,12 +104,28 @@ pub(crate) enum BodyError {
     /// The other side broke off.
     #[error(transparent)]
     Broken(Box<dyn std::error::Error + Send + Sync>),
+    /// The other side ended in the middle.
+    #[error("the connection ended in the middle of a body")]
+    Ended,
+    /// What the other side sends is no body.
+    #[error(transparent)]
+    Malformed(MessageError),
     /// The route's time limit passed.
     #[error("the time limit of the route passed")]
     Timeout,
     /// Another attempt took over; what this one sends does not matter any more.
     #[error("given up for another attempt")]
     GivenUp,
+}
+
+impl BodyError {
+    /// What becomes of a request whose body cannot be read.
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::Malformed(_) => Failure::DownstreamProtocol,
+            Self::Broken(_) | Self::Ended | Self::Timeout | Self::GivenUp => Failure::Downstream,
+        }
+    }
 }
 
 /// The body of an answer on its way to the client.
@@ -138,15 +161,21 @@ impl ResponseBody {
     }
 }
 
+impl ResponseBody {
+    /// Goes on with the request, if there is still something of it to be sent, while nothing of the answer is wanted.
+    pub(crate) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        if let Self::Upstream(body) = self
+            && let Some(lease) = &mut body.lease
+        {
+            lease.poll_upload(cx);
+        }
+    }
+}
+
 impl UpstreamBody {
     fn finish(&mut self) {
         let now = Instant::now();
-        // An answer that came before the request had been sent leaves its connection in the middle of that request.
-        let whole =
-            self.tail.as_mut().and_then(Tail::facts).is_none_or(|facts| facts.request_sent());
-        if let Some(lease) = self.lease.take()
-            && whole
-        {
+        if let Some(lease) = self.lease.take() {
             lease.finish(now);
         }
         if let Some(tail) = self.tail.take() {

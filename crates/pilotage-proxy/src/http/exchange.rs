@@ -5,21 +5,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::header::EXPECT;
 use http::uri::PathAndQuery;
 use http::uri::Scheme;
-use http::{HeaderValue, Method, Response, StatusCode, Version};
-use hyper::upgrade::OnUpgrade;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::forward::{Exchange, Forward};
 use pilotage_engine::forwarded::{self, Arrived};
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::local_reply::LocalReply;
 use pilotage_engine::request::{UpstreamHead, is_grpc};
-use pilotage_engine::response_flag::details;
+use pilotage_engine::response_flag::{ResponseFlags, details};
 use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 
 use super::attempts::{Answer, Attempts};
-use super::body::{Incoming, ResponseBody};
+use super::body::{Incoming, RequestBody, ResponseBody};
 use super::head::{Head, Outgoing};
 use super::limit::Limit;
 use super::mirrors;
@@ -28,8 +28,9 @@ use super::place::{self, Place};
 use super::replay::Source;
 use super::server::Client;
 use super::tail::{Ending, Tail};
-use super::upgrade;
 use crate::access_log::Captured;
+use crate::failure::Failure;
+use crate::http1::{Interim, MessageError};
 
 /// What every phase of a request looks at.
 #[derive(Clone, Copy, Debug)]
@@ -41,15 +42,18 @@ pub(super) struct Context<'a> {
     pub(super) path: Option<&'a PathAndQuery>,
     /// The authority as it arrived.
     pub(super) authority: Option<&'a HeaderValue>,
+    /// The client wants to change to another protocol.
+    pub(super) upgrade: bool,
+    /// Where interim answers of upstreams go, when they are wanted.
+    pub(super) interim: Option<&'a Interim>,
     pub(super) moment: Moment,
 }
 
 /// Serves one request. `body` is `None` when there is none.
-pub(super) async fn handle(
+pub(crate) async fn handle(
     client: Rc<Client>,
     mut head: Head,
     body: Option<Incoming>,
-    on_upgrade: Option<OnUpgrade>,
 ) -> Response<ResponseBody> {
     let moment = Moment::now();
     let is_grpc = is_grpc(&head.headers);
@@ -72,6 +76,12 @@ pub(super) async fn handle(
         server_name: None,
         peer_certificate: None,
     };
+    if let Some(interim) = &head.interim
+        && !place.manager.proxy_100_continue
+    {
+        interim.send(StatusCode::CONTINUE);
+        headers.remove(EXPECT);
+    }
     let mut arrived = Arrived {
         method: &head.method,
         scheme: head.scheme.as_ref().map(http::uri::Scheme::as_str),
@@ -104,6 +114,8 @@ pub(super) async fn handle(
         head: &request_head,
         path: head.path.as_ref(),
         authority: head.authority.as_ref(),
+        upgrade: head.upgrade,
+        interim: head.interim.as_ref().filter(|_| manager.proxy_100_continue),
         moment,
     };
     if let Err(reply) = &prepared {
@@ -114,7 +126,7 @@ pub(super) async fn handle(
         .with_env(moment, |env| decide(&tables, manager, &request_head, env, &mut NoTrace));
     match decision {
         Decision::Reply(reply) => Box::pin(context.reply(*reply, tail)).await,
-        Decision::Forward(forward) => context.forward(forward, body, on_upgrade, tail).await,
+        Decision::Forward(forward) => context.forward(forward, body, tail).await,
     }
 }
 
@@ -128,7 +140,6 @@ impl Context<'_> {
         &self,
         forward: Box<Forward>,
         body: Option<Incoming>,
-        on_upgrade: Option<OnUpgrade>,
         mut tail: Tail,
     ) -> Response<ResponseBody> {
         if let Some(facts) = tail.facts() {
@@ -140,10 +151,12 @@ impl Context<'_> {
             Box::pin(tokio::time::sleep(delay)).await;
         }
         let may_retry = forward.action().is_some_and(|action| action.retries.is_some());
-        let body = body.map(|body| Rc::new(Source::new(body, may_retry)));
+        let body = body.map(|body| Rc::new(Source::new(body, may_retry && !self.upgrade)));
         if let Some(facts) = tail.facts() {
             facts.request_body = body.clone();
         }
+        // What comes after a change of protocol is no body of this request.
+        let (body, tunnel) = if self.upgrade { (None, body) } else { (body, None) };
         mirrors::send(self, &forward, body.as_ref());
         let mut attempts = Attempts::new(self, &forward, body);
         let result = attempts.run(&mut tail).await;
@@ -151,10 +164,12 @@ impl Context<'_> {
             Ok(answer) => {
                 let limit = attempts.into_limit();
                 if answer.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    return Box::pin(self.switch(&forward, answer, on_upgrade, tail)).await;
+                    return Box::pin(self.switch(&forward, answer, tunnel, tail)).await;
                 }
                 self.pass_on(&forward, answer, limit, tail)
             }
+            // Nobody is there to be answered.
+            Err(Failure::Downstream) => Response::new(ResponseBody::Empty),
             Err(failure) => {
                 let mut reply = failure.reply(attempts.count() > 1);
                 reply.flags.insert(forward.flags);
@@ -218,7 +233,14 @@ impl Context<'_> {
             _ => HeaderValue::from_str(authority).ok()?,
         };
         let scheme = Scheme::try_from(self.head.scheme).ok()?;
-        Some(Outgoing { method: self.head.method.clone(), scheme, authority, path, headers })
+        Some(Outgoing {
+            method: self.head.method.clone(),
+            scheme,
+            authority,
+            path,
+            headers,
+            interim: self.interim.cloned(),
+        })
     }
 
     /// The head of an upstream's answer as the client gets it.
@@ -278,22 +300,15 @@ impl Context<'_> {
         &self,
         forward: &Forward,
         mut answer: Answer,
-        on_upgrade: Option<OnUpgrade>,
-        mut tail: Tail,
+        tunnel: Option<Rc<Source>>,
+        tail: Tail,
     ) -> Response<ResponseBody> {
-        let Some(on_upgrade) = on_upgrade else {
-            let reply = crate::failure::Failure::Protocol.reply(answer.attempts > 1);
+        let Some(tunnel) = tunnel.and_then(|source| source.next_attempt()) else {
+            let reply = Failure::Protocol.reply(answer.attempts > 1);
             return self.reply(reply, tail).await;
         };
-        let mut response = std::mem::take(&mut answer.response);
-        let upstream = hyper::upgrade::on(&mut response);
-        let (mut parts, _no_body) = response.into_parts();
-        self.finish_head(forward, &answer, &mut parts, &mut tail);
-        if let Some(facts) = tail.facts() {
-            facts.active = Some(answer.active);
-        }
-        upgrade::spawn(self.client, on_upgrade, upstream, answer.lease, tail);
-        Response::from_parts(parts, ResponseBody::Empty)
+        answer.lease.tunnel(RequestBody::Client(tunnel));
+        self.pass_on(forward, answer, None, tail)
     }
 
     /// Answers without an upstream.
@@ -357,4 +372,29 @@ fn respond(
         parts.headers.insert(http::header::CONNECTION, value);
     }
     Response::from_parts(parts, ResponseBody::Own(body))
+}
+
+/// Answers what is no request.
+pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> Response<ResponseBody> {
+    let (status, details) = match error {
+        MessageError::Malformed => (StatusCode::BAD_REQUEST, "http1.codec_error"),
+        MessageError::TooLarge => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http1.headers_too_large")
+        }
+        MessageError::TooMany => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http1.too_many_headers")
+        }
+        MessageError::Version => (StatusCode::UPGRADE_REQUIRED, details::LOW_VERSION),
+        MessageError::Coding => (StatusCode::NOT_IMPLEMENTED, "http1.invalid_transfer_encoding"),
+    };
+    let text = status.canonical_reason().unwrap_or_default();
+    let reply = LocalReply::new(status, text, details);
+    let reply = LocalReply { close: true, ..reply };
+    let reply = reply.with_flags(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR);
+    let tail = Tail::new(Rc::clone(client), Instant::now(), Version::HTTP_11, false);
+    let mut response = respond(reply, tail, false, &Method::GET);
+    if let Some(place) = place::expected(client, &client.worker.tables()) {
+        forwarded::finish(&place.manager, response.headers_mut(), &HeaderMap::new());
+    }
+    response
 }

@@ -7,18 +7,24 @@ use http::header::{CONNECTION, HOST, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
+use crate::http1::Interim;
+
 /// A request head in parts. The host is not among the headers.
 #[derive(Debug)]
-pub(super) struct Head {
-    pub(super) method: Method,
+pub(crate) struct Head {
+    pub(crate) method: Method,
     /// Of an absolute URI, or HTTP/2's `:scheme`.
-    pub(super) scheme: Option<Scheme>,
+    pub(crate) scheme: Option<Scheme>,
     /// `:authority`, the authority of an absolute URI, or `host`.
-    pub(super) authority: Option<HeaderValue>,
+    pub(crate) authority: Option<HeaderValue>,
     /// `None` for CONNECT.
-    pub(super) path: Option<PathAndQuery>,
-    pub(super) version: Version,
-    pub(super) headers: HeaderMap,
+    pub(crate) path: Option<PathAndQuery>,
+    pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
+    /// The client wants to change to another protocol; what is its body then is sent in that one.
+    pub(crate) upgrade: bool,
+    /// The client waits to be told to go on before it sends its body.
+    pub(crate) interim: Option<Interim>,
 }
 
 impl Head {
@@ -37,14 +43,16 @@ impl Head {
             path: uri.path_and_query,
             version: parts.version,
             headers: parts.headers,
+            upgrade: false,
+            interim: None,
         }
     }
 
-    pub(super) fn authority(&self) -> Option<&str> {
+    pub(crate) fn authority(&self) -> Option<&str> {
         self.authority.as_ref().and_then(|value| value.to_str().ok()).filter(|a| !a.is_empty())
     }
 
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.path.as_ref().map(PathAndQuery::as_str).unwrap_or_default()
     }
 }
@@ -58,26 +66,23 @@ pub(crate) struct Outgoing {
     pub(crate) path: PathAndQuery,
     /// Without `host`.
     pub(crate) headers: HeaderMap,
+    /// Where interim answers go, when they are wanted.
+    pub(crate) interim: Option<Interim>,
 }
 
 impl Outgoing {
-    /// The request as the codec for `version` takes it. `None` when the authority cannot be written in one.
-    pub(crate) fn into_request<B>(mut self, version: Version, body: B) -> Option<Request<B>> {
+    /// The request as HTTP/2 has it. `None` when the authority cannot be written in one.
+    pub(crate) fn into_http2<B>(mut self, body: B) -> Option<Request<B>> {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme);
+        parts.authority = Some(Authority::try_from(self.authority.as_bytes()).ok()?);
+        parts.path_and_query = Some(self.path);
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
-        if version == Version::HTTP_2 {
-            let mut parts = http::uri::Parts::default();
-            parts.scheme = Some(self.scheme);
-            parts.authority = Some(Authority::try_from(self.authority.as_bytes()).ok()?);
-            parts.path_and_query = Some(self.path);
-            *request.uri_mut() = Uri::from_parts(parts).ok()?;
-            *request.version_mut() = Version::HTTP_2;
-            self.headers.remove(CONNECTION);
-            self.headers.remove(UPGRADE);
-        } else {
-            *request.uri_mut() = Uri::from(self.path);
-            self.headers.insert(HOST, self.authority);
-        }
+        *request.uri_mut() = Uri::from_parts(parts).ok()?;
+        *request.version_mut() = Version::HTTP_2;
+        self.headers.remove(CONNECTION);
+        self.headers.remove(UPGRADE);
         *request.headers_mut() = self.headers;
         Some(request)
     }
@@ -86,26 +91,23 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use http::uri::{PathAndQuery, Scheme};
-    use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+    use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
     use super::Outgoing;
 
     #[test]
-    fn heads_for_both_versions() {
+    fn heads_for_http2() {
         let value = HeaderValue::from_static("upgrade");
         let headers = HeaderMap::from_iter([(HeaderName::from_static("connection"), value)]);
-        let outgoing = || Outgoing {
+        let outgoing = Outgoing {
             method: Method::GET,
             scheme: Scheme::HTTP,
             authority: HeaderValue::from_static("reviews:9080"),
             path: PathAndQuery::from_static("/a?b"),
-            headers: headers.clone(),
+            headers,
+            interim: None,
         };
-        let one = outgoing().into_request(Version::HTTP_11, ()).unwrap();
-        assert_eq!(one.uri(), "/a?b");
-        assert_eq!(one.headers().get("host").unwrap(), "reviews:9080");
-        assert_eq!(one.headers().get("connection").unwrap(), "upgrade");
-        let two = outgoing().into_request(Version::HTTP_2, ()).unwrap();
+        let two = outgoing.into_http2(()).unwrap();
         assert_eq!(two.uri(), "http://reviews:9080/a?b");
         assert!(two.headers().is_empty());
     }

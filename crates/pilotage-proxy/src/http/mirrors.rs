@@ -45,6 +45,7 @@ pub(super) fn send(context: &Context<'_>, forward: &Forward, body: Option<&Rc<So
         let host = mirror.host(outgoing.authority.to_str().unwrap_or_default());
         let Ok(host) = HeaderValue::try_from(host) else { continue };
         outgoing.authority = host;
+        outgoing.interim = None;
         let http2 = cluster.settings.protocol.version(context.head.version) == Version::HTTP_2;
         let copied = match body {
             Some(source) => RequestBody::Copy(source.copy()),

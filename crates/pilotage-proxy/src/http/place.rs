@@ -68,6 +68,13 @@ pub(super) fn find(
     Ok(place)
 }
 
+/// Where requests of this connection belong, as far as that is known before there is one.
+pub(super) fn expected(client: &Client, tables: &Tables) -> Option<Place> {
+    let listener = tables.listener(client.arrival.listener.as_ref()?)?;
+    let manager = manager(client, listener).ok()?;
+    Some(Place { manager, destination: client.arrival.destination })
+}
+
 /// A request on the outbound port is treated as if its connection to the host it names had been captured.
 fn proxied(client: &Client, tables: &Tables, head: &Head) -> Result<Place, Box<LocalReply>> {
     let authority = head.authority().ok_or_else(|| {

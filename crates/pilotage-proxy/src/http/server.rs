@@ -7,28 +7,25 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::BytesMut;
-use http::header::UPGRADE;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use pilotage_engine::forwarded::is_upgrade;
 
 use super::body::{Incoming, ResponseBody};
 use super::exchange;
 use super::head::Head;
-use super::place::Memo;
+use super::place::{self, Memo};
 use crate::connection::Arrival;
 use crate::drain::Open;
+use crate::http1::{self, Limits, Stream};
 use crate::stream::{Detected, Replay};
 use crate::transport::Connection;
 use crate::worker::{LocalExecutor, Worker};
 
 /// Largest request head, Envoy's default; beyond it 431.
 const MAX_HEAD_BYTES: usize = 60 * 1024;
-/// Most headers of a request, Envoy's default.
-const MAX_HEADERS: usize = 100;
 
 /// A client connection.
 #[derive(Debug)]
@@ -61,20 +58,15 @@ pub(crate) async fn serve(
 }
 
 async fn serve_http1(client: Rc<Client>, stream: Replay<Connection>, open: &Open) {
-    let requests = Rc::clone(&client);
-    let service = service_fn(move |request| {
-        let client = Rc::clone(&requests);
-        async move { Ok::<_, Infallible>(answer(client, request).await) }
-    });
-    let connection = http1::Builder::new()
-        .auto_date_header(false)
-        .max_header_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let served = run(connection.as_mut(), open, |connection| connection.graceful_shutdown()).await;
-    note_end(&client, served);
+    let limits = match place::expected(&client, &client.worker.tables()) {
+        Some(place) => Limits {
+            bytes: usize::try_from(place.manager.max_request_headers_bytes).unwrap_or(usize::MAX),
+            headers: usize::try_from(place.manager.max_headers_count).unwrap_or(usize::MAX),
+        },
+        None => Limits::default(),
+    };
+    let (first, connection) = stream.into_parts();
+    http1::serve(client, Stream::new(connection, first), limits, open).await;
 }
 
 async fn serve_http2(client: Rc<Client>, stream: Replay<Connection>, open: &Open) {
@@ -95,13 +87,11 @@ async fn serve_http2(client: Rc<Client>, stream: Replay<Connection>, open: &Open
 /// Hands a request that hyper has read to the exchange.
 async fn answer(
     client: Rc<Client>,
-    mut request: Request<hyper::body::Incoming>,
+    request: Request<hyper::body::Incoming>,
 ) -> Response<ResponseBody> {
-    let on_upgrade = (request.headers().contains_key(UPGRADE) && is_upgrade(request.headers()))
-        .then(|| hyper::upgrade::on(&mut request));
     let (parts, body) = request.into_parts();
     let body = (!body.is_end_stream()).then_some(Incoming::Hyper(body));
-    exchange::handle(client, Head::of(parts), body, on_upgrade).await
+    exchange::handle(client, Head::of(parts), body).await
 }
 
 /// Polls `connection` to its end, and tells it once to finish when the worker drains.

@@ -130,11 +130,6 @@ impl Drop for Tail {
 }
 
 impl Facts {
-    /// Whether the whole request was read from the client, and so handed to the upstream's connection.
-    pub(crate) fn request_sent(&self) -> bool {
-        self.request_body.as_ref().is_none_or(|body| body.ended_at().is_some())
-    }
-
     /// `grpc-status` from response headers or trailers.
     pub(crate) fn note_grpc_status(&mut self, headers: &HeaderMap) {
         if self.grpc

@@ -5,55 +5,44 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
 use pilotage_engine::cluster::ClusterSettings;
 use pilotage_engine::endpoint::Endpoint;
 use tokio::sync::oneshot;
 
-use super::{EndpointPool, Lease};
+use super::{Counted, EndpointPool, Lease};
 use crate::failure::Failure;
-use crate::http::RequestBody;
-
-/// Largest response head, Envoy's default.
-const MAX_HEAD_BYTES: usize = 60 * 1024;
+use crate::http1::Upstream;
 
 /// A connection and what is known of it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) send: SendRequest<RequestBody>,
+    pub(super) upstream: Box<Upstream>,
     pub(super) local: Option<SocketAddr>,
     born: Instant,
     /// When it last became idle; set without reading a clock where nobody will ask.
     idle_since: Cell<Instant>,
     /// Requests that it may still take.
     left: u32,
+    _counted: Counted,
 }
 
 impl Connection {
     /// Whether it is worth keeping.
-    pub(super) fn keep(&self, now: Instant, idle_timeout: Duration) -> bool {
-        !self.send.is_closed()
+    pub(super) fn keep(&mut self, now: Instant, idle_timeout: Duration) -> bool {
+        self.upstream.is_quiet()
             && now.saturating_duration_since(self.idle_since.get()) < idle_timeout
     }
 }
 
 impl EndpointPool {
-    /// The idle connection that was used last. Closed ones on the way are dropped; ones that are not ready yet (the
-    /// rest of their last request is still being sent) are passed over.
+    /// The idle connection that was used last. Closed ones on the way are dropped.
     pub(super) fn idle_http1(&self, settings: &ClusterSettings) -> Option<Connection> {
-        let mut idle = self.idle.borrow_mut();
-        let mut index = idle.len();
-        while index > 0 {
-            index -= 1;
-            let connection = idle.get(index)?;
-            if connection.send.is_closed() || outlived(connection.born, settings) {
-                idle.swap_remove(index);
-            } else if connection.send.is_ready() {
-                return Some(idle.remove(index));
+        loop {
+            let mut connection = self.idle.borrow_mut().pop()?;
+            if connection.upstream.is_quiet() && !outlived(connection.born, settings) {
+                return Some(connection);
             }
         }
-        None
     }
 
     /// A new connection, or one that somebody else gives back first when no more may be opened.
@@ -69,30 +58,21 @@ impl EndpointPool {
                 let stream =
                     connecting.inspect_err(|failure| self.note_connect_failure(failure))?;
                 let local = stream.local_addr().ok();
-                let (send, connection) = Builder::new()
-                    .max_header_size(MAX_HEAD_BYTES)
-                    .handshake(TokioIo::new(stream))
-                    .await
-                    .map_err(|_error| Failure::Protocol)?;
-                tokio::task::spawn_local(async move {
-                    // Errors reach the request that was on the connection.
-                    drop(connection.with_upgrades().await);
-                    drop(counted);
-                });
                 let now = Instant::now();
                 let connection = Connection {
-                    send,
+                    upstream: Box::new(Upstream::new(stream)),
                     local,
                     born: now,
                     idle_since: Cell::new(now),
                     left: settings.max_requests_per_connection.unwrap_or(u32::MAX),
+                    _counted: counted,
                 };
                 return Ok(Lease::http1(self, connection, false));
             }
             let (waiter, given) = oneshot::channel();
             self.waiting.borrow_mut().push_back(waiter);
-            if let Ok(Some(connection)) = given.await
-                && !connection.send.is_closed()
+            if let Ok(Some(mut connection)) = given.await
+                && connection.upstream.is_quiet()
             {
                 return Ok(Lease::http1(self, connection, true));
             }
@@ -102,10 +82,11 @@ impl EndpointPool {
         }
     }
 
-    /// Takes a connection back whose answer was read to its end.
+    /// Takes a connection back whose answer was read to its end. It is of no use when its request was not sent to the
+    /// end, or one of the sides wants to close it.
     pub(super) fn give_back(&self, mut connection: Connection, now: Instant) {
         connection.left = connection.left.saturating_sub(1);
-        if connection.left == 0 || connection.send.is_closed() {
+        if connection.left == 0 || !connection.upstream.finish() {
             return;
         }
         connection.idle_since.set(now);

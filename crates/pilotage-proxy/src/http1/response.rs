@@ -1,0 +1,119 @@
+//! Heads of responses as upstreams send them.
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Response, StatusCode, Version};
+
+use super::MessageError;
+use super::framing::{Declared, Framing};
+use super::request::persistence;
+use super::scan::Scanner;
+
+/// A response up to its body.
+#[derive(Debug)]
+pub(super) struct ResponseHead {
+    pub(super) response: Response<()>,
+    /// Where the body ends.
+    pub(super) framing: Framing,
+    /// The upstream would take further requests on this connection.
+    pub(super) persistent: bool,
+}
+
+/// Headers that take more room than this are rare.
+const USUAL_HEADERS: usize = 16;
+
+/// The response whose head `scanner` has found to be `head`; `to_head`: it answers a HEAD request.
+///
+/// # Errors
+/// When it is none.
+pub(super) fn parse(
+    scanner: &Scanner,
+    head: &Bytes,
+    to_head: bool,
+) -> Result<ResponseHead, MessageError> {
+    let (version, status) = status_line(scanner.start_line(head)).ok_or(MessageError::Malformed)?;
+    let mut headers = HeaderMap::with_capacity(scanner.field_count().max(USUAL_HEADERS));
+    let mut declared = Declared::default();
+    let mut persistent = version == Version::HTTP_11;
+    for field in scanner.fields(head) {
+        let (name, value) = field?;
+        if name == CONTENT_LENGTH {
+            declared.length(&value)?;
+        } else if name == TRANSFER_ENCODING {
+            declared.coding(&value)?;
+            continue;
+        } else if name == CONNECTION
+            && let Some(wanted) = persistence(&value)
+        {
+            persistent = wanted;
+            continue;
+        }
+        headers.append(name, value);
+    }
+    let framing = declared.of_response(status, to_head)?;
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.version_mut() = version;
+    *response.headers_mut() = headers;
+    let persistent = persistent && framing != Framing::UntilClose;
+    Ok(ResponseHead { response, framing, persistent })
+}
+
+/// The reason phrase says nothing that the status does not say.
+fn status_line(line: &[u8]) -> Option<(Version, StatusCode)> {
+    let (version, rest) = line.split_at_checked(b"HTTP/1.x".len())?;
+    let version = match version {
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
+        _ => return None,
+    };
+    let rest = rest.strip_prefix(b" ")?.trim_ascii_start();
+    let (code, reason) = rest.split_at_checked(3)?;
+    let begins_well = matches!(reason.first(), None | Some(b' '));
+    let status = StatusCode::from_bytes(code).ok().filter(|_| begins_well)?;
+    Some((version, status))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Version;
+
+    use super::{ResponseHead, parse, status_line};
+    use crate::http1::MessageError;
+    use crate::http1::framing::Framing;
+    use crate::http1::scan::{Limits, Scanner};
+
+    fn response(text: &'static str) -> Result<ResponseHead, MessageError> {
+        let mut scanner = Scanner::default();
+        let end = scanner.scan(text.as_bytes(), Limits::default())?.unwrap();
+        parse(&scanner, &Bytes::from_static(text.as_bytes()).slice(..end), false)
+    }
+
+    #[test]
+    fn heads() {
+        let head = response(
+            "HTTP/1.1 200 OK\r\nServer: x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n",
+        )
+        .unwrap();
+        assert_eq!(head.response.status(), 200);
+        assert_eq!(head.response.headers().len(), 1);
+        assert_eq!(head.framing, Framing::Chunked);
+        assert!(head.persistent);
+        assert!(!response("HTTP/1.1 200 OK\r\n\r\n").unwrap().persistent);
+        assert!(!response("HTTP/1.0 200 OK\r\ncontent-length: 1\r\n\r\n").unwrap().persistent);
+        let twice = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n";
+        assert_eq!(response(twice).map(|_| ()), Err(MessageError::Malformed));
+    }
+
+    #[test]
+    fn status_lines() {
+        let of = |line: &str| status_line(line.as_bytes()).map(|(v, s)| (v, s.as_u16()));
+        assert_eq!(of("HTTP/1.1 200 All is well"), Some((Version::HTTP_11, 200)));
+        assert_eq!(of("HTTP/1.0 404"), Some((Version::HTTP_10, 404)));
+        assert_eq!(of("HTTP/1.1 999 "), Some((Version::HTTP_11, 999)));
+        for none in ["what?", "HTTP/2.0 200", "HTTP/1.1 20", "HTTP/1.1 2000", "HTTP/1.1200", ""] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
+}
