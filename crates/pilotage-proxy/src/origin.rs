@@ -6,20 +6,15 @@ use pilotage_engine::route::RouteEntry;
 use pilotage_proto::prost_types::value::Kind;
 use pilotage_proto::prost_types::{Struct, Value};
 
-/// The origin of `route` in words: what the compiler noted under `pilotage` in the route's metadata (`origin`, or
-/// `object` and `field`), else the object that Istio notes under `istio`.
+/// The origin of `route` in words: what the compiler noted under `pilotage` in the route's metadata (`object` and the
+/// `path` of the field in it), else the object that Istio notes under `istio`.
 pub(crate) fn of_route(route: &RouteEntry) -> Option<Arc<str>> {
     let metadata = &route.metadata.as_ref()?.filter_metadata;
-    if let Some(ours) = metadata.get("pilotage") {
-        if let Some(origin) = text(ours, "origin") {
-            return Some(origin.into());
-        }
-        if let Some(object) = text(ours, "object") {
-            return Some(match text(ours, "field") {
-                Some(field) => format!("{object} {field}").into(),
-                None => object.into(),
-            });
-        }
+    if let Some(ours) = metadata.get("pilotage")
+        && let Some(object) = text(ours, "object")
+    {
+        let path = text(ours, "path").unwrap_or_default();
+        return Some(format!("{object} {path}").trim_end().into());
     }
     text(metadata.get("istio")?, "config").map(Arc::from)
 }

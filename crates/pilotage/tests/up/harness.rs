@@ -23,6 +23,11 @@ pub(crate) struct Up {
 impl Up {
     /// Starts with these files, and waits until it serves.
     pub(crate) fn start(files: &[(&str, String)]) -> Self {
+        Self::start_with(files, &[])
+    }
+
+    /// The same, with further arguments.
+    pub(crate) fn start_with(files: &[(&str, String)], arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
@@ -39,6 +44,7 @@ impl Up {
                 "--ready-port",
                 "0",
             ])
+            .args(arguments)
             .stdout(Stdio::piped())
             // What is wrong with the files is told there; tests look at what becomes of requests.
             .stderr(Stdio::null())

@@ -1,0 +1,158 @@
+//! Workloads on loopback: services of HTTP that answer as a test tells them, and remember what they were asked.
+
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// A request as a workload got it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Request {
+    /// The value of a header, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+/// What a workload answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: String,
+}
+
+impl Response {
+    /// 200 with this body.
+    pub(crate) fn ok(body: impl Into<String>) -> Self {
+        Self::status(200, body)
+    }
+
+    pub(crate) fn status(status: u16, body: impl Into<String>) -> Self {
+        Self { status, headers: String::new(), body: body.into() }
+    }
+
+    /// Adds a header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self
+    }
+}
+
+/// A running workload.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    /// The service that it belongs to.
+    app: &'static str,
+    version: &'static str,
+    /// What the service calls its port.
+    port: &'static str,
+    /// Further labels as they stand in YAML, each with a comma before.
+    labels: String,
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Workload {
+    /// One that answers each request with its version.
+    pub(crate) fn new(app: &'static str, version: &'static str) -> Self {
+        Self::with(app, version, move |_| Response::ok(version))
+    }
+
+    /// One that answers as `answer` says.
+    pub(crate) fn with(
+        app: &'static str,
+        version: &'static str,
+        answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (answer, heard) = (Arc::new(answer), Arc::clone(&seen));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (answer, heard) = (Arc::clone(&answer), Arc::clone(&heard));
+                thread::spawn(move || serve(stream, &heard, &*answer));
+            }
+        });
+        Self { app, version, port: "http", labels: String::new(), address, seen }
+    }
+
+    /// One that something else runs, at this address.
+    pub(crate) fn at(app: &'static str, version: &'static str, address: SocketAddr) -> Self {
+        Self { app, version, port: "http", labels: String::new(), address, seen: Arc::default() }
+    }
+
+    /// Adds a label.
+    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.push_str(&format!(", {name}: {value}"));
+        self
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes the requests that came since the last call.
+    pub(crate) fn take_seen(&self) -> Vec<Request> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// Its Pod and EndpointSlice.
+    pub(crate) fn objects(&self) -> String {
+        let Self { app, version, port, labels, address, .. } = self;
+        let (ip, number) = (address.ip(), address.port());
+        format!(
+            "---\napiVersion: v1\nkind: Pod\n\
+             metadata: {{name: {app}-{version}, labels: {{app: {app}, version: {version}{labels}}}}}\n\
+             status: {{podIP: {ip}}}\n\
+             ---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
+             metadata: {{name: {app}-{version}, labels: {{kubernetes.io/service-name: {app}}}}}\n\
+             addressType: IPv4\nports: [{{name: \"{port}\", port: {number}}}]\n\
+             endpoints: [{{addresses: [{ip}], targetRef: {{kind: Pod, name: {app}-{version}, namespace: default}}}}]\n"
+        )
+    }
+}
+
+fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Response) {
+    let Ok(mut writer) = stream.try_clone() else { return };
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read(&mut reader) {
+        seen.lock().unwrap().push(request.clone());
+        let Response { status, headers, body } = answer(&request);
+        let length = body.len();
+        let text =
+            format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+        if writer.write_all(text.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The next request, with its body if its length is given.
+fn read(reader: &mut impl BufRead) -> Option<Request> {
+    let mut line = || {
+        let mut line = String::new();
+        let length = reader.read_line(&mut line).ok()?;
+        (length > 0).then(|| line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
+    let mut headers = Vec::new();
+    while let Some((name, value)) = line()?.split_once(':') {
+        headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+    let mut request = Request { method, path, headers, body: String::new() };
+    let length = request.header("content-length").parse().unwrap_or_default();
+    reader.take(length).read_to_string(&mut request.body).ok()?;
+    Some(request)
+}
