@@ -1,10 +1,11 @@
 //! A cluster: how its endpoints are found, chosen and spoken to.
 
 mod compile;
+mod health;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,8 +17,8 @@ use crate::endpoint_set::{EndpointSet, EndpointSetOptions};
 use crate::env::Env;
 use crate::live_state::ClusterState;
 use crate::load_assignment::LoadAssignment;
-use crate::load_balancing::Policy;
-use crate::load_balancing::{PickContext, PickError};
+use crate::load_balancing::{PickContext, PickError, Policy, SlowStart};
+use crate::outlier_detection::OutlierDetection;
 use crate::upstream_protocol::UpstreamProtocol;
 use crate::upstream_tls::{ServerNamePolicy, TlsChoice, UpstreamTls};
 
@@ -47,6 +48,10 @@ pub struct ClusterSettings {
     pub discovery: Discovery,
     /// How one is chosen.
     pub policy: Policy,
+    /// How new endpoints grow to their share.
+    pub slow_start: Option<SlowStart>,
+    /// When endpoints are taken out for failing.
+    pub outlier_detection: Option<OutlierDetection>,
     /// Whether requests are to be hashed: the cluster asks for consistent hashing.
     pub hashes_requests: bool,
     /// How long connecting (including TLS) may take.
@@ -100,6 +105,8 @@ pub struct ClusterTable {
     /// How many times an answer had changed the endpoints when they were built.
     built_from: AtomicU64,
     endpoints: ArcSwap<EndpointSet>,
+    /// Who holds it may replace the endpoints.
+    replacing: Mutex<()>,
 }
 
 impl ClusterSettings {
@@ -108,8 +115,14 @@ impl ClusterSettings {
         self.tls_choice.all()
     }
 
-    fn endpoints(&self, assignment: &LoadAssignment, state: &ClusterState) -> EndpointSet {
-        assignment.endpoints(self.discovery, &self.tls_choice, state, self.endpoint_options)
+    fn endpoints(
+        &self,
+        assignment: &LoadAssignment,
+        state: &ClusterState,
+        before: Option<&EndpointSet>,
+    ) -> EndpointSet {
+        let options = self.endpoint_options;
+        assignment.endpoints(self.discovery, &self.tls_choice, state, options, before)
     }
 }
 
@@ -118,14 +131,17 @@ impl ClusterTable {
         settings: Arc<ClusterSettings>,
         assignment: Arc<LoadAssignment>,
         state: Arc<ClusterState>,
+        before: Option<&Self>,
     ) -> Self {
         // Read first: an answer in between makes the endpoints be built once more, not once too few.
         let built_from = AtomicU64::new(state.resolutions());
-        let endpoints = settings.endpoints(&assignment, &state);
+        let before = before.map(Self::endpoints);
+        let endpoints = settings.endpoints(&assignment, &state, before.as_deref());
         Self {
             dns_targets: assignment.dns_targets(),
             built_from,
             endpoints: ArcSwap::from_pointee(endpoints),
+            replacing: Mutex::default(),
             settings,
             state,
             assignment,
@@ -163,7 +179,10 @@ impl ClusterTable {
     pub fn follow_names(&self) {
         let resolutions = self.state.resolutions();
         if self.built_from.swap(resolutions, Ordering::AcqRel) != resolutions {
-            self.endpoints.store(Arc::new(self.settings.endpoints(&self.assignment, &self.state)));
+            let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = self.endpoints.load();
+            let next = self.settings.endpoints(&self.assignment, &self.state, Some(&before));
+            self.endpoints.store(Arc::new(next));
         }
     }
 
@@ -176,6 +195,12 @@ impl ClusterTable {
         context: &PickContext<'_>,
         env: &mut Env<'_>,
     ) -> Result<Arc<Endpoint>, PickError> {
-        crate::load_balancing::pick(self, &self.endpoints.load(), context, env)
+        let set = self.endpoints.load();
+        if set.generation != self.state.health_generation() {
+            drop(set);
+            self.follow_health();
+            return crate::load_balancing::pick(self, &self.endpoints.load(), context, env);
+        }
+        crate::load_balancing::pick(self, &set, context, env)
     }
 }

@@ -1,78 +1,86 @@
 //! The endpoints of a cluster at one moment, prepared so that choosing one needs neither a lock nor an allocation.
 
+mod group;
+mod groups;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+pub(crate) use self::group::Group;
+pub(crate) use self::groups::Groups;
+use self::groups::Selection;
 use crate::endpoint::{Endpoint, Health};
-use crate::load_balancing::{HashTable, Hashing};
-use crate::priorities::{PriorityLoad, loads};
-use crate::sequence::smooth;
+use crate::load_balancing::Hashing;
+use crate::priorities::{PriorityLoad, count_health, loads};
 
-/// All endpoints of a cluster, grouped by priority and locality.
+/// All endpoints of a cluster, grouped by priority and locality, with the health they had when it was built.
 #[derive(Debug, Default)]
 pub struct EndpointSet {
+    localities: Arc<[LocalityEndpoints]>,
     endpoints: Vec<Arc<Endpoint>>,
+    options: EndpointSetOptions,
+    /// Which state of health it shows.
+    pub(crate) generation: u64,
     pub(crate) priorities: Vec<Priority>,
     /// Share of each priority, in percent; the sum is 100 whenever there are priorities.
     pub(crate) loads: Vec<PriorityLoad>,
+    /// Endpoints whose time in service has not begun to count.
+    pub(crate) unseen: AtomicBool,
 }
 
 /// The endpoints of one priority.
 #[derive(Debug, Default)]
 pub(crate) struct Priority {
-    /// Used in ordinary times: everything healthy, in one group, or one group per locality when localities are
-    /// weighted.
-    pub(crate) healthy: Groups,
+    /// Used in ordinary times everything healthy, in a panic everything; in one group, or one group per locality when
+    /// localities are weighted.
+    pub(crate) usable: Groups,
     /// Used for the share of the load that degraded endpoints take.
     pub(crate) degraded: Groups,
-    /// Used in a panic: everything.
-    pub(crate) all: Groups,
-}
-
-/// Groups of endpoints, one of which is chosen first.
-#[derive(Debug, Default)]
-pub(crate) struct Groups {
-    groups: Vec<Group>,
-    /// Order in which groups take turns, each as often as its weight says. Empty for a single group.
-    turns: Vec<u32>,
-    cursor: AtomicUsize,
-}
-
-/// Endpoints that a balancing policy chooses from.
-#[derive(Debug, Default)]
-pub(crate) struct Group {
-    pub(crate) endpoints: Vec<Arc<Endpoint>>,
-    /// Whether all have the same weight.
-    pub(crate) uniform: bool,
-    /// Order for round robin: each endpoint as often as its weight says, spread evenly. Empty when uniform.
-    turns: Vec<u32>,
-    /// Running sums of the weights, for weighted draws. Empty when uniform.
-    sums: Vec<u64>,
-    cursor: AtomicUsize,
-    /// For consistent hashing.
-    table: Option<HashTable>,
 }
 
 /// How an [`EndpointSet`] is prepared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EndpointSetOptions {
     /// Percent of healthy endpoints of a priority below which all its endpoints are used; 0 switches that off.
-    pub panic_threshold_percent: f64,
+    pub panic_threshold_percent: u32,
     /// How much more than its share a priority can take, in percent: 140.
     pub overprovisioning_percent: u32,
     /// Whether localities get traffic by their own weights.
     pub locality_weighted: bool,
     /// Whether, and how, endpoints are found by hash.
     pub hashing: Option<Hashing>,
+    /// Whether weights follow the requests in flight where they are not all the same.
+    pub by_load: bool,
+    /// Whether endpoints are chosen without regard to their weights.
+    pub ignores_weights: bool,
+    /// Whether endpoints begin with a smaller share.
+    pub slow_start: bool,
+    /// Whether endpoints that outlier detection ejected are out.
+    pub ejects: bool,
 }
 
 impl Default for EndpointSetOptions {
     fn default() -> Self {
         Self {
-            panic_threshold_percent: 50.0,
+            panic_threshold_percent: 50,
             overprovisioning_percent: 140,
             locality_weighted: false,
             hashing: None,
+            by_load: false,
+            ignores_weights: false,
+            slow_start: false,
+            ejects: false,
+        }
+    }
+}
+
+impl EndpointSetOptions {
+    /// The health that counts: reported health, and no ejection.
+    fn health(&self, endpoint: &Endpoint) -> Health {
+        if self.ejects && endpoint.state.outlier.is_ejected() {
+            Health::Unhealthy
+        } else {
+            endpoint.health
         }
     }
 }
@@ -86,34 +94,78 @@ pub(crate) struct LocalityEndpoints {
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
 }
 
+/// What part of the requests a priority takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriorityPlan {
+    /// The priority.
+    pub priority: usize,
+    /// Percent of the requests that go to its healthy endpoints, or to all of them in a panic.
+    pub healthy_percent: u32,
+    /// Percent of the requests that go to its degraded endpoints.
+    pub degraded_percent: u32,
+    /// Whether so few are healthy that all its endpoints are used alike.
+    pub panic: bool,
+}
+
 impl EndpointSet {
-    pub(crate) fn build(localities: &[LocalityEndpoints], options: EndpointSetOptions) -> Self {
+    /// A set that shows health as of `generation`, whose turns go on where those of `before` stopped.
+    pub(crate) fn build(
+        localities: Arc<[LocalityEndpoints]>,
+        options: EndpointSetOptions,
+        generation: u64,
+        before: Option<&Self>,
+    ) -> Self {
         let highest = localities.iter().map(|l| l.priority).max();
         let count = highest.map_or(0, |p| usize::try_from(p).unwrap_or(0).saturating_add(1));
-        let mut priorities = Vec::with_capacity(count);
-        let mut healths = Vec::with_capacity(count);
-        for level in 0..count {
-            let here: Vec<_> =
-                localities.iter().filter(|l| usize::try_from(l.priority) == Ok(level)).collect();
-            healths.push(crate::priorities::count_health(
-                here.iter().flat_map(|l| &l.endpoints).map(|e| e.health),
-            ));
-            priorities.push(Priority {
-                healthy: Groups::build(&here, Some(Health::Healthy), options),
-                degraded: Groups::build(&here, Some(Health::Degraded), options),
-                all: Groups::build(&here, None, options),
+        let levels: Vec<Vec<&LocalityEndpoints>> = (0..count)
+            .map(|level| {
+                localities.iter().filter(|l| usize::try_from(l.priority) == Ok(level)).collect()
+            })
+            .collect();
+        let health = |endpoint: &Endpoint| options.health(endpoint);
+        let counts: Vec<_> = levels
+            .iter()
+            .map(|level| count_health(level.iter().flat_map(|l| &l.endpoints).map(|e| health(e))))
+            .collect();
+        let loads = loads(&counts, &options);
+        let priorities = levels
+            .iter()
+            .zip(&loads)
+            .enumerate()
+            .map(|(index, (level, load))| {
+                let before = before.and_then(|set| set.priorities.get(index));
+                Priority::build(level, load.panic, &options, before)
+            })
+            .collect();
+        let endpoints: Vec<_> =
+            localities.iter().flat_map(|l| l.endpoints.iter().cloned()).collect();
+        let unseen = options.slow_start
+            && endpoints.iter().any(|e| {
+                health(e) == Health::Healthy && e.state.in_service_since().is_none()
             });
-        }
         Self {
-            endpoints: localities.iter().flat_map(|l| l.endpoints.iter().cloned()).collect(),
-            loads: loads(&healths, options),
+            localities,
+            endpoints,
+            options,
+            generation,
             priorities,
+            loads,
+            unseen: AtomicBool::new(unseen),
         }
+    }
+
+    /// The same endpoints with the health they have now, which is that of `generation`.
+    pub(crate) fn rebuilt(&self, generation: u64) -> Self {
+        Self::build(Arc::clone(&self.localities), self.options, generation, Some(self))
     }
 
     /// All endpoints, healthy or not, in the order of delivery.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.endpoints.iter()
+    }
+
+    pub(crate) fn members(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
     }
 
     /// Number of endpoints.
@@ -125,125 +177,82 @@ impl EndpointSet {
     pub fn is_empty(&self) -> bool {
         self.endpoints.is_empty()
     }
+
+    /// The health of one of the endpoints that counts now: as reported, and not ejected.
+    pub fn health(&self, endpoint: &Endpoint) -> Health {
+        self.options.health(endpoint)
+    }
+
+    /// What part of the requests each priority takes.
+    pub fn plan(&self) -> impl Iterator<Item = PriorityPlan> + '_ {
+        self.loads.iter().enumerate().map(|(priority, load)| PriorityPlan {
+            priority,
+            healthy_percent: load.healthy_percent,
+            degraded_percent: load.degraded_percent,
+            panic: load.panic,
+        })
+    }
+
+    /// The share of the requests that each endpoint gets, in percent, in the order of [`EndpointSet::iter`], as far as
+    /// priorities, localities and weights decide it.
+    pub fn shares(&self) -> Vec<f64> {
+        let weigh = |e: &Endpoint| if self.options.ignores_weights { 1.0 } else { e.weight.into() };
+        let share = |endpoint: &Arc<Endpoint>| {
+            let parts = self.priorities.iter().zip(&self.loads).flat_map(|(priority, load)| {
+                let by_hash = self.options.hashing.is_some();
+                let degraded = if by_hash { &priority.usable } else { &priority.degraded };
+                [(&priority.usable, load.healthy_percent), (degraded, load.degraded_percent)]
+            });
+            parts.map(|(groups, percent)| f64::from(percent) * groups.share(endpoint, weigh)).sum()
+        };
+        self.endpoints.iter().map(share).collect()
+    }
+
+    /// The groups for requests that come to the degraded endpoints of `priority`. A hash finds healthy ones all the
+    /// same.
+    pub(crate) fn degraded<'s>(&self, priority: &'s Priority) -> &'s Groups {
+        if self.options.hashing.is_some() { &priority.usable } else { &priority.degraded }
+    }
+
+    /// Whether the time in service of some endpoint has not begun to count.
+    pub(crate) fn has_unseen(&self) -> bool {
+        self.unseen.load(Ordering::Relaxed)
+    }
+}
+
+impl Priority {
+    fn build(
+        localities: &[&LocalityEndpoints],
+        panic: bool,
+        options: &EndpointSetOptions,
+        before: Option<&Self>,
+    ) -> Self {
+        let usable = |e: &Endpoint| panic || options.health(e) == Health::Healthy;
+        let degraded = |e: &Endpoint| options.health(e) == Health::Degraded;
+        let select = |fits| Selection { localities, fits, panic };
+        Self {
+            usable: Groups::build(&select(&usable), options, before.map(|p| &p.usable)),
+            degraded: if options.hashing.is_some() {
+                Groups::default()
+            } else {
+                Groups::build(&select(&degraded), options, before.map(|p| &p.degraded))
+            },
+        }
+    }
 }
 
 impl Groups {
-    fn build(
-        localities: &[&LocalityEndpoints],
-        health: Option<Health>,
-        options: EndpointSetOptions,
-    ) -> Self {
-        let fits = |e: &&Arc<Endpoint>| health.is_none_or(|wanted| e.health == wanted);
-        if let Some(hashing) = options.hashing {
-            // Everything is used only in a panic, and there is none below a threshold of zero.
-            let used = health.is_some() || options.panic_threshold_percent > 0.0;
-            let group = if used {
-                Group::hashing(hashing, localities, fits, options.locality_weighted)
-            } else {
-                Group::default()
-            };
-            return Self { groups: vec![group], ..Self::default() };
-        }
-        if !options.locality_weighted {
-            let all = localities.iter().flat_map(|l| &l.endpoints).filter(fits).cloned();
-            let group = Group::new(all.collect());
-            return Self { groups: vec![group], ..Self::default() };
-        }
-        let mut groups = Vec::new();
-        let mut weights = Vec::new();
-        for locality in localities {
-            let usable: Vec<_> = locality.endpoints.iter().filter(fits).cloned().collect();
-            if usable.is_empty() || locality.weight == 0 {
-                continue;
-            }
-            // A locality keeps its weight until fewer than 1/1.4 of its endpoints are usable, as a priority does.
-            let total = u64::try_from(locality.endpoints.len()).unwrap_or(u64::MAX).max(1);
-            let usable_count = u64::try_from(usable.len()).unwrap_or(u64::MAX);
-            let factor = u64::from(options.overprovisioning_percent);
-            let share = (usable_count.saturating_mul(factor) / total).min(100);
-            weights.push(u64::from(locality.weight).saturating_mul(share));
-            groups.push(Group::new(usable));
-        }
-        let turns = if groups.len() > 1 { smooth(&weights) } else { Vec::new() };
-        Self { groups, turns, cursor: AtomicUsize::new(0) }
-    }
-
-    /// The group whose turn it is.
-    pub(crate) fn next(&self) -> Option<&Group> {
-        match turn(&self.turns, &self.cursor) {
-            Some(index) => self.groups.get(index),
-            None => self.groups.first(),
-        }
-    }
-}
-
-impl Group {
-    fn new(endpoints: Vec<Arc<Endpoint>>) -> Self {
-        let mut weights = endpoints.iter().map(|e| u64::from(e.weight));
-        let first = weights.next();
-        let uniform = weights.all(|w| Some(w) == first);
-        let (mut turns, mut sums) = (Vec::new(), Vec::new());
-        if !uniform {
-            let weights: Vec<u64> = endpoints.iter().map(|e| u64::from(e.weight)).collect();
-            turns = smooth(&weights);
-            let mut sum = 0_u64;
-            sums = weights
-                .iter()
-                .map(|w| {
-                    sum = sum.saturating_add(*w);
-                    sum
-                })
-                .collect();
-        }
-        Self { endpoints, uniform, turns, sums, cursor: AtomicUsize::new(0), table: None }
-    }
-
-    /// A group for consistent hashing. A locality's weight is shared by its endpoints.
-    fn hashing(
-        hashing: Hashing,
-        localities: &[&LocalityEndpoints],
-        fits: impl Fn(&&Arc<Endpoint>) -> bool,
-        locality_weighted: bool,
-    ) -> Self {
-        let mut endpoints = Vec::new();
-        let mut weights = Vec::new();
-        for locality in localities {
-            let usable: Vec<_> = locality.endpoints.iter().filter(&fits).collect();
-            let sum: f64 = usable.iter().map(|endpoint| f64::from(endpoint.weight)).sum();
-            let factor = if locality_weighted { f64::from(locality.weight) / sum } else { 1.0 };
-            if factor > 0.0 {
-                weights.extend(usable.iter().map(|e| f64::from(e.weight) * factor));
-                endpoints.extend(usable.into_iter().cloned());
+    /// The part of the requests to these groups that `endpoint` gets.
+    #[expect(clippy::cast_precision_loss, reason = "sums of weights are far below 2^52")]
+    fn share(&self, endpoint: &Arc<Endpoint>, weigh: impl Fn(&Endpoint) -> f64) -> f64 {
+        let all: u64 = self.iter().map(|(_, weight)| weight).sum();
+        for (group, weight) in self.iter() {
+            if group.endpoints.iter().any(|e| Arc::ptr_eq(e, endpoint)) {
+                let sum: f64 = group.endpoints.iter().map(|e| weigh(e)).sum();
+                return weight as f64 / all as f64 * weigh(endpoint) / sum;
             }
         }
-        let table =
-            (!endpoints.is_empty()).then(|| HashTable::build(hashing, &endpoints, &weights));
-        Self { table, ..Self::new(endpoints) }
-    }
-
-    /// The endpoint for a hash.
-    pub(crate) fn hashed(&self, hash: u64) -> Option<&Arc<Endpoint>> {
-        self.endpoints.get(self.table.as_ref()?.find(hash)?)
-    }
-
-    /// The endpoint whose turn it is in weighted round robin.
-    pub(crate) fn next(&self) -> Option<&Arc<Endpoint>> {
-        if self.uniform {
-            let turn = self.cursor.fetch_add(1, Ordering::Relaxed);
-            let index = turn.checked_rem(self.endpoints.len())?;
-            return self.endpoints.get(index);
-        }
-        self.endpoints.get(turn(&self.turns, &self.cursor)?)
-    }
-
-    /// An endpoint drawn with a probability that follows its weight.
-    pub(crate) fn draw(&self, random: u64) -> Option<&Arc<Endpoint>> {
-        if self.uniform {
-            let count = u64::try_from(self.endpoints.len()).ok()?;
-            return self.endpoints.get(usize::try_from(random.checked_rem(count)?).ok()?);
-        }
-        let point = random.checked_rem(*self.sums.last()?)?;
-        self.endpoints.get(self.sums.partition_point(|sum| *sum <= point))
+        0.0
     }
 }
 

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::dns::DnsTarget;
 use crate::endpoint::EndpointAddress;
+use crate::outlier_detection::{Monitor, Totals};
 
 /// Counters of every cluster, by name. Cheap to share; locked only while tables are built, never by a request.
 #[derive(Debug, Default)]
@@ -67,6 +69,14 @@ pub struct ClusterState {
     pub retries_total: Counter,
     /// Times a circuit breaker refused something.
     pub overflow_total: Counter,
+    /// What outlier detection did.
+    pub outliers: Totals,
+    /// Counts changes of the endpoints' health, so that every table notices them.
+    health: AtomicU64,
+    /// When endpoints are next swept, once a first look has been taken. Whoever holds it is alone in ejecting.
+    next_sweep: Mutex<Option<Duration>>,
+    /// When an endpoint last began to serve: nanoseconds, as [`crate::Env::now`] counts them, and one.
+    last_arrival: AtomicU64,
     endpoints: Mutex<BTreeMap<EndpointAddress, Arc<EndpointState>>>,
     resolved: Mutex<BTreeMap<DnsTarget, Vec<IpAddr>>>,
     /// Answers that were news.
@@ -105,6 +115,28 @@ impl ClusterState {
         self.resolutions.load(Ordering::Acquire)
     }
 
+    /// Which state of the endpoints' health this is; another number after each change.
+    pub(crate) fn health_generation(&self) -> u64 {
+        self.health.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_health_change(&self) {
+        self.health.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn lock_sweep(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When an endpoint last began to serve, if that is known of any.
+    pub(crate) fn last_arrival(&self) -> Option<Duration> {
+        moment(&self.last_arrival)
+    }
+
+    pub(crate) fn note_arrival(&self, now: Duration) {
+        self.last_arrival.fetch_max(mark(now), Ordering::Relaxed);
+    }
+
     fn forget_unused(&self) {
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         endpoints.retain(|_, state| Arc::strong_count(state) > 1);
@@ -126,6 +158,32 @@ pub struct EndpointState {
     pub error_total: Counter,
     /// Connections that could not be made.
     pub connect_failures_total: Counter,
+    /// What outlier detection knows of it.
+    pub outlier: Monitor,
+    /// Since when it serves, once somebody has noticed: as in [`ClusterState`].
+    in_service_since: AtomicU64,
+}
+
+impl EndpointState {
+    /// Since when it serves, as [`crate::Env::now`] counts; `None` before somebody has looked.
+    pub fn in_service_since(&self) -> Option<Duration> {
+        moment(&self.in_service_since)
+    }
+
+    /// Begins to count its time in service; says whether that is news.
+    pub(crate) fn begin_service(&self, now: Duration) -> bool {
+        let since = &self.in_service_since;
+        since.compare_exchange(0, mark(now), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// A time as it is kept in an atomic, where 0 is none.
+fn mark(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+fn moment(mark: &AtomicU64) -> Option<Duration> {
+    mark.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_nanos)
 }
 
 /// A number of things alive now.

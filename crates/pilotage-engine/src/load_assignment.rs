@@ -112,6 +112,7 @@ impl LoadAssignment {
         tls: &TlsChoice,
         state: &ClusterState,
         options: EndpointSetOptions,
+        before: Option<&EndpointSet>,
     ) -> EndpointSet {
         let options = EndpointSetOptions {
             overprovisioning_percent: self
@@ -137,7 +138,7 @@ impl LoadAssignment {
                     .collect(),
             })
             .collect();
-        EndpointSet::build(&localities, options)
+        EndpointSet::build(localities.into(), options, state.health_generation(), before)
     }
 }
 

@@ -4,14 +4,17 @@ mod consistent_hash;
 mod least_request;
 mod random;
 mod round_robin;
+mod slow_start;
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::consistent_hash::HashTable;
 pub use self::consistent_hash::Hashing;
+pub use self::slow_start::SlowStart;
 use crate::cluster::{ClusterTable, Discovery};
 use crate::endpoint::{Endpoint, EndpointAddress, Health, Locality};
 use crate::endpoint_set::{EndpointSet, Group};
@@ -26,8 +29,10 @@ pub enum Policy {
     LeastRequest {
         /// How many are drawn.
         choices: u32,
+        /// Where weights differ: how strongly requests in flight count against an endpoint. 0 is not at all.
+        bias: f64,
     },
-    /// Drawn at random.
+    /// Drawn at random, whatever the weights.
     Random,
     /// By the hash of the request; at random when it has none.
     ConsistentHash(Hashing),
@@ -76,14 +81,20 @@ pub(crate) fn pick(
         Policy::ConsistentHash(_) => Some(context.hash.unwrap_or_else(|| env.random())),
         _ => None,
     };
+    if set.has_unseen() {
+        cluster.greet_arrivals(env.now);
+    }
+    let moment = Moment::new(cluster, env.now);
     let group = choose_group(set, hash, env).ok_or(PickError::NoHealthyUpstream)?;
     let mut redraws = if context.avoid.is_empty() { 0 } else { context.max_redraws };
     let mut draw = 0_u64;
     loop {
         let drawn = match cluster.settings.policy {
             Policy::ConsistentHash(_) => group.hashed(rehashed(hash.unwrap_or_default(), draw)),
-            Policy::RoundRobin => round_robin::pick(group),
-            Policy::LeastRequest { choices } => least_request::pick(group, choices, env),
+            Policy::RoundRobin => round_robin::pick(group, &moment),
+            Policy::LeastRequest { choices, bias } => {
+                least_request::pick(group, (choices, bias), &moment, env)
+            }
             Policy::Random | Policy::OriginalDst { .. } => random::pick(group, env),
         };
         let endpoint = drawn.ok_or(PickError::NoHealthyUpstream)?;
@@ -92,6 +103,29 @@ pub(crate) fn pick(
         }
         redraws -= 1;
         draw += 1;
+    }
+}
+
+/// What the weights of endpoints are at one moment.
+struct Moment<'c> {
+    now: Duration,
+    /// Set while endpoints of the cluster may be growing to their weights.
+    growing: Option<&'c SlowStart>,
+}
+
+impl<'c> Moment<'c> {
+    fn new(cluster: &'c ClusterTable, now: Duration) -> Self {
+        let slow_start = cluster.settings.slow_start.as_ref();
+        Self { now, growing: slow_start.filter(|s| s.is_under_way(&cluster.state, now)) }
+    }
+
+    fn weight(&self, endpoint: &Endpoint) -> f64 {
+        // Who is used in a panic although it is ill has its whole weight.
+        let growing = self.growing.filter(|_| {
+            endpoint.health == Health::Healthy && !endpoint.state.outlier.is_ejected()
+        });
+        let factor = growing.map_or(1.0, |slow_start| slow_start.factor(&endpoint.state, self.now));
+        f64::from(endpoint.weight) * factor
     }
 }
 
@@ -115,13 +149,14 @@ fn choose_group<'s>(
     };
     for (priority, load) in set.priorities.iter().zip(&set.loads) {
         if point < load.healthy_percent {
-            return if load.panic { priority.all.next() } else { priority.healthy.next() };
+            return priority.usable.next();
         }
         point -= load.healthy_percent;
     }
     for (priority, load) in set.priorities.iter().zip(&set.loads) {
         if point < load.degraded_percent {
-            return if load.panic { priority.all.next() } else { priority.degraded.next() };
+            // A priority that panics uses everything, whatever made the load come here.
+            return if load.panic { priority.usable.next() } else { set.degraded(priority).next() };
         }
         point -= load.degraded_percent;
     }

@@ -37,65 +37,94 @@ pub(crate) fn count_health(endpoints: impl Iterator<Item = Health>) -> HealthCou
 
 impl HealthCounts {
     /// Load this priority can take, in percent of everything, by `part` of its endpoints.
-    fn availability(self, part: u64, options: EndpointSetOptions) -> u32 {
+    fn availability(self, part: u64, options: &EndpointSetOptions) -> u32 {
         let percent = part * u64::from(options.overprovisioning_percent);
         let available = percent.checked_div(self.total).unwrap_or(0).min(100);
         u32::try_from(available).unwrap_or(100)
     }
 
-    fn panics(self, options: EndpointSetOptions) -> bool {
-        let usable = u32::try_from(self.healthy + self.degraded).unwrap_or(u32::MAX);
-        let total = u32::try_from(self.total).unwrap_or(u32::MAX);
-        let percent = if total == 0 { 0.0 } else { 100.0 * f64::from(usable) / f64::from(total) };
-        percent < options.panic_threshold_percent
+    /// Whether fewer are usable than the threshold says.
+    #[expect(clippy::cast_precision_loss, reason = "numbers of endpoints are far below 2^52")]
+    fn is_below(self, threshold_percent: u32) -> bool {
+        let percent = |part: u64| {
+            if self.total == 0 { 0.0 } else { 100.0 * part as f64 / self.total as f64 }
+        };
+        percent(self.healthy) + percent(self.degraded) < f64::from(threshold_percent)
     }
 }
 
-/// The share of every priority, first to last. Sums to 100 unless nothing is available, when the first gets it all.
-pub(crate) fn loads(counts: &[HealthCounts], options: EndpointSetOptions) -> Vec<PriorityLoad> {
+/// The share of every priority, first to last. Sums to 100 whenever there are priorities.
+pub(crate) fn loads(counts: &[HealthCounts], options: &EndpointSetOptions) -> Vec<PriorityLoad> {
     let healthy: Vec<u32> = counts.iter().map(|c| c.availability(c.healthy, options)).collect();
     let degraded: Vec<u32> = counts.iter().map(|c| c.availability(c.degraded, options)).collect();
     let available: u32 = healthy.iter().chain(&degraded).sum::<u32>().min(100);
     let mut loads: Vec<PriorityLoad> = vec![PriorityLoad::default(); counts.len()];
-    if available == 0 {
+    if available > 0 {
+        by_availability(&mut loads, &healthy, &degraded, available);
+    }
+    let threshold = options.panic_threshold_percent.min(100);
+    if threshold == 0 && available == 0 {
+        // Nobody will be found there, and that is what is wanted.
         if let Some(first) = loads.first_mut() {
             first.healthy_percent = 100;
         }
-    } else {
-        // Each takes what it can of what is left, scaled up when all together cannot take everything.
-        let mut left = 100;
-        let mut take = |can: &u32| {
-            let share = (can * 100).checked_div(available).unwrap_or(0).min(left);
-            left -= share;
-            share
-        };
-        for (load, can) in loads.iter_mut().zip(&healthy) {
-            load.healthy_percent = take(can);
-        }
-        for (load, can) in loads.iter_mut().zip(&degraded) {
-            load.degraded_percent = take(can);
-        }
-        // What rounding left over goes to the first that takes anything.
-        if let Some(load) = loads.iter_mut().find(|l| l.healthy_percent > 0) {
-            load.healthy_percent += left;
-        } else if let Some(load) = loads.iter_mut().find(|l| l.degraded_percent > 0) {
-            load.degraded_percent += left;
-        }
+        return loads;
     }
-    // A priority panics by itself only while the others together cannot take the whole load.
-    let spread = available < 100 || options.panic_threshold_percent >= 100.0;
     for (load, count) in loads.iter_mut().zip(counts) {
-        load.panic = count.panics(options) && (spread || available == 0);
+        // No priority panics while all together can take the whole load.
+        load.panic = available < 100 && count.is_below(threshold);
+    }
+    if loads.iter().all(|load| load.panic) {
+        by_size(&mut loads, counts);
     }
     loads
 }
 
+/// Each takes what it can of what is left, scaled up when all together cannot take everything.
+fn by_availability(loads: &mut [PriorityLoad], healthy: &[u32], degraded: &[u32], available: u32) {
+    let mut left = 100;
+    let mut take = |can: &u32| {
+        let share = (can * 100).checked_div(available).unwrap_or(0).min(left);
+        left -= share;
+        share
+    };
+    for (load, can) in loads.iter_mut().zip(healthy) {
+        load.healthy_percent = take(can);
+    }
+    for (load, can) in loads.iter_mut().zip(degraded) {
+        load.degraded_percent = take(can);
+    }
+    // What rounding left over goes to the first that is able to take anything.
+    let first = |able: &[u32]| able.iter().position(|can| *can > 0);
+    if let Some(load) = first(healthy).and_then(|index| loads.get_mut(index)) {
+        load.healthy_percent += left;
+    } else if let Some(load) = first(degraded).and_then(|index| loads.get_mut(index)) {
+        load.degraded_percent += left;
+    }
+}
+
+/// When every priority panics, health counts for nothing any more, and numbers of endpoints decide.
+fn by_size(loads: &mut [PriorityLoad], counts: &[HealthCounts]) {
+    let total: u64 = counts.iter().map(|count| count.total).sum();
+    let mut left = 100;
+    for (load, count) in loads.iter_mut().zip(counts) {
+        let share = (100 * count.total).checked_div(total).unwrap_or(0);
+        load.healthy_percent = u32::try_from(share).unwrap_or(0);
+        load.degraded_percent = 0;
+        left -= load.healthy_percent;
+    }
+    let first = counts.iter().position(|count| count.total > 0).unwrap_or(0);
+    if let Some(load) = loads.get_mut(first) {
+        load.healthy_percent += left;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Health, count_health, loads};
+    use super::{Health, PriorityLoad, count_health, loads};
     use crate::endpoint_set::EndpointSetOptions;
 
-    fn shares(levels: &[(usize, usize)]) -> Vec<u32> {
+    fn of(levels: &[(usize, usize)], threshold: u32) -> Vec<PriorityLoad> {
         let counts: Vec<_> = levels
             .iter()
             .map(|(good, bad)| {
@@ -103,8 +132,13 @@ mod tests {
                 count_health(good.chain(std::iter::repeat_n(Health::Unhealthy, *bad)))
             })
             .collect();
-        let options = EndpointSetOptions { panic_threshold_percent: 0.0, ..Default::default() };
-        loads(&counts, options).iter().map(|l| l.healthy_percent).collect()
+        let options =
+            EndpointSetOptions { panic_threshold_percent: threshold, ..Default::default() };
+        loads(&counts, &options)
+    }
+
+    fn shares(levels: &[(usize, usize)]) -> Vec<u32> {
+        of(levels, 0).iter().map(|load| load.healthy_percent).collect()
     }
 
     #[test]
@@ -116,5 +150,30 @@ mod tests {
         assert_eq!(shares(&[(1, 3), (1, 3)]), [50, 50]);
         assert_eq!(shares(&[(0, 1), (0, 1)]), [100, 0]);
         assert!(shares(&[]).is_empty());
+    }
+
+    #[test]
+    fn panic_needs_a_cluster_that_cannot_take_everything() {
+        let panics = |levels: &[(usize, usize)], threshold| -> Vec<bool> {
+            of(levels, threshold).iter().map(|load| load.panic).collect()
+        };
+        // A quarter of the first is left, but the second takes the rest.
+        assert_eq!(panics(&[(1, 3), (4, 0)], 50), [false, false]);
+        assert_eq!(panics(&[(1, 3), (1, 2)], 50), [true, true]);
+        assert_eq!(panics(&[(1, 3), (1, 1)], 50), [false, false]);
+        assert_eq!(panics(&[(1, 3), (0, 0)], 50), [true, true]);
+        // Nine of ten can take everything, whatever the threshold.
+        assert_eq!(panics(&[(9, 1)], 100), [false]);
+        assert_eq!(panics(&[(7, 3)], 100), [true]);
+        assert_eq!(panics(&[(0, 3)], 0), [false]);
+    }
+
+    #[test]
+    fn when_all_panic_numbers_decide() {
+        let shares: Vec<_> =
+            of(&[(0, 1), (0, 2), (0, 0)], 50).iter().map(|load| load.healthy_percent).collect();
+        assert_eq!(shares, [34, 66, 0]);
+        let one = of(&[(0, 0), (0, 2)], 50);
+        assert_eq!(one.iter().map(|load| load.healthy_percent).collect::<Vec<_>>(), [0, 100]);
     }
 }

@@ -1,8 +1,8 @@
 //! Compiling clusters.
 //!
 //! Cluster filters whose names begin with `istio.` and settings of statistics are accepted and ignored on purpose: they
-//! do not change where requests go. Health checking by the proxy, outlier detection, slow start and zone
-//! awareness are not built yet; each gives a warning.
+//! do not change where requests go. Health checking by the proxy and zone awareness are not built; each gives a
+//! warning.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ use crate::circuit_breakers::CircuitBreakers;
 use crate::dns::DnsSettings;
 use crate::durations::{limit, optional};
 use crate::endpoint_set::EndpointSetOptions;
-use crate::load_balancing::{Hashing, Policy};
+use crate::load_balancing::{Hashing, Policy, SlowStart};
+use crate::outlier_detection::OutlierDetection;
 use crate::rejection::{FieldError, Warnings};
 use crate::upstream_protocol::UpstreamProtocol;
 use crate::upstream_tls::{ServerNamePolicy, TlsChoice};
@@ -50,10 +51,26 @@ impl ClusterSettings {
             Policy::ConsistentHash(hashing) => Some(hashing),
             _ => None,
         };
+        let slow_start = slow_start(proto)?;
+        let outlier_detection = proto.outlier_detection.as_ref().map(|detection| {
+            OutlierDetection::compile(detection, http.as_ref(), warnings)
+                .map_err(|e| e.within("outlier_detection"))
+        });
+        let outlier_detection = outlier_detection.transpose()?;
+        let endpoint_options = EndpointSetOptions {
+            hashing,
+            by_load: matches!(policy, Policy::LeastRequest { .. }),
+            ignores_weights: policy == Policy::Random,
+            slow_start: slow_start.is_some(),
+            ejects: outlier_detection.is_some(),
+            ..endpoint_options(proto, warnings)
+        };
         Ok(Self {
             name: proto.name.as_str().into(),
             discovery,
             policy,
+            slow_start,
+            outlier_detection,
             hashes_requests: hashing.is_some(),
             connect_timeout: optional("connect_timeout", proto.connect_timeout.as_ref())?
                 .filter(|timeout| !timeout.is_zero())
@@ -81,7 +98,7 @@ impl ClusterSettings {
             tls: tls.choose(None),
             server_name: ServerNamePolicy::compile(http.as_ref()),
             tls_choice: tls,
-            endpoint_options: EndpointSetOptions { hashing, ..endpoint_options(proto, warnings) },
+            endpoint_options,
             dns: DnsSettings::compile(proto)?,
         })
     }
@@ -97,9 +114,6 @@ impl ClusterSettings {
 fn note_unsupported(proto: &Proto, warnings: &mut Warnings) {
     if !proto.health_checks.is_empty() {
         warnings.note("health_checks", "endpoints are not checked by this proxy");
-    }
-    if proto.outlier_detection.is_some() {
-        warnings.note("outlier_detection", "failing endpoints are not ejected yet");
     }
     if proto.lb_subset_config.is_some() {
         warnings.note("lb_subset_config", "subsets of endpoints by metadata are not supported");
@@ -142,30 +156,26 @@ fn policy(
     if proto.load_balancing_policy.is_some() {
         warnings.note("load_balancing_policy", "lb_policy applies instead");
     }
-    let slow_start = match &proto.lb_config {
-        Some(LbConfig::RoundRobinLbConfig(config)) => config.slow_start_config.is_some(),
-        Some(LbConfig::LeastRequestLbConfig(config)) => config.slow_start_config.is_some(),
-        _ => false,
-    };
-    if slow_start {
-        warnings.note("slow_start_config", "new endpoints get their full share at once");
-    }
     if discovery == Discovery::OriginalDst {
         return original_destination(proto, warnings);
     }
     Ok(match proto.lb_policy() {
         LbPolicy::RoundRobin => Policy::RoundRobin,
         LbPolicy::LeastRequest => {
-            let choices = match &proto.lb_config {
-                Some(LbConfig::LeastRequestLbConfig(config)) => config.choice_count.unwrap_or(2),
-                _ => 2,
+            let (choices, bias) = match &proto.lb_config {
+                Some(LbConfig::LeastRequestLbConfig(config)) => {
+                    let bias = config.active_request_bias.as_ref().map(|b| b.default_value);
+                    (config.choice_count.unwrap_or(2), bias)
+                }
+                _ => (2, None),
             };
             if choices < 2 {
                 let path = "least_request_lb_config.choice_count";
                 return Err(FieldError::new(path, "must be at least 2"));
             }
             // More draws than this find nothing better.
-            Policy::LeastRequest { choices: choices.min(64) }
+            let choices = choices.min(64);
+            Policy::LeastRequest { choices, bias: bias.filter(|b| *b >= 0.0).unwrap_or(1.0) }
         }
         LbPolicy::Random => Policy::Random,
         LbPolicy::RingHash | LbPolicy::Maglev => Policy::ConsistentHash(hashing(proto, warnings)?),
@@ -309,7 +319,7 @@ fn endpoint_options(proto: &Proto, warnings: &mut Warnings) -> EndpointSetOption
     let mut options = EndpointSetOptions::default();
     let Some(common) = &proto.common_lb_config else { return options };
     if let Some(threshold) = &common.healthy_panic_threshold {
-        options.panic_threshold_percent = threshold.value;
+        options.panic_threshold_percent = rounded_percent(threshold.value);
     }
     match &common.locality_config_specifier {
         Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_)) => {
@@ -322,4 +332,23 @@ fn endpoint_options(proto: &Proto, warnings: &mut Warnings) -> EndpointSetOption
         None => {}
     }
     options
+}
+
+/// A percentage as Envoy takes it where it wants a whole number.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
+fn rounded_percent(percent: f64) -> u32 {
+    percent.clamp(0.0, 100.0).round() as u32
+}
+
+fn slow_start(proto: &Proto) -> Result<Option<SlowStart>, FieldError> {
+    let (config, field) = match (&proto.lb_config, proto.lb_policy()) {
+        (Some(LbConfig::RoundRobinLbConfig(config)), LbPolicy::RoundRobin) => {
+            (config.slow_start_config.as_ref(), "round_robin_lb_config")
+        }
+        (Some(LbConfig::LeastRequestLbConfig(config)), LbPolicy::LeastRequest) => {
+            (config.slow_start_config.as_ref(), "least_request_lb_config")
+        }
+        _ => return Ok(None),
+    };
+    SlowStart::compile(config).map_err(|e| e.within("slow_start_config").within(field))
 }

@@ -37,16 +37,15 @@ pub(crate) enum HashTable {
 }
 
 impl HashTable {
-    /// `weights` belong to `endpoints` one by one, and are above zero.
-    pub(crate) fn build(hashing: Hashing, endpoints: &[Arc<Endpoint>], weights: &[f64]) -> Self {
-        let total: f64 = weights.iter().sum();
-        let shares: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
+    /// `shares` belong to `endpoints` one by one, and are above zero. They sum to 1, or to less when there are
+    /// localities without anybody in them.
+    pub(crate) fn build(hashing: Hashing, endpoints: &[Arc<Endpoint>], shares: &[f64]) -> Self {
         match hashing {
             Hashing::Ring { min_size, max_size, by_hostname } => {
-                Self::ring((min_size, max_size), &keys(endpoints, by_hostname), &shares)
+                Self::ring((min_size, max_size), &keys(endpoints, by_hostname), shares)
             }
             Hashing::Maglev { table_size, by_hostname } => {
-                Self::maglev(table_size, &keys(endpoints, by_hostname), &shares)
+                Self::maglev(table_size, &keys(endpoints, by_hostname), shares)
             }
         }
     }

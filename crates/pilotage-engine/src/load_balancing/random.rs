@@ -1,4 +1,4 @@
-//! RANDOM: drawn with a probability that follows the weight.
+//! RANDOM: any endpoint, whatever its weight.
 
 use std::sync::Arc;
 

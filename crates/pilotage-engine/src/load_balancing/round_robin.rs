@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use super::Moment;
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::Group;
 
-pub(super) fn pick(group: &Group) -> Option<&Arc<Endpoint>> {
-    group.next()
+pub(super) fn pick<'g>(group: &'g Group, moment: &Moment<'_>) -> Option<&'g Arc<Endpoint>> {
+    match moment.growing {
+        None => group.next(),
+        Some(_) => group.next_by(|e| moment.weight(e)),
+    }
 }

@@ -202,7 +202,11 @@ impl Step<'_> {
             });
             let table = match same {
                 Some(old) => Arc::clone(old),
-                None => Arc::new(ClusterTable::new(settings, assignment, live.cluster(name))),
+                None => {
+                    let state = live.cluster(name);
+                    let before = old.map(|old| &**old);
+                    Arc::new(ClusterTable::new(settings, assignment, state, before))
+                }
             };
             self.next.accepted.clusters.insert(name.clone(), accepted);
             self.next.clusters.insert(name.as_str().into(), table);
