@@ -2,6 +2,7 @@
 
 use pilotage_proto::envoy::config::cluster::v3::CircuitBreakers as Proto;
 
+use crate::live_state::ClusterState;
 use crate::rejection::Warnings;
 
 /// Limits of one cluster at default priority. Envoy's defaults apply where nothing is set.
@@ -64,5 +65,54 @@ impl CircuitBreakers {
             });
         }
         limits
+    }
+
+    /// How many retries the cluster may have in flight: a fixed number, or a share of its requests.
+    pub fn retry_limit(&self, cluster: &ClusterState) -> u32 {
+        let Some(budget) = &self.retry_budget else { return self.max_retries };
+        let active = cluster.active_requests.get();
+        let requests = f64::from(active.saturating_add(cluster.pending_requests.get()));
+        let share = requests * budget.percent.clamp(0.0, 100.0) / 100.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and a number of requests"
+        )]
+        let share = share as u32;
+        share.max(budget.min_concurrency)
+    }
+
+    /// Every limit, what counts against it now, and Envoy's short name for it.
+    pub fn in_use(&self, cluster: &ClusterState) -> [Usage; 4] {
+        let usage = |name, used, limit| Usage { name, used, limit };
+        [
+            usage("cx", cluster.connections.get(), self.max_connections),
+            usage("pending", cluster.pending_requests.get(), self.max_pending_requests),
+            usage("rq", cluster.active_requests.get(), self.max_requests),
+            usage("retries", cluster.retries.get(), self.retry_limit(cluster)),
+        ]
+    }
+}
+
+/// One limit and what counts against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// `cx`, `pending`, `rq` or `retries`.
+    pub name: &'static str,
+    /// How many there are.
+    pub used: u32,
+    /// How many there may be.
+    pub limit: u32,
+}
+
+impl Usage {
+    /// Whether the breaker is open: not one more is let through.
+    pub fn is_open(self) -> bool {
+        self.used >= self.limit
+    }
+
+    /// How many more may come.
+    pub fn remaining(self) -> u32 {
+        self.limit.saturating_sub(self.used)
     }
 }

@@ -140,9 +140,9 @@ impl EndpointSet {
         let endpoints: Vec<_> =
             localities.iter().flat_map(|l| l.endpoints.iter().cloned()).collect();
         let unseen = options.slow_start
-            && endpoints.iter().any(|e| {
-                health(e) == Health::Healthy && e.state.in_service_since().is_none()
-            });
+            && endpoints
+                .iter()
+                .any(|e| health(e) == Health::Healthy && e.state.in_service_since().is_none());
         Self {
             localities,
             endpoints,

@@ -248,6 +248,11 @@ impl ActiveRequest {
         Self { cluster: Arc::clone(cluster), endpoint: Arc::clone(endpoint) }
     }
 
+    /// The endpoint.
+    pub fn endpoint(&self) -> &EndpointState {
+        &self.endpoint
+    }
+
     /// Notes how the request ended: `status` of the answer, `None` when there was none.
     pub fn ended(&self, status: Option<http::StatusCode>) {
         match status {

@@ -121,9 +121,9 @@ impl<'c> Moment<'c> {
 
     fn weight(&self, endpoint: &Endpoint) -> f64 {
         // Who is used in a panic although it is ill has its whole weight.
-        let growing = self.growing.filter(|_| {
-            endpoint.health == Health::Healthy && !endpoint.state.outlier.is_ejected()
-        });
+        let growing = self
+            .growing
+            .filter(|_| endpoint.health == Health::Healthy && !endpoint.state.outlier.is_ejected());
         let factor = growing.map_or(1.0, |slow_start| slow_start.factor(&endpoint.state, self.now));
         f64::from(endpoint.weight) * factor
     }

@@ -12,7 +12,6 @@ use http::{HeaderMap, StatusCode};
 
 pub use self::conditions::RetryConditions;
 pub use self::policy::RetryPolicy;
-use crate::circuit_breakers::CircuitBreakers;
 use crate::cluster::ClusterTable;
 use crate::env::Env;
 use crate::forward::Forward;
@@ -169,7 +168,7 @@ impl RetryState {
     }
 
     fn count(&mut self) -> bool {
-        let limit = retry_limit(&self.cluster);
+        let limit = self.cluster.settings.circuit_breakers.retry_limit(&self.cluster.state);
         self.counted = self.cluster.state.retries.try_increase(limit);
         self.counted
     }
@@ -185,20 +184,4 @@ impl Drop for RetryState {
     fn drop(&mut self) {
         self.release();
     }
-}
-
-/// How many retries a cluster may have in flight: a fixed number, or a share of its requests.
-fn retry_limit(cluster: &ClusterTable) -> u32 {
-    let CircuitBreakers { max_retries, retry_budget, .. } = &cluster.settings.circuit_breakers;
-    let Some(budget) = retry_budget else { return *max_retries };
-    let active = cluster.state.active_requests.get();
-    let requests = f64::from(active.saturating_add(cluster.state.pending_requests.get()));
-    let share = requests * budget.percent.clamp(0.0, 100.0) / 100.0;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and a number of requests"
-    )]
-    let share = share as u32;
-    share.max(budget.min_concurrency)
 }

@@ -26,6 +26,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::config::{ConfigDump, ProxyConfig, SetLogFilter};
 use crate::dns;
+use crate::health;
 use crate::listeners::bind_group;
 use crate::metrics::Registry;
 use crate::proxy::{BoundListener, StartError};
@@ -126,6 +127,7 @@ impl Admin {
             runtime.block_on(async {
                 let (tables, published) = (Arc::clone(&state.tables), Arc::clone(&state.published));
                 tokio::spawn(dns::run(tables, published, questions));
+                tokio::spawn(health::run(Arc::clone(&state.tables), state.state.started));
                 for (port, socket) in ports {
                     tokio::spawn(accept(port, socket, state.clone()));
                 }

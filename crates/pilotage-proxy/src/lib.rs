@@ -12,6 +12,7 @@ mod connection;
 mod dns;
 mod drain;
 mod failure;
+mod health;
 mod http;
 mod http1;
 mod listeners;

@@ -4,10 +4,13 @@ mod cluster;
 mod counter;
 mod exposition;
 mod requests;
+mod upstream;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use pilotage_engine::Tables;
 
 pub(crate) use cluster::ClusterStats;
 pub(crate) use counter::Counter;
@@ -53,14 +56,14 @@ impl Registry {
         WorkerMetrics { shard, source, requests: RefCell::default(), clusters: RefCell::default() }
     }
 
-    /// Everything in the Prometheus text format.
-    pub fn prometheus(&self) -> String {
-        exposition::prometheus(&lock(&self.shards))
+    /// Everything in the Prometheus text format, and how the clusters of `tables` are.
+    pub fn prometheus(&self, tables: &Tables) -> String {
+        exposition::prometheus(&lock(&self.shards), tables)
     }
 
-    /// Counters in the form of Envoy's `/stats`: `name: value` lines, sorted.
-    pub fn stats(&self) -> String {
-        exposition::stats(&lock(&self.shards))
+    /// The same in the form of Envoy's `/stats`: `name: value` lines, sorted.
+    pub fn stats(&self, tables: &Tables) -> String {
+        exposition::stats(&lock(&self.shards), tables)
     }
 }
 
@@ -103,6 +106,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use pilotage_engine::Tables;
     use pilotage_engine::response_flag::ResponseFlags;
 
     use super::{Destination, Registry, RequestKey, Source};
@@ -126,7 +130,7 @@ mod tests {
             series.record(Duration::from_millis(3), 10, 2000);
             worker.cluster(&name).requests.add(1);
         }
-        let text = registry.prometheus();
+        let text = registry.prometheus(&Tables::empty());
         let total = text.lines().find(|line| line.starts_with("istio_requests_total{")).unwrap();
         assert!(total.ends_with("} 2"), "{total}");
         for label in [
@@ -156,7 +160,7 @@ mod tests {
             ("0".into(), "2".into(), "2".into())
         );
         assert!(text.contains("istio_response_bytes_sum{"), "{text}");
-        let stats = registry.stats();
+        let stats = registry.stats(&Tables::empty());
         assert!(
             stats.contains("cluster.outbound|80||a.default.svc.cluster.local.upstream_rq_total: 2"),
             "{stats}"

@@ -17,6 +17,7 @@ use crate::access_log::{Format, FormatError, LogWriter};
 use crate::admin::{Admin, AdminState, State};
 use crate::config::ProxyConfig;
 use crate::dns::Names;
+use crate::health;
 use crate::listeners::{BindError, bind_group};
 use crate::metrics::Registry;
 use crate::worker::{self, Command, Entry, Seed};
@@ -141,7 +142,7 @@ impl ProxyHandle {
         &mut self,
         log: Option<&(Arc<Format>, Arc<LogWriter>)>,
     ) -> Result<(), StartError> {
-        let epoch = Instant::now();
+        let epoch = self.state.started;
         let source = Arc::new(self.config.source.clone());
         for index in 0..self.config.workers.max(1) {
             let (commands, inbox) = mpsc::unbounded_channel();
@@ -226,6 +227,8 @@ impl ProxyHandle {
         for worker in &self.workers {
             worker.commands.send(Command::Refresh).ok();
         }
+        // New endpoints begin to warm up, and whom nothing keeps out any more comes back.
+        health::look_after(&tables, self.state.started);
         self.published.notify_one();
         self.live.forget_unused();
         failed
@@ -257,9 +260,9 @@ impl ProxyHandle {
         listeners.values().cloned().collect()
     }
 
-    /// The metrics.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    /// The metrics, in the Prometheus text format.
+    pub fn metrics(&self) -> String {
+        self.registry.prometheus(&self.tables.load())
     }
 
     /// Lines that the access log lost.

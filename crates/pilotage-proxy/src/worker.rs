@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::http_manager::HttpManager;
+use pilotage_engine::live_state::EndpointState;
+use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::{Env, Tables};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
@@ -165,6 +167,19 @@ impl Worker {
         asked.retain(|_, last| !again(last));
         asked.insert(key, now);
         true
+    }
+
+    /// Tells outlier detection how an attempt at an endpoint of `cluster` went.
+    pub(crate) fn tell(
+        &self,
+        cluster: &ClusterTable,
+        endpoint: &EndpointState,
+        result: HostResult,
+    ) {
+        let suspects = cluster.note(endpoint, result);
+        if !suspects.is_empty() {
+            self.with_env(Moment::now(), |env| cluster.judge(endpoint, suspects, env));
+        }
     }
 
     /// Calls `decide` with time and randomness.

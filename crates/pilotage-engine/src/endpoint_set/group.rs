@@ -38,8 +38,7 @@ impl Group {
         } else {
             turns(&endpoints.iter().map(|e| u64::from(e.weight)).collect::<Vec<_>>())
         };
-        let changing =
-            endpoints.len() > 1 && (options.slow_start || (options.by_load && !uniform));
+        let changing = endpoints.len() > 1 && (options.slow_start || (options.by_load && !uniform));
         let deadlines = Deadlines::new(if changing { endpoints.len() } else { 0 });
         let cursor = AtomicUsize::new(before.map_or(0, |g| g.cursor.load(Ordering::Relaxed)));
         Self { endpoints, uniform, turns, cursor, deadlines, table: None }
@@ -73,7 +72,8 @@ impl Group {
 
     /// The endpoint whose turn it is by weights as `weight` tells them now.
     pub(crate) fn next_by(&self, weight: impl Fn(&Endpoint) -> f64) -> Option<&Arc<Endpoint>> {
-        let next = self.deadlines.next(|index| self.endpoints.get(index).map_or(1.0, |e| weight(e)));
+        let next =
+            self.deadlines.next(|index| self.endpoints.get(index).map_or(1.0, |e| weight(e)));
         // Without deadlines there is nothing to choose between.
         next.map_or_else(|| self.endpoints.first(), |index| self.endpoints.get(index))
     }

@@ -96,11 +96,6 @@ impl Groups {
         }
     }
 
-    /// Whether there is anybody.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.groups.iter().all(|group| group.endpoints.is_empty())
-    }
-
     /// The groups, each with its weight.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Group, u64)> {
         let weights = self.weights.iter().copied().chain(std::iter::repeat(1));

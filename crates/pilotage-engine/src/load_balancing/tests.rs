@@ -20,6 +20,11 @@ type Locality<'a> = (u32, u32, &'a [(u8, u32, &'a str)]);
 
 /// A cluster with these options and localities.
 fn cluster(options: &Value, localities: &[Locality<'_>]) -> Arc<ClusterTable> {
+    cluster_in(&LiveState::new(), options, localities)
+}
+
+/// The same with live state of its own.
+fn cluster_in(live: &LiveState, options: &Value, localities: &[Locality<'_>]) -> Arc<ClusterTable> {
     let localities: Vec<_> = localities
         .iter()
         .map(|(priority, weight, endpoints)| {
@@ -41,16 +46,26 @@ fn cluster(options: &Value, localities: &[Locality<'_>]) -> Arc<ClusterTable> {
     }
     let mut set = ResourceSet::default();
     set.clusters.insert("c".into(), Arc::new(from_value(&proto).unwrap()));
-    let (tables, rejections) = Tables::apply(&Tables::empty(), &set, &LiveState::new());
+    let (tables, rejections) = Tables::apply(&Tables::empty(), &set, live);
     assert_eq!(rejections, []);
     Arc::clone(tables.cluster("c").unwrap())
 }
 
 /// How often each endpoint, by its last octet, is chosen in `count` picks. 0 stands for none.
 fn picks(cluster: &ClusterTable, context: &PickContext<'_>, count: usize) -> BTreeMap<u8, usize> {
+    picks_at(Duration::ZERO, cluster, context, count)
+}
+
+/// The same at a certain time.
+fn picks_at(
+    now: Duration,
+    cluster: &ClusterTable,
+    context: &PickContext<'_>,
+    count: usize,
+) -> BTreeMap<u8, usize> {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut chance = || rng.u64(..);
-    let mut env = Env { now: Duration::ZERO, unix_time: Duration::ZERO, rng: &mut chance };
+    let mut env = Env { now, unix_time: Duration::ZERO, rng: &mut chance };
     let mut found = BTreeMap::new();
     for _ in 0..count {
         let last = match cluster.pick(context, &mut env) {
@@ -87,12 +102,31 @@ fn round_robin_follows_weights_exactly() {
 }
 
 #[test]
-fn random_and_idle_least_request_follow_weights() {
-    for policy in ["RANDOM", "LEAST_REQUEST"] {
-        let weighted =
-            cluster(&json!({"lbPolicy": policy}), &[(0, 1, &[(1, 3, GOOD), (2, 1, GOOD)])]);
-        about(&picks(&weighted, &PickContext::default(), 4000), &[(1, 3000), (2, 1000)], 150);
-    }
+fn random_knows_no_weights() {
+    let weighted =
+        cluster(&json!({"lbPolicy": "RANDOM"}), &[(0, 1, &[(1, 3, GOOD), (2, 1, GOOD)])]);
+    about(&picks(&weighted, &PickContext::default(), 4000), &[(1, 2000), (2, 2000)], 150);
+}
+
+#[test]
+fn weighted_least_request_takes_turns_by_weight_and_load() {
+    let three: &[Locality<'_>] = &[(0, 1, &[(1, 3, GOOD), (2, 1, GOOD), (3, 1, GOOD)])];
+    let idle = cluster(&json!({"lbPolicy": "LEAST_REQUEST"}), three);
+    about(&picks(&idle, &PickContext::default(), 500), &[(1, 300), (2, 100), (3, 100)], 1);
+    // With two requests in flight the first counts as one third of itself.
+    let busy = cluster(&json!({"lbPolicy": "LEAST_REQUEST"}), three);
+    let load = |cluster: &ClusterTable| {
+        let first = Arc::clone(cluster.endpoints().iter().next().unwrap());
+        first.state.active_requests.increase();
+        first.state.active_requests.increase();
+    };
+    load(&busy);
+    about(&picks(&busy, &PickContext::default(), 300), &[(1, 100), (2, 100), (3, 100)], 1);
+    let bias = json!({"lbPolicy": "LEAST_REQUEST", "leastRequestLbConfig": {
+        "activeRequestBias": {"defaultValue": 0.0, "runtimeKey": "b"}}});
+    let indifferent = cluster(&bias, three);
+    load(&indifferent);
+    about(&picks(&indifferent, &PickContext::default(), 500), &[(1, 300), (2, 100), (3, 100)], 1);
 }
 
 #[test]
@@ -201,4 +235,79 @@ fn equal_hashes_stay_together_and_shares_follow_weights() {
             PickContext { hash: Some(1), avoid: &tried, max_redraws: 64, ..PickContext::default() };
         about(&picks(&three, &context, 5), &[(3, 5)], 0);
     }
+}
+
+/// With two endpoints in service since long and a third that is new: its part of 10,000 requests.
+fn warmth(policy: &str, warmup: &Value, seconds: f64) -> usize {
+    let config =
+        if policy == "ROUND_ROBIN" { "roundRobinLbConfig" } else { "leastRequestLbConfig" };
+    let mut options = json!({"lbPolicy": policy});
+    options[config] = json!({"slowStartConfig": warmup});
+    let live = LiveState::new();
+    let old: &[(u8, u32, &str)] = &[(1, 1, GOOD), (2, 1, GOOD)];
+    let before = cluster_in(&live, &options, &[(0, 1, old)]);
+    picks_at(Duration::from_secs(1), &before, &PickContext::default(), 1);
+    let all = [old, &[(3, 1, GOOD)]].concat();
+    let after = cluster_in(&live, &options, &[(0, 1, &all)]);
+    let arrival = Duration::from_secs(1000);
+    picks_at(arrival, &after, &PickContext::default(), 1);
+    let now = arrival + Duration::from_secs_f64(seconds);
+    picks_at(now, &after, &PickContext::default(), 10_000).get(&3).copied().unwrap_or(0)
+}
+
+#[test]
+fn a_new_endpoint_grows_to_its_share() {
+    for policy in ["ROUND_ROBIN", "LEAST_REQUEST"] {
+        let linear = json!({"slowStartWindow": "100s"});
+        let faster = json!({"slowStartWindow": "100s", "minWeightPercent": {"value": 1.0},
+            "aggression": {"defaultValue": 2.0, "runtimeKey": "a"}});
+        let slower = json!({"slowStartWindow": "100s", "minWeightPercent": {"value": 1.0},
+            "aggression": {"defaultValue": 0.5, "runtimeKey": "a"}});
+        // A weight of f beside two of 1 gets f / (2 + f).
+        for (warmup, seconds, factor) in [
+            (&linear, 0.0, 0.1),
+            (&linear, 9.0, 0.1),
+            (&linear, 50.0, 0.5),
+            (&linear, 99.0, 0.99),
+            (&linear, 101.0, 1.0),
+            (&faster, 25.0, 0.5),
+            (&faster, 0.0, 0.01),
+            (&slower, 50.0, 0.25),
+        ] {
+            let expected = 10_000.0 * factor / (2.0 + factor);
+            let found = warmth(policy, warmup, seconds) as f64;
+            // The first turn was set by the smallest weight, and is late; power of two choices after the window is
+            // chance (four deviations).
+            let tolerance = if seconds > 100.0 { 190.0 } else { 30.0 };
+            let off = (found - expected).abs();
+            assert!(off <= tolerance, "{policy} after {seconds} s: {found}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn without_a_window_there_is_no_slow_start() {
+    assert_eq!(warmth("ROUND_ROBIN", &json!({}), 0.0), 3333);
+}
+
+#[test]
+fn shares_say_what_picking_does() {
+    let options =
+        json!({"commonLbConfig": {"healthyPanicThreshold": {}, "localityWeightedLbConfig": {}}});
+    let localities: &[Locality<'_>] = &[
+        (0, 3, &[(1, 1, GOOD), (2, 3, GOOD)]),
+        (0, 1, &[(3, 1, GOOD), (4, 1, BAD), (5, 1, BAD), (6, 1, BAD)]),
+        (1, 1, &[(7, 1, GOOD)]),
+    ];
+    let cluster = cluster(&options, localities);
+    let shares = cluster.endpoints().shares();
+    let found = picks(&cluster, &PickContext::default(), 40_000);
+    for (index, share) in shares.iter().enumerate() {
+        let counted = found.get(&(index as u8 + 1)).copied().unwrap_or(0) as f64 / 400.0;
+        assert!(
+            (share - counted).abs() < 1.0,
+            "endpoint {index}: {share} % stated, {counted} % found"
+        );
+    }
+    assert!((shares.iter().sum::<f64>() - 100.0).abs() < 1e-9);
 }

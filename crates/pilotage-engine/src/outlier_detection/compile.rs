@@ -25,11 +25,9 @@ impl OutlierDetection {
         warnings: &mut Warnings,
     ) -> Result<Self, FieldError> {
         check_percentages(proto)?;
-        let above_zero = |field: &str, value: Option<&_>, default| {
-            match optional(field, value)? {
-                Some(time) if time.is_zero() => Err(FieldError::new(field, "must be above zero")),
-                time => Ok(time.unwrap_or(default)),
-            }
+        let above_zero = |field: &str, value: Option<&_>, default| match optional(field, value)? {
+            Some(time) if time.is_zero() => Err(FieldError::new(field, "must be above zero")),
+            time => Ok(time.unwrap_or(default)),
         };
         let base_ejection_time =
             above_zero("base_ejection_time", proto.base_ejection_time.as_ref(), DEFAULT_BASE)?;

@@ -117,9 +117,9 @@ impl Court<'_> {
         changed |= self.compare(Detector::LocalOriginSuccessRate, env);
         for member in self.members.iter().filter(|m| !m.state.outlier.is_ejected()) {
             let mut record = member.state.outlier.lock();
-            let calm = record.ended.is_some_and(|ended| {
-                env.now.saturating_sub(ended) >= self.settings.interval
-            });
+            let calm = record
+                .ended
+                .is_some_and(|ended| env.now.saturating_sub(ended) >= self.settings.interval);
             if calm {
                 record.backoff = record.backoff.saturating_sub(1);
             }

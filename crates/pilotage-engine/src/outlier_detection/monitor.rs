@@ -62,8 +62,12 @@ impl Monitor {
     pub fn note(&self, settings: &OutlierDetection, result: HostResult) -> Suspects {
         let split = settings.split_local_origin;
         match result {
-            HostResult::Connected if split => self.note_reached(settings),
-            HostResult::Connected => Suspects::default(),
+            HostResult::Connected => {
+                if split {
+                    self.note_reached(settings);
+                }
+                Suspects::default()
+            }
             HostResult::Answered { status, grpc_status } => {
                 let status = settings.counted_status(status, grpc_status);
                 if !split {
@@ -113,20 +117,16 @@ impl Monitor {
         } else {
             reset(&self.gateway_failures);
         }
-        suspects.second = strikes(
-            &self.answers_5xx,
-            settings.consecutive_5xx.count,
-            Detector::Consecutive5xx,
-        );
+        suspects.second =
+            strikes(&self.answers_5xx, settings.consecutive_5xx.count, Detector::Consecutive5xx);
         suspects
     }
 
-    fn note_reached(&self, settings: &OutlierDetection) -> Suspects {
+    fn note_reached(&self, settings: &OutlierDetection) {
         if settings.success_rate.is_some() {
             self.reached.count(true);
         }
         reset(&self.local_failures);
-        Suspects::default()
     }
 
     /// Starts the count of a detector over.

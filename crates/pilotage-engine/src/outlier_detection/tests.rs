@@ -201,9 +201,16 @@ fn codes_can_be_named_and_grpc_has_its_own() {
 #[test]
 fn no_more_go_than_the_percentage_allows() {
     // Ten percent of nine are less than one; of ten exactly one.
-    for (endpoints, percent, expected) in
-        [(9, 10, 0), (10, 10, 1), (3, 33, 0), (3, 34, 1), (3, 66, 1), (3, 67, 2), (4, 100, 4), (2, 0, 0)]
-    {
+    for (endpoints, percent, expected) in [
+        (9, 10, 0),
+        (10, 10, 1),
+        (3, 33, 0),
+        (3, 34, 1),
+        (3, 66, 1),
+        (3, 67, 2),
+        (4, 100, 4),
+        (2, 0, 0),
+    ] {
         let stage =
             Stage::new(&json!({"consecutive5xx": 1, "maxEjectionPercent": percent}), endpoints);
         (1..=usize::from(endpoints)).for_each(|number| stage.answers(number, &[500]));
@@ -211,7 +218,8 @@ fn no_more_go_than_the_percentage_allows() {
         let overflows = u64::from(endpoints) - expected as u64;
         assert_eq!(stage.cluster.state.outliers.overflow.get(), overflows);
     }
-    let detection = json!({"consecutive5xx": 1, "maxEjectionPercent": 10, "alwaysEjectOneHost": true});
+    let detection =
+        json!({"consecutive5xx": 1, "maxEjectionPercent": 10, "alwaysEjectOneHost": true});
     let stage = Stage::new(&detection, 3);
     stage.answers(2, &[500]);
     stage.answers(3, &[500]);

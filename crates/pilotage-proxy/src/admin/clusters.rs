@@ -1,78 +1,209 @@
-//! `/clusters`: every upstream cluster, its limits, and each endpoint with its live counters.
+//! `/clusters`: every upstream cluster, its limits and what is in use of them, and each endpoint with its live
+//! counters, its health, its share of the requests, and what outlier detection has on record.
 
+use std::time::Duration;
+
+use pilotage_engine::circuit_breakers::CircuitBreakers;
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::{Endpoint, Health};
-use serde_json::{Value, json};
+use pilotage_engine::outlier_detection::Record;
+use serde_json::{Map, Value, json};
 
 use super::AdminState;
 use super::pages::append;
 
 /// In Envoy's text form: `cluster::what::value` lines.
 pub(super) fn text(state: &AdminState) -> String {
+    let now = state.state.started.elapsed();
     let mut out = String::new();
     for cluster in state.tables.load().clusters() {
-        let name = cluster.name();
-        let limits = &cluster.settings.circuit_breakers;
-        for (what, value) in [
-            ("max_connections", limits.max_connections),
-            ("max_pending_requests", limits.max_pending_requests),
-            ("max_requests", limits.max_requests),
-            ("max_retries", limits.max_retries),
-        ] {
-            append(&mut out, format_args!("{name}::default_priority::{what}::{value}\n"));
-        }
-        for endpoint in cluster.endpoints().iter() {
-            let address = &endpoint.address;
-            for (what, value) in counters(endpoint) {
-                append(&mut out, format_args!("{name}::{address}::{what}::{value}\n"));
-            }
-            let flags = match endpoint.health {
-                Health::Healthy => "healthy",
-                Health::Degraded => "/degraded_eds_health",
-                Health::Unhealthy => "/failed_eds_health",
-            };
-            append(&mut out, format_args!("{name}::{address}::health_flags::{flags}\n"));
-        }
+        cluster_text(&mut out, cluster, now);
     }
     out
 }
 
-/// In Envoy's JSON form, as far as there is something to say.
+fn cluster_text(out: &mut String, cluster: &ClusterTable, now: Duration) {
+    let name = cluster.name();
+    for (what, value) in limits(&cluster.settings.circuit_breakers) {
+        append(out, format_args!("{name}::default_priority::{what}::{value}\n"));
+    }
+    for usage in cluster.settings.circuit_breakers.in_use(&cluster.state) {
+        let (what, used) = (usage.name, usage.used);
+        append(out, format_args!("{name}::default_priority::{what}_in_use::{used}\n"));
+    }
+    let set = cluster.endpoints();
+    for plan in set.plan() {
+        let (priority, percent) = (plan.priority, plan.healthy_percent + plan.degraded_percent);
+        append(out, format_args!("{name}::priority_{priority}::traffic_percent::{percent}\n"));
+        append(out, format_args!("{name}::priority_{priority}::panic::{}\n", plan.panic));
+    }
+    for (endpoint, share) in set.iter().zip(set.shares()) {
+        let address = &endpoint.address;
+        let mut line = |what: &str, value: &dyn std::fmt::Display| {
+            append(out, format_args!("{name}::{address}::{what}::{value}\n"));
+        };
+        for (what, value) in counters(endpoint) {
+            line(what, &value);
+        }
+        line("hostname", &endpoint.hostname);
+        line("health_flags", &flags(cluster, endpoint));
+        line("weight", &endpoint.weight);
+        line("region", &endpoint.locality.region);
+        line("zone", &endpoint.locality.zone);
+        line("sub_zone", &endpoint.locality.sub_zone);
+        line("priority", &endpoint.priority);
+        line("traffic_percent", &format_args!("{share:.1}"));
+        let record = endpoint.state.outlier.record();
+        line("success_rate", &record.success_rate.unwrap_or(-1.0));
+        ledger_text(&record, now, &mut line);
+    }
+}
+
+/// What outlier detection has on record, if anything.
+fn ledger_text(
+    record: &Record,
+    now: Duration,
+    line: &mut impl FnMut(&str, &dyn std::fmt::Display),
+) {
+    if record.ejections > 0 {
+        line("outlier::ejections", &record.ejections);
+    }
+    if let Some(ejection) = &record.ejection {
+        line("outlier::ejected_by", &ejection.detector.name());
+        line("outlier::ejected_at_count", &ejection.count);
+        line("outlier::ejected_for", &seconds(now.saturating_sub(ejection.since)));
+        line("outlier::returns_in", &seconds(ejection.until.saturating_sub(now)));
+    }
+    if let Some(refusal) = &record.refusal {
+        line("outlier::not_ejected_by", &refusal.detector.name());
+        line("outlier::not_ejected_at_count", &refusal.count);
+        line("outlier::not_ejected_since", &seconds(now.saturating_sub(refusal.at)));
+        line("outlier::not_ejected_because", &refusal.reason);
+    }
+}
+
+/// In Envoy's JSON form, as far as there is something to say, with `outlier_detection` and `traffic_percent` besides.
 pub(super) fn json(state: &AdminState) -> Value {
+    let now = state.state.started.elapsed();
     let statuses: Vec<Value> =
-        state.tables.load().clusters().map(|cluster| cluster_json(cluster)).collect();
+        state.tables.load().clusters().map(|cluster| cluster_json(cluster, now)).collect();
     json!({"cluster_statuses": statuses})
 }
 
-fn cluster_json(cluster: &ClusterTable) -> Value {
-    let hosts: Vec<Value> = cluster
-        .endpoints()
+fn cluster_json(cluster: &ClusterTable, now: Duration) -> Value {
+    let set = cluster.endpoints();
+    let shares = set.shares();
+    let hosts: Vec<Value> = set
         .iter()
-        .map(|endpoint| {
-            let stats: Vec<Value> = counters(endpoint)
-                .map(|(name, value)| json!({"name": name, "value": value.to_string()}))
-                .collect();
-            let health = match endpoint.health {
-                Health::Healthy => "HEALTHY",
-                Health::Degraded => "DEGRADED",
-                Health::Unhealthy => "UNHEALTHY",
-            };
-            json!({
-                "address": endpoint.address.to_string(),
-                "hostname": &*endpoint.hostname,
-                "stats": stats,
-                "health_status": {"eds_health_status": health},
-                "weight": endpoint.weight,
-                "priority": endpoint.priority,
-                "locality": {
-                    "region": endpoint.locality.region,
-                    "zone": endpoint.locality.zone,
-                    "sub_zone": endpoint.locality.sub_zone,
-                },
-            })
-        })
+        .zip(shares)
+        .map(|(endpoint, share)| host_json(cluster, endpoint, share, now))
         .collect();
-    json!({"name": cluster.name(), "host_statuses": hosts})
+    let thresholds: Map<String, Value> = limits(&cluster.settings.circuit_breakers)
+        .map(|(what, value)| (what.to_owned(), value.into()))
+        .collect();
+    let in_use: Map<String, Value> = cluster
+        .settings
+        .circuit_breakers
+        .in_use(&cluster.state)
+        .map(|usage| (usage.name.to_owned(), usage.used.into()))
+        .into_iter()
+        .collect();
+    let plan = set.plan().map(|plan| {
+        json!({
+            "priority": plan.priority,
+            "healthy_percent": plan.healthy_percent,
+            "degraded_percent": plan.degraded_percent,
+            "panic": plan.panic,
+        })
+    });
+    json!({
+        "name": cluster.name(),
+        "circuit_breakers": {"thresholds": [thresholds], "in_use": in_use},
+        "priorities": plan.collect::<Vec<_>>(),
+        "host_statuses": hosts,
+    })
+}
+
+fn host_json(cluster: &ClusterTable, endpoint: &Endpoint, share: f64, now: Duration) -> Value {
+    let stats: Vec<Value> = counters(endpoint)
+        .map(|(name, value)| json!({"name": name, "value": value.to_string()}))
+        .collect();
+    let health = match endpoint.health {
+        Health::Healthy => "HEALTHY",
+        Health::Degraded => "DEGRADED",
+        Health::Unhealthy => "UNHEALTHY",
+    };
+    let record = endpoint.state.outlier.record();
+    json!({
+        "address": endpoint.address.to_string(),
+        "hostname": &*endpoint.hostname,
+        "stats": stats,
+        "health_status": {
+            "eds_health_status": health,
+            "failed_outlier_check": is_out(cluster, endpoint),
+        },
+        "success_rate": {"value": record.success_rate.unwrap_or(-1.0)},
+        "outlier_detection": ledger_json(&record, now),
+        "weight": endpoint.weight,
+        "priority": endpoint.priority,
+        "traffic_percent": (share * 10.0).round() / 10.0,
+        "locality": {
+            "region": endpoint.locality.region,
+            "zone": endpoint.locality.zone,
+            "sub_zone": endpoint.locality.sub_zone,
+        },
+    })
+}
+
+fn ledger_json(record: &Record, now: Duration) -> Value {
+    let ejected = record.ejection.map(|ejection| {
+        json!({
+            "by": ejection.detector.name(),
+            "count": ejection.count,
+            "for": seconds(now.saturating_sub(ejection.since)),
+            "returns_in": seconds(ejection.until.saturating_sub(now)),
+        })
+    });
+    let not_ejected = record.refusal.map(|refusal| {
+        json!({
+            "by": refusal.detector.name(),
+            "count": refusal.count,
+            "since": seconds(now.saturating_sub(refusal.at)),
+            "because": refusal.reason.to_string(),
+        })
+    });
+    json!({"ejections": record.ejections, "ejected": ejected, "not_ejected": not_ejected})
+}
+
+/// A duration as protobuf-JSON has it.
+fn seconds(duration: Duration) -> String {
+    format!("{:.3}s", duration.as_secs_f64())
+}
+
+fn limits(limits: &CircuitBreakers) -> impl Iterator<Item = (&'static str, u32)> {
+    [
+        ("max_connections", limits.max_connections),
+        ("max_pending_requests", limits.max_pending_requests),
+        ("max_requests", limits.max_requests),
+        ("max_retries", limits.max_retries),
+    ]
+    .into_iter()
+}
+
+fn is_out(cluster: &ClusterTable, endpoint: &Endpoint) -> bool {
+    cluster.settings.outlier_detection.is_some() && endpoint.state.outlier.is_ejected()
+}
+
+/// Envoy's words for what is wrong with an endpoint.
+fn flags(cluster: &ClusterTable, endpoint: &Endpoint) -> String {
+    let ejected = if is_out(cluster, endpoint) { "/failed_outlier_check" } else { "" };
+    let reported = match endpoint.health {
+        Health::Healthy if ejected.is_empty() => "healthy",
+        Health::Healthy => "",
+        Health::Degraded => "/degraded_eds_health",
+        Health::Unhealthy => "/failed_eds_health",
+    };
+    format!("{ejected}{reported}")
 }
 
 fn counters(endpoint: &Endpoint) -> impl Iterator<Item = (&'static str, u64)> {
@@ -84,7 +215,6 @@ fn counters(endpoint: &Endpoint) -> impl Iterator<Item = (&'static str, u64)> {
         ("rq_error", state.error_total.get()),
         ("rq_success", state.success_total.get()),
         ("rq_total", state.requests_total.get()),
-        ("weight", u64::from(endpoint.weight)),
     ]
     .into_iter()
 }

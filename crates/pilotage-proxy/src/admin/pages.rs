@@ -101,7 +101,7 @@ fn server_info(state: &AdminState) -> Page {
 }
 
 fn stats(state: &AdminState, query: &str) -> Page {
-    let all = state.registry.stats();
+    let all = state.registry.stats(&state.tables.load());
     let wanted = parameter(query, "filter").unwrap_or_default();
     let mut text = String::new();
     for line in all.lines().filter(|line| line.contains(wanted)) {
@@ -112,7 +112,7 @@ fn stats(state: &AdminState, query: &str) -> Page {
 }
 
 fn prometheus(state: &AdminState) -> Page {
-    page(StatusCode::OK, EXPOSITION, state.registry.prometheus())
+    page(StatusCode::OK, EXPOSITION, state.registry.prometheus(&state.tables.load()))
 }
 
 fn listeners(state: &AdminState, as_json: bool) -> Page {

@@ -11,6 +11,7 @@ use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
 use pilotage_engine::forward::Forward;
 use pilotage_engine::live_state::ActiveRequest;
 use pilotage_engine::load_balancing::PickContext;
+use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::response_flag::ResponseFlags;
 use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Verdict};
 
@@ -177,17 +178,24 @@ impl<'a> Attempts<'a> {
                     // Boxed, as everything rare here, so that the state of a usual request stays small.
                     let leasing = Box::pin(pool.lease(&cluster.settings, &endpoint, http2));
                     let leased = within(&mut self.limit, per_try, leasing).await;
-                    leased.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))??
+                    let leased = leased.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))?;
+                    leased.inspect_err(|failure| self.tell_failure(&endpoint, failure))?
                 }
             };
+            self.tell(&endpoint, HostResult::Connected);
             if let Some(facts) = tail.facts() {
                 facts.upstream_local = lease.local();
             }
             let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
             self.stats.requests.add(1);
             let sent = within(&mut self.limit, per_try, lease.send(head, body)).await;
-            match sent.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))? {
+            let sent = sent.map_err(|elapsed| {
+                self.tell(&endpoint, HostResult::TimedOut);
+                elapsed_failure(elapsed, &self.stats)
+            });
+            match sent? {
                 Ok(response) => {
+                    self.tell(&endpoint, self.answered(&response));
                     return Ok(Answer {
                         response,
                         lease,
@@ -201,6 +209,7 @@ impl<'a> Attempts<'a> {
                     moves += 1;
                     if moves > MOVES || !self.is_movable(&error) {
                         active.ended(None);
+                        self.tell_failure(&endpoint, &error.failure);
                         return Err(error.failure);
                     }
                     (head, body) = self.request(&endpoint, tail)?;
@@ -217,6 +226,28 @@ impl<'a> Attempts<'a> {
             Some(body) => error.unsent && body.can_repeat(),
         };
         harmless && error.reused && error.failure == Failure::Termination
+    }
+
+    /// Tells outlier detection how it goes with the endpoint.
+    fn tell(&self, endpoint: &Endpoint, result: HostResult) {
+        self.context.client.worker.tell(&self.forward.cluster, &endpoint.state, result);
+    }
+
+    fn tell_failure(&self, endpoint: &Endpoint, failure: &Failure) {
+        // A limit of the cluster, or a client that went away, says nothing about the endpoint.
+        if reset(failure).is_some_and(|reason| reason != ResetReason::Overflow) {
+            self.tell(endpoint, HostResult::Failed);
+        }
+    }
+
+    fn answered<B>(&self, response: &Response<B>) -> HostResult {
+        let grpc_status = if self.context.head.is_grpc() {
+            let status = response.headers().get("grpc-status");
+            status.and_then(|status| status.to_str().ok()?.parse().ok())
+        } else {
+            None
+        };
+        HostResult::Answered { status: response.status().as_u16(), grpc_status }
     }
 
     async fn pick(&mut self) -> Result<Arc<Endpoint>, Failure> {

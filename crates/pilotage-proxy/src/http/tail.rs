@@ -10,6 +10,7 @@ use http::{HeaderMap, Version};
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::live_state::ActiveRequest;
 use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::response_flag::{ResponseFlags, details};
 use pilotage_engine::route::RouteEntry;
 
@@ -157,6 +158,9 @@ impl Facts {
             }
         }
         if let Some(active) = self.active.take() {
+            if let (Ending::UpstreamReset, Some(cluster)) = (ending, &self.cluster) {
+                self.client.worker.tell(cluster, active.endpoint(), HostResult::Failed);
+            }
             active.ended(http::StatusCode::from_u16(self.status).ok());
         }
         if let Some(body) = &self.request_body {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use pilotage_engine::Tables;
+
 use super::counter::BOUNDS;
 use super::requests::push_label;
 use super::{Shard, lock};
@@ -34,7 +36,7 @@ impl Sums {
 }
 
 /// All metrics in the Prometheus text format, version 0.0.4.
-pub(super) fn prometheus(shards: &[Arc<Shard>]) -> String {
+pub(super) fn prometheus(shards: &[Arc<Shard>], tables: &Tables) -> String {
     let requests = requests(shards);
     let mut out = String::new();
     line(&mut out, format_args!("# TYPE istio_requests_total counter"));
@@ -51,7 +53,8 @@ pub(super) fn prometheus(shards: &[Arc<Shard>]) -> String {
             histogram(&mut out, name, labels, of(sums));
         }
     }
-    for (name, (gauge, values)) in cluster_values(shards) {
+    for (name, (gauge, values)) in cluster_values(shards, tables) {
+        let name = name.replace('.', "_");
         let kind = if gauge { "gauge" } else { "counter" };
         line(&mut out, format_args!("# TYPE envoy_cluster_{name} {kind}"));
         for (cluster, value) in values {
@@ -69,9 +72,9 @@ pub(super) fn prometheus(shards: &[Arc<Shard>]) -> String {
 }
 
 /// `name: value` lines, sorted by name.
-pub(super) fn stats(shards: &[Arc<Shard>]) -> String {
+pub(super) fn stats(shards: &[Arc<Shard>], tables: &Tables) -> String {
     let mut lines = BTreeMap::new();
-    for (name, (_gauge, values)) in cluster_values(shards) {
+    for (name, (_gauge, values)) in cluster_values(shards, tables) {
         for (cluster, value) in values {
             lines.insert(format!("cluster.{cluster}.{name}"), value);
         }
@@ -100,10 +103,11 @@ fn requests(shards: &[Arc<Shard>]) -> BTreeMap<String, Requests> {
     sums
 }
 
-type ClusterValues = BTreeMap<&'static str, (bool, BTreeMap<Arc<str>, u64>)>;
+/// By Envoy's name: whether the number goes up and down, and its value for each cluster.
+pub(super) type ClusterValues = BTreeMap<&'static str, (bool, BTreeMap<Arc<str>, u64>)>;
 
-fn cluster_values(shards: &[Arc<Shard>]) -> ClusterValues {
-    let mut sums = ClusterValues::new();
+fn cluster_values(shards: &[Arc<Shard>], tables: &Tables) -> ClusterValues {
+    let mut sums = super::upstream::values(tables);
     for shard in shards {
         for cluster in lock(&shard.clusters).iter() {
             for (name, gauge, value) in cluster.values() {

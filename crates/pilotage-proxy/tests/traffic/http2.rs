@@ -124,7 +124,7 @@ fn trailers_pass_in_both_directions_over_one_connection() {
         }
     });
     assert_eq!(connections.load(Ordering::SeqCst), 1);
-    let metrics = proxy.handle.registry().prometheus();
+    let metrics = proxy.handle.metrics();
     assert!(metrics.contains("request_protocol=\"grpc\""), "{metrics}");
     assert!(metrics.contains("grpc_response_status=\"7\"} 20"), "{metrics}");
     let log = proxy.finish();
