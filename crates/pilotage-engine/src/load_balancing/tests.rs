@@ -246,11 +246,11 @@ fn warmth(policy: &str, warmup: &Value, seconds: f64) -> usize {
     let live = LiveState::new();
     let old: &[(u8, u32, &str)] = &[(1, 1, GOOD), (2, 1, GOOD)];
     let before = cluster_in(&live, &options, &[(0, 1, old)]);
-    picks_at(Duration::from_secs(1), &before, &PickContext::default(), 1);
+    before.greet_arrivals(Duration::from_secs(1));
     let all = [old, &[(3, 1, GOOD)]].concat();
     let after = cluster_in(&live, &options, &[(0, 1, &all)]);
     let arrival = Duration::from_secs(1000);
-    picks_at(arrival, &after, &PickContext::default(), 1);
+    after.greet_arrivals(arrival);
     let now = arrival + Duration::from_secs_f64(seconds);
     picks_at(now, &after, &PickContext::default(), 10_000).get(&3).copied().unwrap_or(0)
 }
@@ -276,9 +276,8 @@ fn a_new_endpoint_grows_to_its_share() {
         ] {
             let expected = 10_000.0 * factor / (2.0 + factor);
             let found = warmth(policy, warmup, seconds) as f64;
-            // The first turn was set by the smallest weight, and is late; power of two choices after the window is
-            // chance (four deviations).
-            let tolerance = if seconds > 100.0 { 190.0 } else { 30.0 };
+            // Turns are exact to one; power of two choices after the window is chance (four deviations).
+            let tolerance = if seconds > 100.0 { 190.0 } else { 2.0 };
             let off = (found - expected).abs();
             assert!(off <= tolerance, "{policy} after {seconds} s: {found}, not {expected}");
         }
