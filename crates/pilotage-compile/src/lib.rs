@@ -53,5 +53,6 @@ pub fn resources(view: &ProxyView) -> ResourceSet {
     endpoints::add(view, &mut set);
     listeners::add(view, &mut set);
     routes::add(view, &mut set);
+    secrets::add(view, &mut set);
     set
 }

@@ -1,7 +1,10 @@
 //! TLS towards clients: what a filter chain ends before it does anything else.
 
+use pilotage_proto::Message;
 use pilotage_proto::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
 use pilotage_proto::envoy::extensions::transport_sockets::tls::v3::downstream_tls_context::SessionTicketKeysType;
+
+use xxhash_rust::xxh64::xxh64;
 
 use crate::rejection::{FieldError, Warnings};
 use crate::tls::TlsSettings;
@@ -17,6 +20,8 @@ pub struct ServerTls {
     pub requires_server_name: bool,
     /// Clients may continue an earlier session without a handshake in full.
     pub resumes_sessions: bool,
+    /// Equal for equal descriptions, so that what was made of one generation serves the next.
+    pub fingerprint: u64,
 }
 
 impl ServerTls {
@@ -52,6 +57,7 @@ impl ServerTls {
             requires_certificate: proto.require_client_certificate.unwrap_or(false),
             requires_server_name: proto.require_sni.unwrap_or(false),
             resumes_sessions,
+            fingerprint: xxh64(&proto.encode_to_vec(), 0),
         })
     }
 }

@@ -68,12 +68,19 @@ pub struct ServerNamePolicy {
 }
 
 impl ServerNamePolicy {
-    pub(crate) fn compile(proto: Option<&HttpProtocolOptions>) -> Self {
+    pub(crate) fn compile(proto: Option<&HttpProtocolOptions>) -> Result<Self, FieldError> {
         let options = proto.and_then(|proto| proto.upstream_http_protocol_options.as_ref());
-        options.map_or_else(Self::default, |options| Self {
-            of_request: options.auto_sni,
-            checks_certificate: options.auto_san_validation,
-        })
+        let Some(options) = options else { return Ok(Self::default()) };
+        let error = |field: &str, message: &str| {
+            Err(FieldError::new(format!("upstream_http_protocol_options.{field}"), message))
+        };
+        if !options.override_auto_sni_header.is_empty() {
+            return error("override_auto_sni_header", "is not supported");
+        }
+        if options.auto_san_validation && !options.auto_sni {
+            return error("auto_san_validation", "is supported together with auto_sni only");
+        }
+        Ok(Self { of_request: options.auto_sni, checks_certificate: options.auto_san_validation })
     }
 }
 

@@ -19,6 +19,7 @@ pub mod peer_authentication;
 pub mod protocol;
 pub mod proxy;
 pub mod registry;
+pub mod secrets;
 pub mod service;
 pub mod sidecar;
 pub mod snapshot;

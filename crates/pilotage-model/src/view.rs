@@ -12,6 +12,7 @@ use crate::mesh::Mesh;
 use crate::peer_authentication::WorkloadMtls;
 use crate::proxy::ProxyClass;
 use crate::registry::{Endpoints, Registered};
+use crate::secrets::{self, Secrets};
 use crate::service::Service;
 use crate::sidecar::{EgressListener, Scope, Sidecar};
 use crate::snapshot::Snapshot;
@@ -40,6 +41,8 @@ pub struct ProxyView {
     pub inbound: Inbound,
     /// What the proxy's workload accepts.
     pub accepts: WorkloadMtls,
+    /// The secrets of the proxy's namespace.
+    pub secrets: Secrets,
     by_host: Vec<usize>,
 }
 
@@ -118,6 +121,7 @@ pub fn view(snapshot: &Snapshot, proxy: &ProxyClass) -> Arc<ProxyView> {
         clusters,
         gateways,
         gateway_virtual_services,
+        secrets: secrets::of_namespace(&snapshot.objects, &namespace),
         proxy,
         by_host,
     })

@@ -23,6 +23,7 @@ use pilotage_engine::Tables;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::MissedTickBehavior;
 
 use crate::config::{ConfigDump, ProxyConfig, SetLogFilter};
 use crate::dns;
@@ -30,8 +31,11 @@ use crate::health;
 use crate::listeners::bind_group;
 use crate::metrics::Registry;
 use crate::proxy::{BoundListener, StartError};
+use crate::tls::TlsStore;
 use crate::worker::Entry;
 
+/// How soon a certificate file that was replaced is used.
+const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How far the proxy is.
@@ -80,6 +84,7 @@ pub(crate) struct AdminState {
     pub(crate) published: Arc<Notify>,
     pub(crate) listeners: Arc<Mutex<std::collections::BTreeMap<Entry, BoundListener>>>,
     pub(crate) state: Arc<State>,
+    pub(crate) tls: Arc<TlsStore>,
     pub(crate) config_dump: Option<ConfigDump>,
     pub(crate) set_log_filter: Option<SetLogFilter>,
 }
@@ -128,6 +133,7 @@ impl Admin {
                 let (tables, published) = (Arc::clone(&state.tables), Arc::clone(&state.published));
                 tokio::spawn(dns::run(tables, published, questions));
                 tokio::spawn(health::run(Arc::clone(&state.tables), state.state.started));
+                tokio::spawn(watch_files(Arc::clone(&state.tls)));
                 for (port, socket) in ports {
                     tokio::spawn(accept(port, socket, state.clone()));
                 }
@@ -138,6 +144,16 @@ impl Admin {
             runtime.shutdown_background();
         })?;
         Ok(Self { admin_address, metrics_address, ready_address, _end: end })
+    }
+}
+
+/// Looks at certificate files from time to time. That works on every file system and for every way to replace a file.
+async fn watch_files(tls: Arc<TlsStore>) {
+    let mut looks = tokio::time::interval(LOOK_AT_FILES_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        tls.refresh_files();
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) enum Failure {
     /// The upstream did not take the connection.
     #[error("remote connection failure")]
     Connect {
-        /// What the system said.
+        /// What the system or the handshake said, as Envoy puts it.
         reason: Cow<'static, str>,
     },
     /// The connection was not made in time.
@@ -72,7 +72,7 @@ impl Failure {
     /// Why the transport failed: `%UPSTREAM_TRANSPORT_FAILURE_REASON%`.
     pub(crate) fn transport_reason(&self) -> Option<Cow<'static, str>> {
         match self {
-            Self::Connect { reason } => Some(format!("delayed connect error: {reason}").into()),
+            Self::Connect { reason } => Some(reason.clone()),
             _ => None,
         }
     }
@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn a_refused_connection_reads_as_in_envoy() {
-        let failure = Failure::Connect { reason: "Connection refused".into() };
+        let failure =
+            Failure::Connect { reason: "delayed connect error: Connection refused".into() };
         let reply = failure.reply(true);
         assert_eq!(reply.status, 503);
         assert_eq!(reply.flags.to_string(), "UF");

@@ -21,6 +21,8 @@ mod origin;
 mod pool;
 mod proxy;
 mod stream;
+#[allow(dead_code, reason = "connections of clients will use the rest")]
+mod tls;
 mod transport;
 mod worker;
 
@@ -29,3 +31,4 @@ pub use config::{BindAddress, ConfigDump, ProxyConfig, SetLogFilter, on_loopback
 pub use listeners::BindError;
 pub use metrics::{Registry, Source};
 pub use proxy::{BoundListener, Proxy, ProxyHandle, StartError};
+pub use tls::TlsProblem;

@@ -20,18 +20,30 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::failure::Failure;
 use crate::metrics::ClusterStats;
+use crate::tls::{TlsStore, host_of};
 
-pub(crate) use connect::connect;
+pub(crate) use connect::{Security, connect};
 pub(crate) use lease::{Lease, SendError};
 
 /// All pools of one worker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pools {
+    tls: Arc<TlsStore>,
     by_key: RefCell<HashMap<Key, Rc<EndpointPool>, foldhash::fast::RandomState>>,
 }
 
-/// The cluster's state by address (it outlives every table), the endpoint, and whether HTTP/2 is spoken.
-type Key = (usize, EndpointAddress, bool);
+/// What connections have to have in common to be in one pool.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key {
+    /// The cluster's state by address: it outlives every table.
+    cluster: usize,
+    endpoint: EndpointAddress,
+    http2: bool,
+    /// The fingerprint of the TLS context; 0 without TLS.
+    tls: u64,
+    /// The host that connections ask for, where it is that of the request.
+    host: Option<Box<str>>,
+}
 
 /// The connections to one endpoint of one cluster.
 #[derive(Debug)]
@@ -39,6 +51,7 @@ pub(crate) struct EndpointPool {
     cluster: Arc<ClusterState>,
     endpoint: Arc<EndpointState>,
     stats: Arc<ClusterStats>,
+    pub(super) security: Security,
     /// How long a connection may be idle, as the cluster last said.
     idle_timeout: Cell<Duration>,
     /// Connections that exist, idle or not.
@@ -57,19 +70,43 @@ pub(crate) struct EndpointPool {
 }
 
 impl Pools {
-    /// The pool for `endpoint` of `cluster`; `stats` is asked for when it is new.
+    /// No connections yet; those with TLS will be as `tls` says.
+    pub(crate) fn new(tls: Arc<TlsStore>) -> Self {
+        Self { tls, by_key: RefCell::default() }
+    }
+
+    /// The pool for requests to `authority` at `endpoint` of `cluster`; `stats` is asked for when it is new.
     pub(crate) fn get(
         &self,
         cluster: &ClusterTable,
         endpoint: &Endpoint,
         http2: bool,
+        authority: &str,
         stats: impl FnOnce() -> Arc<ClusterStats>,
     ) -> Rc<EndpointPool> {
-        // The pool holds the state, so its address is not used again while the pool lives.
-        let key = (Arc::as_ptr(&cluster.state) as usize, endpoint.address.clone(), http2);
+        let tls = endpoint.tls.as_ref();
+        let takes_host = tls.is_some() && cluster.settings.server_name.of_request;
+        let key = Key {
+            // The pool holds the state, so its address is not used again while the pool lives.
+            cluster: Arc::as_ptr(&cluster.state) as usize,
+            endpoint: endpoint.address.clone(),
+            http2,
+            tls: tls.map_or(0, |tls| tls.fingerprint),
+            host: takes_host.then(|| host_of(authority).into()),
+        };
+        let security = || Security {
+            store: Arc::clone(&self.tls),
+            host: key.host.clone(),
+            http2: Some(http2),
+        };
         let mut by_key = self.by_key.borrow_mut();
+        if let Some(pool) = by_key.get(&key) {
+            return Rc::clone(pool);
+        }
+        let security = security();
         Rc::clone(by_key.entry(key).or_insert_with(|| {
             Rc::new(EndpointPool {
+                security,
                 cluster: Arc::clone(&cluster.state),
                 endpoint: Arc::clone(&endpoint.state),
                 stats: stats(),

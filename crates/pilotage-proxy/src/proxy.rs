@@ -20,6 +20,7 @@ use crate::dns::Names;
 use crate::health;
 use crate::listeners::{BindError, bind_group};
 use crate::metrics::Registry;
+use crate::tls::{TlsProblem, TlsStore};
 use crate::worker::{self, Command, Entry, Seed};
 
 /// Why a proxy cannot start.
@@ -69,6 +70,7 @@ pub struct ProxyHandle {
     names: Names,
     admin: Admin,
     log: Option<Arc<LogWriter>>,
+    tls: Arc<TlsStore>,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,7 @@ impl Proxy {
         let listeners = Arc::default();
         let published = Arc::new(Notify::new());
         let (names, questions) = Names::new();
+        let tls = Arc::new(TlsStore::new(Arc::clone(&tables)));
         let admin = Admin::start(
             &config,
             AdminState {
@@ -108,6 +111,7 @@ impl Proxy {
                 published: Arc::clone(&published),
                 listeners: Arc::clone(&listeners),
                 state: Arc::clone(&state),
+                tls: Arc::clone(&tls),
                 config_dump: config.config_dump.clone(),
                 set_log_filter: config.set_log_filter.clone(),
             },
@@ -126,6 +130,7 @@ impl Proxy {
             published,
             names,
             admin,
+            tls,
         };
         handle.start_workers(log.as_ref())?;
         if let Some(address) = handle.config.outbound_address {
@@ -154,6 +159,7 @@ impl ProxyHandle {
                 epoch,
                 hostname: self.config.hostname.as_str().into(),
                 names: self.names.clone(),
+                tls: Arc::clone(&self.tls),
             };
             let thread = worker::start(seed, inbox)?;
             self.workers.push(Worker { commands, thread });
@@ -232,6 +238,12 @@ impl ProxyHandle {
         self.published.notify_one();
         self.live.forget_unused();
         failed
+    }
+
+    /// Makes what TLS needs of certificates and keys, and says what is wrong with them now that was not before. To be
+    /// called after tables were published; connections do not wait for it.
+    pub fn check_tls(&self) -> Vec<TlsProblem> {
+        self.tls.check()
     }
 
     /// Where the outbound port is.

@@ -1,5 +1,7 @@
 //! A connection, whatever carries its bytes: what codecs, pools and byte tunnels read from and write to.
 
+mod prefixed;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -7,24 +9,33 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+pub(crate) use self::prefixed::Prefixed;
+use crate::tls::TlsFacts;
 
 /// A connection to a client or an upstream.
 #[derive(Debug)]
 pub(crate) enum Connection {
     /// Bytes as they are on the wire.
     Plain(TcpStream),
+    /// Bytes inside TLS that ends here.
+    Tls(Box<Secured>),
 }
 
-/// What the TLS handshake of a connection has shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TlsFacts {
-    /// The server name that the client asked for.
-    pub(crate) server_name: Option<Box<str>>,
-    /// The application protocol that both sides agreed on.
-    pub(crate) application_protocol: Option<Box<str>>,
+/// A connection with TLS.
+#[derive(Debug)]
+pub(crate) struct Secured {
+    stream: TlsStream<Prefixed>,
+    facts: TlsFacts,
 }
 
 impl Connection {
+    /// A connection whose handshake is done.
+    pub(crate) fn secured(stream: TlsStream<Prefixed>, facts: TlsFacts) -> Self {
+        Self::Tls(Box::new(Secured { stream, facts }))
+    }
+
     /// Our end's address.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket().local_addr()
@@ -40,14 +51,15 @@ impl Connection {
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
+            Self::Tls(secured) => secured.stream.get_ref().0.socket(),
         }
     }
 
     /// What the TLS handshake has shown; `None` without TLS.
-    #[allow(dead_code, reason = "the seam comes first")]
     pub(crate) fn tls(&self) -> Option<&TlsFacts> {
         match self {
             Self::Plain(_) => None,
+            Self::Tls(secured) => Some(&secured.facts),
         }
     }
 
@@ -70,6 +82,7 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_read(cx, buf),
         }
     }
 }
@@ -82,6 +95,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, data),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_write(cx, data),
         }
     }
 
@@ -92,24 +106,28 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_write_vectored(cx, data),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(secured) => secured.stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(secured) => Pin::new(&mut secured.stream).poll_shutdown(cx),
         }
     }
 }

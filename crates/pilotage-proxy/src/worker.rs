@@ -28,6 +28,7 @@ use crate::drain::Drain;
 use crate::http::{self, Moment};
 use crate::metrics::WorkerMetrics;
 use crate::pool::Pools;
+use crate::tls::TlsStore;
 
 /// How often idle connections and the like are looked over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -68,6 +69,7 @@ pub(crate) struct Seed {
     pub(crate) epoch: Instant,
     pub(crate) hostname: Arc<str>,
     pub(crate) names: Names,
+    pub(crate) tls: Arc<TlsStore>,
 }
 
 /// The state of a worker, shared by all its tasks.
@@ -81,6 +83,8 @@ pub(crate) struct Worker {
     pub(crate) drain: Rc<Drain>,
     pub(crate) hostname: Arc<str>,
     pub(crate) names: Names,
+    #[allow(dead_code, reason = "connections of clients will use it")]
+    pub(crate) tls: Arc<TlsStore>,
     random: RefCell<fastrand::Rng>,
     epoch: Instant,
     accepting: Cell<bool>,
@@ -116,7 +120,8 @@ impl Worker {
         Self {
             tables: RefCell::new(Rc::new(Generation(seed.tables.load_full()))),
             published: seed.tables,
-            pools: Pools::default(),
+            pools: Pools::new(Arc::clone(&seed.tls)),
+            tls: seed.tls,
             metrics: seed.metrics,
             log,
             drain: Rc::default(),

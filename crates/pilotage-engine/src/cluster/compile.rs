@@ -96,7 +96,7 @@ impl ClusterSettings {
             source_address: source_address(proto)?,
             sends_proxy_protocol: tls.sends_proxy_protocol,
             tls: tls.choose(None),
-            server_name: ServerNamePolicy::compile(http.as_ref()),
+            server_name: ServerNamePolicy::compile(http.as_ref())?,
             tls_choice: tls,
             endpoint_options,
             dns: DnsSettings::compile(proto)?,

@@ -165,7 +165,9 @@ impl<'a> Attempts<'a> {
         let cluster = &self.forward.cluster;
         let http2 = self.version == Version::HTTP_2;
         let worker = &self.context.client.worker;
-        let pool = worker.pools.get(cluster, &endpoint, http2, || Arc::clone(&self.stats));
+        let pool = worker.pools.get(cluster, &endpoint, http2, self.context.head.authority, || {
+            Arc::clone(&self.stats)
+        });
         if let Some(facts) = tail.facts() {
             facts.upstream_host = endpoint.address.socket();
         }

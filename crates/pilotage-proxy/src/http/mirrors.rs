@@ -70,7 +70,13 @@ async fn deliver(
     body: RequestBody,
 ) {
     let stats = worker.metrics.cluster(&cluster.settings.name);
-    let pool = worker.pools.get(&cluster, &endpoint, http2, || Arc::clone(&stats));
+    let pool = worker.pools.get(
+        &cluster,
+        &endpoint,
+        http2,
+        head.authority.to_str().unwrap_or_default(),
+        || Arc::clone(&stats),
+    );
     let Ok(mut lease) = pool.lease(&cluster.settings, &endpoint, http2).await else { return };
     let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
     stats.requests.add(1);

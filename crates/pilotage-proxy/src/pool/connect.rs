@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use pilotage_engine::cluster::ClusterSettings;
 use pilotage_engine::endpoint::Endpoint;
@@ -9,31 +10,50 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::failure::Failure;
+use crate::tls::{self, TlsStore};
 use crate::transport::Connection;
 
-/// Connects to `endpoint` as `settings` say.
+/// What a connection needs to know for TLS, if its endpoint wants it.
+#[derive(Clone, Debug)]
+pub(crate) struct Security {
+    pub(crate) store: Arc<TlsStore>,
+    /// The host of the request, for clusters that ask for it.
+    pub(crate) host: Option<Box<str>>,
+    /// Which version of HTTP will be spoken; `None`: bytes are forwarded.
+    pub(crate) http2: Option<bool>,
+}
+
+/// Connects to `endpoint` as `settings` say, TLS included.
 ///
 /// # Errors
-/// [`Failure::Connect`] and [`Failure::ConnectTimeout`]; the first also for what is not built yet: TLS to upstreams,
-/// Unix sockets, and the PROXY protocol.
+/// [`Failure::Connect`] and [`Failure::ConnectTimeout`]; the first also for what is not built yet: Unix sockets, and the
+/// PROXY protocol.
 pub(crate) async fn connect(
     settings: &ClusterSettings,
     endpoint: &Endpoint,
+    security: &Security,
 ) -> Result<Connection, Failure> {
     let unsupported = |what: &'static str| Failure::Connect { reason: what.into() };
     let Some(address) = endpoint.address.socket() else {
         return Err(unsupported("Unix domain sockets are not supported"));
     };
-    if endpoint.tls.is_some() {
-        return Err(unsupported("TLS to upstreams is not supported"));
-    }
     if settings.sends_proxy_protocol {
         return Err(unsupported("sending the PROXY protocol is not supported"));
     }
-    let connecting = connect_tcp(settings, address);
+    let connecting = async {
+        let stream = connect_tcp(settings, address)
+            .await
+            .map_err(|error| format!("delayed connect error: {}", reason(&error)))?;
+        let Some(tls) = &endpoint.tls else { return Ok(Connection::Plain(stream)) };
+        let Security { store, host, http2 } = security;
+        // Boxed, so that connections without TLS do not carry room for its state.
+        let securing =
+            tls::connect(store, tls, settings, endpoint, stream, host.as_deref(), *http2);
+        Box::pin(securing).await
+    };
     match tokio::time::timeout(settings.connect_timeout, connecting).await {
-        Ok(Ok(stream)) => Ok(Connection::Plain(stream)),
-        Ok(Err(error)) => Err(Failure::Connect { reason: reason(&error).into() }),
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(reason)) => Err(Failure::Connect { reason: String::into(reason) }),
         Err(_elapsed) => Err(Failure::ConnectTimeout),
     }
 }

@@ -54,7 +54,7 @@ impl EndpointPool {
         let _pending = self.count_pending(settings)?;
         loop {
             if let Some(counted) = self.count_connection(settings) {
-                let connecting = super::connect(settings, endpoint).await;
+                let connecting = super::connect(settings, endpoint, &self.security).await;
                 let stream =
                     connecting.inspect_err(|failure| self.note_connect_failure(failure))?;
                 let local = stream.local_addr().ok();

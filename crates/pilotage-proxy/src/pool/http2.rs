@@ -140,7 +140,7 @@ impl EndpointPool {
         endpoint: &Endpoint,
     ) -> Result<(), Failure> {
         let counted = self.count_connection(settings).ok_or_else(|| self.overflow())?;
-        let stream = super::connect(settings, endpoint)
+        let stream = super::connect(settings, endpoint, &self.security)
             .await
             .inspect_err(|failure| self.note_connect_failure(failure))?;
         let local = stream.local_addr().ok();

@@ -152,6 +152,11 @@ impl EmbeddedPublisher {
                 reason: error.to_string(),
                 partial: true,
             }));
+            refusals.extend(hosted.handle.check_tls().into_iter().map(|problem| Refusal {
+                proxy: id.clone(),
+                reason: problem.to_string(),
+                partial: true,
+            }));
         }
         Ok(refusals)
     }
