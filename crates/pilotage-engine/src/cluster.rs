@@ -15,6 +15,7 @@ use crate::dns::{DnsSettings, DnsTarget};
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::{EndpointSet, EndpointSetOptions};
 use crate::env::Env;
+use crate::http2_options::Http2Options;
 use crate::live_state::ClusterState;
 use crate::load_assignment::LoadAssignment;
 use crate::load_balancing::{PickContext, PickError, Policy, SlowStart};
@@ -58,6 +59,8 @@ pub struct ClusterSettings {
     pub connect_timeout: Duration,
     /// Which HTTP version is spoken.
     pub protocol: UpstreamProtocol,
+    /// HTTP/2 connections to it.
+    pub http2: Http2Options,
     /// Limits.
     pub circuit_breakers: CircuitBreakers,
     /// Upstream connections idle for this long are closed; `None`: never.

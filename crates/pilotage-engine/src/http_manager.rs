@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::Cidr;
+use crate::http2_options::Http2Options;
 use crate::listener::Direction;
 use crate::route_table::RouteTable;
 use crate::tables::Tables;
@@ -203,8 +204,8 @@ pub struct HttpManager {
     pub max_headers_count: u32,
     /// Header names with underscores.
     pub underscore_headers: UnderscoreHeaders,
-    /// HTTP/2: streams a client may have open at once.
-    pub max_concurrent_streams: Option<u32>,
+    /// HTTP/2 connections of clients.
+    pub http2: Http2Options,
     /// Removes a port equal to the listener's from `Host`.
     pub strip_matching_host_port: bool,
     /// Removes every port from `Host`.

@@ -4,6 +4,7 @@ mod attempts;
 mod body;
 mod exchange;
 mod head;
+mod http2;
 mod limit;
 mod mirrors;
 mod moment;
@@ -16,6 +17,10 @@ mod tail;
 pub(crate) use body::{BodyError, Incoming, RequestBody, ResponseBody};
 pub(crate) use exchange::{handle, refuse};
 pub(crate) use head::{Head, Outgoing};
+pub(crate) use http2::{
+    CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Pump, PumpError, SEND_BUFFER_BYTES,
+    STREAM_WINDOW_BYTES, extended,
+};
 pub(crate) use moment::Moment;
 pub(crate) use plain::manager as plain_manager;
 pub(crate) use server::{Client, serve};

@@ -128,7 +128,7 @@ impl Pools {
         self.by_key.borrow_mut().retain(|_, pool| {
             let idle_timeout = pool.idle_timeout.get();
             pool.idle.borrow_mut().retain_mut(|connection| connection.keep(now, idle_timeout));
-            pool.shared.borrow_mut().retain(|connection| connection.keep(now, idle_timeout));
+            pool.shared.borrow_mut().retain_mut(|connection| connection.keep(now, idle_timeout));
             pool.open.get() > 0 || Rc::strong_count(pool) > 1
         });
     }
@@ -158,7 +158,7 @@ impl EndpointPool {
         }
         self.idle_timeout.set(settings.idle_timeout.unwrap_or(Duration::MAX));
         if http2 {
-            return Ok(self.shared_http2(settings).map(Lease::http2));
+            return Ok(self.shared_http2(settings).as_ref().map(Lease::http2));
         }
         let idle = self.idle_http1(settings);
         Ok(idle.map(|connection| Lease::http1(self, connection, true)))

@@ -24,6 +24,7 @@ use crate::circuit_breakers::CircuitBreakers;
 use crate::dns::DnsSettings;
 use crate::durations::{limit, optional};
 use crate::endpoint_set::EndpointSetOptions;
+use crate::http2_options::Http2Options;
 use crate::load_balancing::{Hashing, Policy, SlowStart};
 use crate::outlier_detection::OutlierDetection;
 use crate::rejection::{FieldError, Warnings};
@@ -76,6 +77,7 @@ impl ClusterSettings {
                 .filter(|timeout| !timeout.is_zero())
                 .unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             protocol: protocol(proto, http.as_ref()),
+            http2: http2_options(proto, http.as_ref(), warnings)?,
             circuit_breakers: CircuitBreakers::compile(proto.circuit_breakers.as_ref(), warnings),
             idle_timeout: limit(
                 "common_http_protocol_options.idle_timeout",
@@ -289,6 +291,31 @@ fn protocol(proto: &Proto, options: Option<&HttpProtocolOptions>) -> UpstreamPro
         None if proto.http2_protocol_options.is_some() => UpstreamProtocol::Http2,
         None => UpstreamProtocol::Http1,
     }
+}
+
+/// Settings of HTTP/2, wherever the cluster has them.
+fn http2_options(
+    proto: &Proto,
+    options: Option<&HttpProtocolOptions>,
+    warnings: &mut Warnings,
+) -> Result<Http2Options, FieldError> {
+    let found = match options.and_then(|options| options.upstream_protocol_options.as_ref()) {
+        Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
+            match &explicit.protocol_config {
+                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => Some(http2),
+                Some(ProtocolConfig::HttpProtocolOptions(_)) | None => None,
+            }
+        }
+        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
+            both.http2_protocol_options.as_ref()
+        }
+        Some(UpstreamProtocolOptions::AutoConfig(both)) => both.http2_protocol_options.as_ref(),
+        None => proto.http2_protocol_options.as_ref(),
+    };
+    let Some(http2) = found else { return Ok(Http2Options::default()) };
+    warnings
+        .within("http2_protocol_options", |w| Http2Options::compile(http2, w))
+        .map_err(|error| error.within("http2_protocol_options"))
 }
 
 fn max_requests(proto: &Proto, common: &CommonOptions) -> Option<u32> {

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::address::Cidr;
 use crate::durations::limit;
+use crate::http2_options::Http2Options;
 use crate::listener::Direction;
 use crate::rejection::{FieldError, Warnings};
 use crate::route_table::RouteTable;
@@ -135,10 +136,12 @@ impl HttpManager {
                 HeadersWithUnderscoresAction::RejectRequest => UnderscoreHeaders::Reject,
                 HeadersWithUnderscoresAction::DropHeader => UnderscoreHeaders::Drop,
             },
-            max_concurrent_streams: proto
-                .http2_protocol_options
-                .as_ref()
-                .and_then(|http2| http2.max_concurrent_streams),
+            http2: match &proto.http2_protocol_options {
+                Some(http2) => warnings
+                    .within("http2_protocol_options", |w| Http2Options::compile(http2, w))
+                    .map_err(|error| error.within("http2_protocol_options"))?,
+                None => Http2Options::default(),
+            },
             strip_matching_host_port: proto.strip_matching_host_port,
             strip_any_host_port: matches!(strip, Some(StripPortMode::StripAnyHostPort(true))),
             strip_trailing_host_dot: proto.strip_trailing_host_dot,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
+use super::http2::Http2Body;
 use super::limit::Limit;
 use super::mirrors::CopyBody;
 use super::replay::Replay;
@@ -20,8 +21,8 @@ use crate::pool::Lease;
 pub(crate) enum Incoming {
     /// Read from an HTTP/1 connection.
     Http1(ClientBody),
-    /// Read by hyper.
-    Hyper(hyper::body::Incoming),
+    /// A stream of an HTTP/2 connection.
+    Http2(Http2Body),
 }
 
 impl Incoming {
@@ -32,9 +33,7 @@ impl Incoming {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self {
             Self::Http1(body) => body.poll_frame(cx),
-            Self::Hyper(body) => {
-                Pin::new(body).poll_frame(cx).map_err(|error| BodyError::Broken(error.into()))
-            }
+            Self::Http2(body) => body.poll_frame(cx),
         }
     }
 
@@ -42,7 +41,7 @@ impl Incoming {
     pub(crate) fn is_end_stream(&self) -> bool {
         match self {
             Self::Http1(body) => body.is_end_stream(),
-            Self::Hyper(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
         }
     }
 
@@ -50,7 +49,7 @@ impl Incoming {
     pub(crate) fn size_hint(&self) -> SizeHint {
         match self {
             Self::Http1(body) => body.size_hint(),
-            Self::Hyper(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
         }
     }
 }
@@ -110,6 +109,9 @@ pub(crate) enum BodyError {
     /// What the other side sends is no body.
     #[error(transparent)]
     Malformed(MessageError),
+    /// The other side reset the stream, and only that.
+    #[error("the stream was reset")]
+    Reset,
     /// The route's time limit passed.
     #[error("the time limit of the route passed")]
     Timeout,
@@ -123,7 +125,9 @@ impl BodyError {
     pub(crate) fn failure(&self) -> Failure {
         match self {
             Self::Malformed(_) => Failure::DownstreamProtocol,
-            Self::Broken(_) | Self::Ended | Self::Timeout | Self::GivenUp => Failure::Downstream,
+            Self::Broken(_) | Self::Ended | Self::Reset | Self::Timeout | Self::GivenUp => {
+                Failure::Downstream
+            }
         }
     }
 }
@@ -214,7 +218,10 @@ impl UpstreamBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
-                self.fail(Ending::UpstreamReset);
+                self.fail(match error {
+                    BodyError::Reset => Ending::StreamReset,
+                    _ => Ending::UpstreamReset,
+                });
                 Poll::Ready(Some(Err(error)))
             }
             None => {

@@ -29,6 +29,8 @@ pub(crate) enum Ending {
     Timeout,
     /// The upstream broke off.
     UpstreamReset,
+    /// The upstream reset the stream, and its connection goes on.
+    StreamReset,
     /// The client went away.
     DownstreamGone,
 }
@@ -151,6 +153,10 @@ impl Facts {
                 self.flags.insert(ResponseFlags::UPSTREAM_TERMINATION);
                 self.details =
                     Cow::Borrowed("upstream_reset_after_response_started{connection_termination}");
+            }
+            Ending::StreamReset => {
+                self.flags.insert(ResponseFlags::UPSTREAM_RESET);
+                self.details = Cow::Borrowed("upstream_reset_after_response_started{remote_reset}");
             }
             Ending::DownstreamGone => {
                 self.flags.insert(ResponseFlags::DOWNSTREAM_TERMINATION);

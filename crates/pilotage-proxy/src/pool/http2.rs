@@ -1,32 +1,38 @@
 //! HTTP/2 connections: shared by many requests.
 
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
+use bytes::Bytes;
+use h2::client::{Builder, ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
 use pilotage_engine::cluster::ClusterSettings;
 use pilotage_engine::endpoint::Endpoint;
+use pilotage_engine::http2_options::{Http2Keepalive, Http2Options};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{EndpointPool, Lease};
+use super::{EndpointPool, Lease, SendError};
 use crate::failure::Failure;
-use crate::http::RequestBody;
-use crate::worker::LocalExecutor;
+use crate::http::{
+    BodyError, CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Outgoing, Pump, PumpError,
+    RequestBody, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, extended,
+};
 
 /// Largest response head, Envoy's default.
 const MAX_HEAD_BYTES: u32 = 60 * 1024;
 
-/// Streams that one connection is given at once. The HTTP/2 recommendation for what a server should at least allow:
-/// what the server does allow is known to the codec only.
-const MAX_STREAMS: u32 = 100;
-
 /// A connection and what is known of it.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
-    pub(super) send: SendRequest<RequestBody>,
-    pub(super) local: Option<SocketAddr>,
+    send: SendRequest<Bytes>,
+    local: Option<SocketAddr>,
     born: Instant,
     usage: Rc<Usage>,
 }
@@ -37,45 +43,191 @@ struct Usage {
     active: Cell<u32>,
     /// Streams that it may still take.
     left: Cell<u32>,
+    /// Streams that it may have at once, as far as we say so.
+    most: u32,
     last_used: Cell<Instant>,
-}
-
-/// One stream in the count of its connection, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Stream(Rc<Usage>);
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.0.active.set(self.0.active.get().saturating_sub(1));
-    }
 }
 
 impl Connection {
     /// Whether it is worth keeping.
-    pub(super) fn keep(&self, now: Instant, idle_timeout: Duration) -> bool {
+    pub(super) fn keep(&mut self, now: Instant, idle_timeout: Duration) -> bool {
         let busy = self.usage.active.get() > 0;
         if busy {
             self.usage.last_used.set(now);
         }
         let idle = now.saturating_duration_since(self.usage.last_used.get());
-        !self.send.is_closed() && (busy || idle < idle_timeout)
+        !self.is_closed() && (busy || idle < idle_timeout)
     }
 
-    /// Whether it takes one more stream.
+    /// Whether it takes no new stream ever again: it is gone, or the upstream has said that it will go.
+    fn is_closed(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        matches!(self.send.poll_ready(&mut context), Poll::Ready(Err(_)))
+    }
+
+    /// Whether it takes one more stream: as many at once as the upstream has allowed.
     fn has_room(&self) -> bool {
-        self.usage.active.get() < MAX_STREAMS
+        let active = self.usage.active.get();
+        active < self.usage.most
+            && usize::try_from(active).is_ok_and(|it| it < self.send.current_max_send_streams())
     }
 
-    fn is_spent(&self, settings: &ClusterSettings) -> bool {
-        self.send.is_closed()
-            || self.usage.left.get() == 0
+    fn is_spent(&mut self, settings: &ClusterSettings) -> bool {
+        self.usage.left.get() == 0
             || settings.max_connection_duration.is_some_and(|limit| self.born.elapsed() >= limit)
+            || self.is_closed()
     }
 
+    /// Takes the place of one more stream.
     pub(super) fn begin(&self) -> Stream {
         self.usage.active.set(self.usage.active.get() + 1);
         self.usage.left.set(self.usage.left.get().saturating_sub(1));
-        Stream(Rc::clone(&self.usage))
+        let (send, usage) = (self.send.clone(), Rc::clone(&self.usage));
+        Stream {
+            send,
+            local: self.local,
+            usage: Count(usage),
+            request: None,
+            tunnel: None,
+            answer: None,
+        }
+    }
+}
+
+/// One stream: a request and its answer. Dropped in the middle, it is reset.
+#[derive(Debug)]
+pub(super) struct Stream {
+    send: SendRequest<Bytes>,
+    pub(super) local: Option<SocketAddr>,
+    #[expect(dead_code, reason = "what counts is when it is dropped")]
+    usage: Count,
+    /// The rest of the request's body. It may go on when the answer has begun.
+    request: Option<Pump<RequestBody>>,
+    /// Where bytes go once both sides have changed to another protocol.
+    tunnel: Option<SendStream<Bytes>>,
+    answer: Option<Http2Body>,
+}
+
+/// One stream in the count of its connection, until it is dropped.
+#[derive(Debug)]
+struct Count(Rc<Usage>);
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.0.active.set(self.0.active.get().saturating_sub(1));
+    }
+}
+
+impl Stream {
+    /// Sends a request and waits for the head of the answer.
+    pub(super) async fn send(
+        &mut self,
+        head: Outgoing,
+        body: RequestBody,
+    ) -> Result<Response<()>, SendError> {
+        let failed = |failure, unsent| SendError { failure, unsent, reused: true };
+        let wanted = extended::wanted(&head.headers);
+        let request = head.into_http2(());
+        let mut request = request.ok_or_else(|| failed(Failure::Protocol, true))?;
+        let bodiless = body.is_end_stream();
+        if let Some(protocol) = &wanted
+            && !extended::into_connect(&mut request, protocol)
+        {
+            return Err(failed(Failure::Protocol, true));
+        }
+        let (mut response, stream) = self
+            .send
+            .send_request(request, bodiless && wanted.is_none())
+            .map_err(|_going| failed(Failure::Termination, true))?;
+        if wanted.is_some() {
+            self.tunnel = Some(stream);
+        } else if !bodiless {
+            self.request = Some(Pump::new(stream, body, Reason::CANCEL));
+        }
+        let response = poll_fn(|cx| self.poll_response(&mut response, cx)).await;
+        let (parts, body) = response.map_err(|failure| failed(failure, false))?.into_parts();
+        self.answer = Some(Http2Body::new(body, &parts.headers));
+        let mut response = Response::from_parts(parts, ());
+        if let Some(protocol) = wanted {
+            extended::into_switch(&mut response, protocol);
+        }
+        Ok(response)
+    }
+
+    fn poll_response(
+        &mut self,
+        response: &mut ResponseFuture,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<h2::RecvStream>, Failure>> {
+        self.poll_request(cx).map_err(|error| error.failure())?;
+        Pin::new(response).poll(cx).map_err(|error| classify(&error))
+    }
+
+    /// Sends what there is of the request's body.
+    fn poll_request(&mut self, cx: &mut Context<'_>) -> Result<(), BodyError> {
+        let Some(request) = &mut self.request else { return Ok(()) };
+        match request.poll(cx) {
+            Poll::Pending => Ok(()),
+            // Why the upstream wants no more of it, its answer will tell.
+            Poll::Ready(Ok(()) | Err(PumpError::Peer)) => {
+                self.request = None;
+                Ok(())
+            }
+            Poll::Ready(Err(PumpError::Body(error))) => {
+                self.request = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// As [`super::Lease::tunnel`].
+    pub(super) fn tunnel(&mut self, body: RequestBody) {
+        if let Some(stream) = self.tunnel.take() {
+            self.request = Some(Pump::new(stream, body, Reason::CANCEL));
+        }
+    }
+
+    /// As [`super::Lease::poll_upload`].
+    pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        if let Err(error) = self.poll_request(cx) {
+            tracing::debug!(%error, "the rest of a request broke off");
+        }
+    }
+
+    /// The next part of the answer's body, while the rest of the request's goes out.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Err(error) = self.poll_request(cx) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match &mut self.answer {
+            Some(answer) => answer.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    /// Whether the body of the answer is known to have no further part.
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.answer.as_ref().is_none_or(Http2Body::is_end_stream)
+    }
+
+    /// What is known of the number of bytes that are still to come.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.answer.as_ref().map_or_else(|| SizeHint::with_exact(0), Http2Body::size_hint)
+    }
+}
+
+/// Envoy's name for what the codec reports.
+fn classify(error: &h2::Error) -> Failure {
+    match error.reason() {
+        Some(Reason::REFUSED_STREAM) => Failure::RefusedStream,
+        // The upstream names the last stream that it looked at, and this one came later.
+        Some(_) if error.is_go_away() && error.is_remote() => Failure::RefusedStream,
+        Some(_) if error.is_reset() && error.is_remote() => Failure::RemoteReset,
+        Some(_) if error.is_library() => Failure::Protocol,
+        _ => Failure::Termination,
     }
 }
 
@@ -101,14 +253,14 @@ impl EndpointPool {
                 self.dial_http2(settings, endpoint).await?;
             }
             if let Some(connection) = self.shared_http2(settings) {
-                return Ok(Lease::http2(connection));
+                return Ok(Lease::http2(&connection));
             }
         }
     }
 
     pub(super) fn shared_http2(&self, settings: &ClusterSettings) -> Option<Connection> {
         let mut shared = self.shared.borrow_mut();
-        shared.retain(|connection| !connection.is_spent(settings));
+        shared.retain_mut(|connection| !connection.is_spent(settings));
         shared.iter().find(|connection| connection.has_room()).cloned()
     }
 
@@ -144,23 +296,53 @@ impl EndpointPool {
             .await
             .inspect_err(|failure| self.note_connect_failure(failure))?;
         let local = stream.local_addr().ok();
-        let (send, connection) = Builder::new(LocalExecutor)
-            .max_header_list_size(MAX_HEAD_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|_error| Failure::Protocol)?;
+        let options = &settings.http2;
+        let (send, connection) =
+            builder(options).handshake(stream).await.map_err(|_error| Failure::Protocol)?;
+        let keepalive = options.keepalive;
         tokio::task::spawn_local(async move {
             // Errors reach the requests that were on the connection.
-            drop(connection.await);
+            drop(drive(connection, keepalive).await);
             drop(counted);
         });
         let now = Instant::now();
         let usage = Rc::new(Usage {
             active: Cell::new(0),
             left: Cell::new(settings.max_requests_per_connection.unwrap_or(u32::MAX)),
+            most: options.max_concurrent_streams.unwrap_or(u32::MAX),
             last_used: Cell::new(now),
         });
         self.shared.borrow_mut().push(Connection { send, local, born: now, usage });
         Ok(())
     }
+}
+
+fn builder(options: &Http2Options) -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .initial_window_size(options.stream_window_bytes.unwrap_or(STREAM_WINDOW_BYTES))
+        .initial_connection_window_size(
+            options.connection_window_bytes.unwrap_or(CONNECTION_WINDOW_BYTES),
+        )
+        .max_header_list_size(MAX_HEAD_BYTES)
+        .max_send_buffer_size(SEND_BUFFER_BYTES);
+    builder
+}
+
+/// Reads and writes the frames of a connection until it closes, or its upstream answers no ping.
+async fn drive<S>(
+    mut connection: h2::client::Connection<S, Bytes>,
+    keepalive: Option<Http2Keepalive>,
+) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let pings = keepalive.and_then(|settings| Some((connection.ping_pong()?, settings)));
+    let mut keepalive = pings.map(|(pings, settings)| KeepAlive::new(pings, settings));
+    poll_fn(|cx| {
+        let missed = keepalive.as_mut().is_some_and(|it| it.poll_missed(cx).is_ready());
+        if missed { Poll::Ready(Ok(())) } else { Pin::new(&mut connection).poll(cx) }
+    })
+    .await
 }

@@ -2,15 +2,13 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::Response;
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body::{Frame, SizeHint};
 
 use super::{EndpointPool, http1, http2};
 use crate::failure::Failure;
@@ -23,17 +21,8 @@ pub(crate) struct Lease(Held);
 
 #[derive(Debug)]
 enum Held {
-    Http1 {
-        pool: Rc<EndpointPool>,
-        connection: http1::Connection,
-        reused: bool,
-    },
-    Http2 {
-        connection: http2::Connection,
-        stream: http2::Stream,
-        /// The body of the answer, once its head has come.
-        body: Option<Incoming>,
-    },
+    Http1 { pool: Rc<EndpointPool>, connection: http1::Connection, reused: bool },
+    Http2(Box<http2::Stream>),
 }
 
 /// A request that was not answered.
@@ -57,16 +46,15 @@ impl Lease {
         Self(Held::Http1 { pool, connection, reused })
     }
 
-    pub(super) fn http2(connection: http2::Connection) -> Self {
-        let stream = connection.begin();
-        Self(Held::Http2 { connection, stream, body: None })
+    pub(super) fn http2(connection: &http2::Connection) -> Self {
+        Self(Held::Http2(Box::new(connection.begin())))
     }
 
     /// The proxy's end of the connection.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         match &self.0 {
             Held::Http1 { connection, .. } => connection.local,
-            Held::Http2 { connection, .. } => connection.local,
+            Held::Http2(stream) => stream.local,
         }
     }
 
@@ -90,31 +78,24 @@ impl Lease {
                     reused: *reused,
                 })
             }
-            Held::Http2 { connection, body: answer, .. } => {
-                let unsendable =
-                    || SendError { failure: Failure::Protocol, unsent: true, reused: false };
-                let request = head.into_http2(body).ok_or_else(unsendable)?;
-                let sent = connection.send.try_send_request(request).await;
-                let response = sent.map_err(|error| send_error(&error, true))?;
-                let (parts, body) = response.into_parts();
-                *answer = Some(body);
-                Ok(Response::from_parts(parts, ()))
-            }
+            Held::Http2(stream) => stream.send(head, body).await,
         }
     }
 
     /// Both sides have changed to another protocol: from here on `body` is sent as it comes, and the answer's body is
-    /// what comes back. Only HTTP/1 has that.
+    /// what comes back.
     pub(crate) fn tunnel(&mut self, body: RequestBody) {
-        if let Held::Http1 { connection, .. } = &mut self.0 {
-            connection.upstream.tunnel(body);
+        match &mut self.0 {
+            Held::Http1 { connection, .. } => connection.upstream.tunnel(body),
+            Held::Http2(stream) => stream.tunnel(body),
         }
     }
 
     /// Goes on sending the request while nothing of the answer is wanted.
     pub(crate) fn poll_upload(&mut self, cx: &mut Context<'_>) {
-        if let Held::Http1 { connection, .. } = &mut self.0 {
-            connection.upstream.poll_upload_only(cx);
+        match &mut self.0 {
+            Held::Http1 { connection, .. } => connection.upstream.poll_upload_only(cx),
+            Held::Http2(stream) => stream.poll_upload(cx),
         }
     }
 
@@ -125,10 +106,7 @@ impl Lease {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut self.0 {
             Held::Http1 { connection, .. } => connection.upstream.poll_frame(cx),
-            Held::Http2 { body: Some(body), .. } => {
-                Pin::new(body).poll_frame(cx).map_err(|error| BodyError::Broken(error.into()))
-            }
-            Held::Http2 { body: None, .. } => Poll::Ready(None),
+            Held::Http2(stream) => stream.poll_frame(cx),
         }
     }
 
@@ -136,7 +114,7 @@ impl Lease {
     pub(crate) fn is_end_stream(&self) -> bool {
         match &self.0 {
             Held::Http1 { connection, .. } => connection.upstream.is_end_stream(),
-            Held::Http2 { body, .. } => body.as_ref().is_none_or(Body::is_end_stream),
+            Held::Http2(stream) => stream.is_end_stream(),
         }
     }
 
@@ -144,9 +122,7 @@ impl Lease {
     pub(crate) fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Held::Http1 { connection, .. } => connection.upstream.size_hint(),
-            Held::Http2 { body, .. } => {
-                body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
-            }
+            Held::Http2(stream) => stream.size_hint(),
         }
     }
 
@@ -154,48 +130,7 @@ impl Lease {
     pub(crate) fn finish(self, now: Instant) {
         match self.0 {
             Held::Http1 { pool, connection, .. } => pool.give_back(connection, now),
-            Held::Http2 { stream, .. } => drop(stream),
+            Held::Http2(stream) => drop(stream),
         }
     }
-}
-
-fn send_error<T>(error: &hyper::client::conn::TrySendError<T>, reused: bool) -> SendError {
-    SendError { failure: classify(error.error()), unsent: error.message().is_some(), reused }
-}
-
-/// Envoy's name for what hyper reports.
-fn classify(error: &hyper::Error) -> Failure {
-    if let Some(reason) = h2_reason(error) {
-        return match reason {
-            Reason::Refused => Failure::RefusedStream,
-            Reason::Reset => Failure::RemoteReset,
-            Reason::Protocol => Failure::Protocol,
-            Reason::Gone => Failure::Termination,
-        };
-    }
-    if error.is_parse() {
-        return Failure::Protocol;
-    }
-    if error.is_user() {
-        // The only thing of ours that fails while a request is being sent is its body: the client broke off.
-        return Failure::Downstream;
-    }
-    Failure::Termination
-}
-
-enum Reason {
-    Refused,
-    Reset,
-    Protocol,
-    Gone,
-}
-
-fn h2_reason(error: &hyper::Error) -> Option<Reason> {
-    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
-    Some(match error.reason() {
-        Some(h2::Reason::REFUSED_STREAM) => Reason::Refused,
-        _ if error.is_reset() && error.is_remote() => Reason::Reset,
-        Some(_) if error.is_library() => Reason::Protocol,
-        _ => Reason::Gone,
-    })
 }

@@ -10,6 +10,7 @@ mod client;
 mod connections;
 mod drain;
 mod http2;
+mod http2_streams;
 mod mesh;
 mod mirrors;
 mod names;

@@ -32,8 +32,13 @@ impl Mesh {
     }
 
     /// A listener on `port` with the route configuration of its own name.
-    pub(crate) fn listener(mut self, name: &str, port: u16) -> Self {
-        let manager = json!({
+    pub(crate) fn listener(self, name: &str, port: u16) -> Self {
+        self.listener_with(name, port, json!({}))
+    }
+
+    /// The same, with `more` in its connection manager.
+    pub(crate) fn listener_with(mut self, name: &str, port: u16, more: Value) -> Self {
+        let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.\
                       http_connection_manager.v3.HttpConnectionManager",
             "statPrefix": name,
@@ -45,6 +50,9 @@ impl Mesh {
             }],
             "upgradeConfigs": [{"upgradeType": "websocket"}],
         });
+        for (key, value) in more.as_object().unwrap() {
+            manager[key] = value.clone();
+        }
         let listener = json!({
             "name": name,
             "address": {"socketAddress": {"address": "0.0.0.0", "portValue": port}},
@@ -160,10 +168,15 @@ impl Mesh {
 
 /// HTTP/2 towards a cluster's endpoints.
 pub(crate) fn http2_options() -> Value {
+    http2_options_with(json!({}))
+}
+
+/// The same, with these settings.
+pub(crate) fn http2_options_with(settings: Value) -> Value {
     json!({"typedExtensionProtocolOptions": {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-            "explicitHttpConfig": {"http2ProtocolOptions": {}},
+            "explicitHttpConfig": {"http2ProtocolOptions": settings},
         },
     }})
 }

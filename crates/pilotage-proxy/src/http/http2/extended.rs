@@ -1,0 +1,48 @@
+//! Upgrades in HTTP/2 are CONNECT requests with `:protocol` (RFC 8441). Everywhere else here they have the form that
+//! HTTP/1 gives them, and as in Envoy they change it at the edge.
+
+use h2::ext::Protocol;
+use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use pilotage_engine::forwarded::is_upgrade;
+
+/// Makes a client's extended CONNECT the request of HTTP/1 that means the same. Says whether it was one.
+pub(super) fn into_upgrade(parts: &mut http::request::Parts) -> bool {
+    let Some(protocol) = parts.extensions.remove::<Protocol>() else { return false };
+    let Ok(protocol) = HeaderValue::from_str(protocol.as_str()) else { return false };
+    parts.method = Method::GET;
+    parts.headers.insert(UPGRADE, protocol);
+    parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    true
+}
+
+/// Makes the answer to such a request that of HTTP/2.
+pub(super) fn into_answer<B>(response: &mut Response<B>) {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        *response.status_mut() = StatusCode::OK;
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
+    response.headers_mut().remove(UPGRADE);
+}
+
+/// What a request wants to change to, before [`into_connect`] makes it one of HTTP/2.
+pub(crate) fn wanted(headers: &http::HeaderMap) -> Option<HeaderValue> {
+    headers.get(UPGRADE).filter(|_| is_upgrade(headers)).cloned()
+}
+
+/// Makes a request that wants to change to `protocol` an extended CONNECT. False when there is no such protocol.
+pub(crate) fn into_connect<B>(request: &mut Request<B>, protocol: &HeaderValue) -> bool {
+    let Ok(protocol) = protocol.to_str() else { return false };
+    request.extensions_mut().insert(Protocol::from(protocol));
+    *request.method_mut() = Method::CONNECT;
+    true
+}
+
+/// Makes the answer to such a request that of HTTP/1.
+pub(crate) fn into_switch(response: &mut Response<()>, protocol: HeaderValue) {
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response.headers_mut().insert(UPGRADE, protocol);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}

@@ -1,0 +1,205 @@
+//! HTTP/2 client connections.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream};
+use http::header::{CONNECTION, EXPECT};
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::extended;
+use super::streams::{Desk, Streams};
+use super::{CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Pump, SEND_BUFFER_BYTES};
+use super::{PumpError, STREAM_WINDOW_BYTES};
+use crate::drain::Open;
+use crate::http::body::{Incoming, ResponseBody};
+use crate::http::exchange;
+use crate::http::head::Head;
+use crate::http::place;
+use crate::http::server::Client;
+
+/// Streams that a client may have open at once, Envoy's default.
+const MAX_STREAMS: u32 = 1024;
+/// Largest head of a request, Envoy's default.
+const MAX_HEAD_BYTES: u32 = 60 * 1024;
+/// Turns before the worker's other tasks get theirs.
+const TURNS: usize = 32;
+
+/// A request, and where its answer goes.
+type Job = (Request<RecvStream>, SendResponse<Bytes>);
+
+/// Serves `stream`, on which the client speaks HTTP/2, until it closes.
+///
+/// # Errors
+/// Why the connection ended, unless both sides were done with it.
+pub(in crate::http) async fn serve<S>(
+    client: &Rc<Client>,
+    stream: S,
+    open: &Open,
+) -> Result<(), h2::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // On the outbound port each request has a listener, and settings, of its own.
+    let place = place::expected(client, &client.worker.tables());
+    let options = place.as_ref().map(|place| place.manager.http2).unwrap_or_default();
+    let head_bytes = place.map(|place| place.manager.max_request_headers_bytes);
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(options.max_concurrent_streams.unwrap_or(MAX_STREAMS))
+        .initial_window_size(options.stream_window_bytes.unwrap_or(STREAM_WINDOW_BYTES))
+        .initial_connection_window_size(
+            options.connection_window_bytes.unwrap_or(CONNECTION_WINDOW_BYTES),
+        )
+        .max_header_list_size(head_bytes.unwrap_or(MAX_HEAD_BYTES))
+        .max_send_buffer_size(SEND_BUFFER_BYTES);
+    if options.allow_connect {
+        builder.enable_connect_protocol();
+    }
+    let mut handshake = pin!(builder.handshake::<_, Bytes>(stream));
+    let shaken = poll_fn(|cx| match open.should_close(cx) {
+        true => Poll::Ready(None),
+        false => handshake.as_mut().poll(cx).map(Some),
+    });
+    // Who has not even said hello when the worker drains is sent away.
+    let Some(mut connection) = shaken.await.transpose()? else { return Ok(()) };
+    let keepalive = options
+        .keepalive
+        .and_then(|settings| connection.ping_pong().map(|pings| KeepAlive::new(pings, settings)));
+    let hire = |desk| work(Rc::clone(client), desk);
+    let mut serving = Serving { connection, keepalive, streams: Streams::new(hire) };
+    poll_fn(|cx| serving.poll(cx, open)).await
+}
+
+/// Serves one stream after another.
+async fn work(client: Rc<Client>, desk: Desk<Job>) -> Infallible {
+    loop {
+        let (request, respond) = desk.next().await;
+        serve_stream(&client, request, respond).await;
+    }
+}
+
+struct Serving<S, F, H> {
+    connection: Connection<S, Bytes>,
+    keepalive: Option<KeepAlive>,
+    streams: Streams<Job, F, H>,
+}
+
+impl<S, F, H> Serving<S, F, H>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Infallible>,
+    H: Fn(Desk<Job>) -> F,
+{
+    fn poll(&mut self, cx: &mut Context<'_>, open: &Open) -> Poll<Result<(), h2::Error>> {
+        if open.should_close(cx) {
+            self.connection.graceful_shutdown();
+            self.streams.connection_waker().wake_by_ref();
+        }
+        for _ in 0..TURNS {
+            // The connection comes last, and writes what all the streams had to say at once.
+            let turn = self.streams.run();
+            if turn.connection
+                && let Poll::Ready(result) = self.poll_connection()
+            {
+                return Poll::Ready(result);
+            }
+            if !turn.any && self.streams.sleep(cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads and writes frames, and begins new streams.
+    fn poll_connection(&mut self) -> Poll<Result<(), h2::Error>> {
+        let waker = self.streams.connection_waker().clone();
+        let mut cx = Context::from_waker(&waker);
+        if let Some(keepalive) = &mut self.keepalive
+            && keepalive.poll_missed(&mut cx).is_ready()
+        {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            match std::task::ready!(self.connection.poll_accept(&mut cx)) {
+                Some(Ok(job)) => self.streams.begin(job),
+                Some(Err(error)) => return Poll::Ready(Err(error)),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+/// One request and its answer. Ends early when the client resets the stream.
+async fn serve_stream(
+    client: &Rc<Client>,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+) {
+    let (mut parts, stream) = request.into_parts();
+    if parts.headers.get(EXPECT).is_some_and(|expect| expect.as_bytes() == b"100-continue") {
+        parts.headers.remove(EXPECT);
+        let mut go_on = Response::new(());
+        *go_on.status_mut() = StatusCode::CONTINUE;
+        // Fails when the client is gone, which shows below.
+        respond.send_informational(go_on).ok();
+    }
+    let upgrade = extended::into_upgrade(&mut parts);
+    let body = match stream.is_end_stream() && !upgrade {
+        true => None,
+        false => Some(Incoming::Http2(Http2Body::new(stream, &parts.headers))),
+    };
+    let response = {
+        let head = Head { upgrade, ..Head::of(parts) };
+        let mut answering = pin!(exchange::handle(Rc::clone(client), head, body));
+        poll_fn(|cx| match answering.as_mut().poll(cx) {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending => respond.poll_reset(cx).map(|_reset| None),
+        })
+        .await
+    };
+    if let Some(mut response) = response {
+        if upgrade {
+            extended::into_answer(&mut response);
+        }
+        answer(respond, response).await;
+    }
+}
+
+async fn answer(mut respond: SendResponse<Bytes>, response: Response<ResponseBody>) {
+    let (mut parts, body) = response.into_parts();
+    // There is no such thing in HTTP/2.
+    parts.headers.remove(CONNECTION);
+    let ended = body.is_end_stream();
+    match respond.send_response(Response::from_parts(parts, ()), ended) {
+        Ok(_ended) if ended => {}
+        Ok(stream) => {
+            let mut pump = Pump::new(stream, body, Reason::INTERNAL_ERROR);
+            let pumped = poll_fn(|cx| {
+                let polled = pump.poll(cx);
+                if polled.is_pending()
+                    && let Some(body) = pump.blocked()
+                {
+                    // A client that does not read may still be sending.
+                    body.poll_upload(cx);
+                }
+                polled
+            });
+            if let Err(PumpError::Body(error)) = pumped.await {
+                tracing::debug!(%error, "an answer broke off");
+            }
+        }
+        Err(error) => {
+            tracing::debug!(%error, "an answer cannot be sent");
+            respond.send_reset(Reason::INTERNAL_ERROR);
+        }
+    }
+}

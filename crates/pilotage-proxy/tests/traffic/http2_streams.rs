@@ -1,0 +1,424 @@
+//! HTTP/2 stream by stream: resets, GOAWAY, limits and windows, on both sides of the proxy.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use h2::server::{Builder, SendResponse};
+use h2::{Reason, RecvStream};
+use http::{Request, Response};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use super::client::Client;
+use super::mesh::{Mesh, Running, http2_options, http2_options_with};
+use super::upgrades;
+
+/// A request as an upstream got it.
+struct Call {
+    /// Number of its connection, counted from 0.
+    connection: usize,
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+}
+
+/// An upstream whose streams `answer` serves one after another, and how many connections it has taken. After its
+/// `last` stream a connection says that it goes away.
+fn upstream<F>(
+    runtime: &Runtime,
+    builder: &Builder,
+    last: usize,
+    answer: impl Fn(Call) -> F + Send + Sync + Clone + 'static,
+) -> (SocketAddr, Arc<AtomicUsize>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (counter, builder) = (Arc::clone(&connections), builder.clone());
+    runtime.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let connection = counter.fetch_add(1, Ordering::SeqCst);
+            let (answer, builder) = (answer.clone(), builder.clone());
+            tokio::spawn(async move {
+                let mut server = builder.handshake::<_, Bytes>(stream).await.unwrap();
+                let mut taken = 0;
+                while let Some(Ok((request, respond))) = server.accept().await {
+                    tokio::spawn(answer(Call { connection, request, respond }));
+                    taken += 1;
+                    if taken == last {
+                        server.graceful_shutdown();
+                    }
+                }
+            });
+        }
+    });
+    (address, connections)
+}
+
+async fn connect(proxy: SocketAddr) -> h2::client::SendRequest<Bytes> {
+    let stream = TcpStream::connect(proxy).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    client.ready().await.unwrap()
+}
+
+fn get(path: &str) -> Request<()> {
+    Request::get(format!("http://a.test{path}")).body(()).unwrap()
+}
+
+async fn ok(call: Call) {
+    let mut respond = call.respond;
+    respond.send_response(Response::new(()), true).unwrap();
+}
+
+fn mesh(upstream: SocketAddr, route: Value) -> Running {
+    let mut action = json!({"cluster": "up"});
+    for (key, value) in route.as_object().unwrap() {
+        action[key] = value.clone();
+    }
+    let routes = json!([{"match": {"prefix": "/"}, "route": action}]);
+    Mesh::gateway(routes).cluster("up", &[upstream], http2_options()).start()
+}
+
+/// Reads a body to its end, as slowly as its sender notices.
+async fn drain(body: &mut RecvStream) -> Result<usize, h2::Error> {
+    let mut length = 0;
+    while let Some(data) = body.data().await {
+        let data = data?;
+        length += data.len();
+        body.flow_control().release_capacity(data.len()).unwrap();
+        tokio::task::yield_now().await;
+    }
+    Ok(length)
+}
+
+#[test]
+fn a_refused_stream_is_tried_again() {
+    let runtime = Runtime::new().unwrap();
+    let calls = AtomicUsize::new(0);
+    let calls = Arc::new(calls);
+    let counter = Arc::clone(&calls);
+    let (address, _) = upstream(&runtime, &Builder::new(), 0, move |mut call| {
+        let first = counter.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            if first {
+                call.respond.send_reset(Reason::REFUSED_STREAM);
+            } else {
+                ok(call).await;
+            }
+        }
+    });
+    let proxy = mesh(address, json!({"retryPolicy": {"retryOn": "refused-stream"}}));
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let (response, _) = client.send_request(get("/"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+    });
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    proxy.finish();
+}
+
+#[test]
+fn a_reset_before_the_answer_has_envoys_words() {
+    let runtime = Runtime::new().unwrap();
+    let (address, _) = upstream(&runtime, &Builder::new(), 0, |mut call| async move {
+        call.respond.send_reset(Reason::INTERNAL_ERROR);
+    });
+    let proxy = mesh(address, json!({}));
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let (response, _) = client.send_request(get("/"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 503);
+    });
+    let log = proxy.finish();
+    assert_eq!(log[0]["response_flags"], "UR");
+    let details = "upstream_reset_before_response_started{remote_reset}";
+    assert_eq!(log[0]["response_code_details"], details);
+}
+
+#[test]
+fn an_upstream_that_goes_away_gets_no_new_streams() {
+    let runtime = Runtime::new().unwrap();
+    let (address, connections) = upstream(&runtime, &Builder::new(), 2, ok);
+    let proxy = mesh(address, json!({}));
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        for _ in 0..7 {
+            let (response, _) = client.send_request(get("/"), true).unwrap();
+            assert_eq!(response.await.unwrap().status(), 200);
+        }
+    });
+    assert!(connections.load(Ordering::SeqCst) >= 3);
+    proxy.finish();
+}
+
+#[test]
+fn an_upstream_with_few_streams_gets_more_connections() {
+    let runtime = Runtime::new().unwrap();
+    let (seen, mut arrived) = mpsc::unbounded_channel();
+    let mut builder = Builder::new();
+    builder.max_concurrent_streams(1);
+    let (address, connections) = upstream(&runtime, &builder, 0, move |call| {
+        let seen = seen.clone();
+        async move {
+            seen.send(call).ok();
+        }
+    });
+    let proxy = mesh(address, json!({}));
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let mut answers = Vec::new();
+        let mut calls = Vec::new();
+        // The upstream's limit is known once it has answered.
+        let (response, _) = client.send_request(get("/0"), true).unwrap();
+        ok(arrived.recv().await.unwrap()).await;
+        response.await.unwrap();
+        for number in 1..=3 {
+            let (response, _) = client.send_request(get(&format!("/{number}")), true).unwrap();
+            answers.push(response);
+            calls.push(arrived.recv().await.unwrap());
+        }
+        let used: std::collections::BTreeSet<_> = calls.iter().map(|it| it.connection).collect();
+        assert_eq!(used.len(), 3, "every stream has a connection to itself");
+        for call in calls {
+            ok(call).await;
+        }
+        for answer in answers {
+            assert_eq!(answer.await.unwrap().status(), 200);
+        }
+    });
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+    proxy.finish();
+}
+
+#[test]
+fn a_client_that_gives_up_resets_the_upstream() {
+    let runtime = Runtime::new().unwrap();
+    let (seen, mut arrived) = mpsc::unbounded_channel();
+    let (address, _) = upstream(&runtime, &Builder::new(), 0, move |call| {
+        let seen = seen.clone();
+        async move {
+            seen.send(call).ok();
+        }
+    });
+    let proxy = mesh(address, json!({}));
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let (response, mut stream) = client.send_request(get("/"), false).unwrap();
+        let mut call = arrived.recv().await.unwrap();
+        stream.send_reset(Reason::CANCEL);
+        drop(response);
+        let reason = std::future::poll_fn(|cx| call.respond.poll_reset(cx)).await.unwrap();
+        assert_eq!(reason, Reason::CANCEL);
+        // The connection is as good as before.
+        let (response, _) = client.send_request(get("/"), true).unwrap();
+        ok(arrived.recv().await.unwrap()).await;
+        assert_eq!(response.await.unwrap().status(), 200);
+    });
+    let log = proxy.finish();
+    assert_eq!(log[0]["response_flags"], "DC");
+    assert_eq!(log[1]["response_code"], 200);
+}
+
+#[test]
+fn long_bodies_go_both_ways_at_once() {
+    const LENGTH: usize = 12 * 1024 * 1024;
+    let runtime = Runtime::new().unwrap();
+    let (address, _) = upstream(&runtime, &Builder::new(), 0, |mut call| async move {
+        let mut back = call.respond.send_response(Response::new(()), false).unwrap();
+        let mut body = call.request.into_body();
+        while let Some(data) = body.data().await {
+            let data = data.unwrap();
+            body.flow_control().release_capacity(data.len()).unwrap();
+            back.reserve_capacity(data.len());
+            while back.capacity() < data.len() {
+                std::future::poll_fn(|cx| back.poll_capacity(cx)).await.unwrap().unwrap();
+            }
+            back.send_data(data, false).unwrap();
+        }
+        back.send_data(Bytes::new(), true).unwrap();
+    });
+    let proxy = mesh(address, json!({"timeout": "0s"}));
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let (response, mut stream) = client.send_request(get("/"), false).unwrap();
+        let sender = tokio::spawn(async move {
+            let part = Bytes::from(vec![b'x'; 64 * 1024]);
+            for left in (0..LENGTH / part.len()).rev() {
+                stream.reserve_capacity(part.len());
+                while stream.capacity() < part.len() {
+                    std::future::poll_fn(|cx| stream.poll_capacity(cx)).await.unwrap().unwrap();
+                }
+                stream.send_data(part.clone(), left == 0).unwrap();
+            }
+        });
+        let mut response = response.await.unwrap();
+        assert_eq!(drain(response.body_mut()).await.unwrap(), LENGTH);
+        sender.await.unwrap();
+    });
+    let log = proxy.finish();
+    assert_eq!(log[0]["bytes_received"], LENGTH);
+    assert_eq!(log[0]["bytes_sent"], LENGTH);
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_reset() {
+    let runtime = Runtime::new().unwrap();
+    let (address, _) = upstream(&runtime, &Builder::new(), 0, |mut call| async move {
+        let mut stream = call.respond.send_response(Response::new(()), false).unwrap();
+        stream.send_data(Bytes::from_static(b"half"), false).unwrap();
+        let mut body = call.request.into_body();
+        assert!(body.data().await.is_some(), "the client has read the first half");
+        stream.send_reset(Reason::INTERNAL_ERROR);
+    });
+    let proxy = mesh(address, json!({}));
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let (response, mut stream) = client.send_request(get("/"), false).unwrap();
+        let mut response = response.await.unwrap();
+        let body = response.body_mut();
+        assert_eq!(body.data().await.unwrap().unwrap(), "half");
+        stream.send_data(Bytes::from_static(b"go on"), false).unwrap();
+        let error = drain(body).await.unwrap_err();
+        assert!(error.is_reset() && error.is_remote(), "{error}");
+    });
+    let log = proxy.finish();
+    assert_eq!(log[0]["response_flags"], "UR");
+}
+
+#[test]
+fn a_client_may_ask_whether_to_go_on() {
+    let runtime = Runtime::new().unwrap();
+    let (address, _) = upstream(&runtime, &Builder::new(), 0, |call| async move {
+        assert!(!call.request.headers().contains_key("expect"));
+        let mut respond = call.respond;
+        assert_eq!(drain(&mut call.request.into_body()).await.unwrap(), 4);
+        respond.send_response(Response::new(()), true).unwrap();
+    });
+    let proxy = mesh(address, json!({}));
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let request = Request::put("http://a.test/").header("expect", "100-continue").body(());
+        let (mut response, mut stream) = client.send_request(request.unwrap(), false).unwrap();
+        let go_on = std::future::poll_fn(|cx| response.poll_informational(cx)).await;
+        assert_eq!(go_on.unwrap().unwrap().status(), 100);
+        stream.send_data(Bytes::from_static(b"body"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+    });
+    proxy.finish();
+}
+
+#[test]
+fn a_drain_lets_streams_end_and_takes_no_more() {
+    let runtime = Runtime::new().unwrap();
+    let (seen, mut arrived) = mpsc::unbounded_channel();
+    let (address, _) = upstream(&runtime, &Builder::new(), 0, move |call| {
+        let seen = seen.clone();
+        async move {
+            seen.send(call).ok();
+        }
+    });
+    let proxy = mesh(address, json!({}));
+    let gateway = proxy.gateway();
+    let (mut client, response, call) = runtime.block_on(async {
+        let mut client = connect(gateway).await;
+        let (response, _) = client.send_request(get("/"), true).unwrap();
+        let call = arrived.recv().await.unwrap();
+        (client, response, call)
+    });
+    let draining = std::thread::spawn(move || proxy.finish());
+    runtime.block_on(async {
+        // GOAWAY has arrived when the client takes no new request.
+        let refused = std::future::poll_fn(|cx| match client.poll_ready(cx) {
+            std::task::Poll::Ready(Err(error)) => std::task::Poll::Ready(error),
+            _ => {
+                cx.waker().wake_by_ref();
+                std::task::Poll::Pending
+            }
+        });
+        let refused = refused.await;
+        assert_eq!(refused.reason(), Some(Reason::NO_ERROR), "{refused}");
+        ok(call).await;
+        assert_eq!(response.await.unwrap().status(), 200);
+    });
+    let log = draining.join().unwrap();
+    assert_eq!(log[0]["response_code"], 200);
+}
+
+/// A gateway that takes extended CONNECT, and everything to `upstream`.
+fn websockets(upstream: SocketAddr, cluster: Value) -> Running {
+    let routes = json!([{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]);
+    let options = json!({"http2ProtocolOptions": {"allowConnect": true}});
+    Mesh::default()
+        .listener_with("gateway", 8080, options)
+        .routes("gateway", json!(["*"]), routes)
+        .cluster("up", &[upstream], cluster)
+        .start()
+}
+
+/// Opens a WebSocket at the proxy, says `one`, hears it and ends.
+async fn converse(proxy: &Running, end: &str) {
+    let mut client = connect(proxy.gateway()).await;
+    let request = Request::connect("http://a.test/chat");
+    let request = request.extension(h2::ext::Protocol::from_static("websocket")).body(()).unwrap();
+    let (response, mut stream) = client.send_request(request, false).unwrap();
+    let mut response = response.await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("upgrade"));
+    stream.send_data(Bytes::from_static(b"one"), false).unwrap();
+    let body = response.body_mut();
+    assert_eq!(body.data().await.unwrap().unwrap(), "one");
+    stream.send_data(Bytes::new(), true).unwrap();
+    let mut rest = Vec::new();
+    while let Some(data) = body.data().await {
+        rest.extend_from_slice(&data.unwrap());
+    }
+    assert_eq!(rest, end.as_bytes());
+}
+
+#[test]
+fn a_websocket_over_http2_reaches_an_http1_upstream() {
+    let runtime = Runtime::new().unwrap();
+    let upstream = upgrades::echo();
+    let proxy = websockets(upstream.address, json!({}));
+    runtime.block_on(converse(&proxy, "bye"));
+    let log = proxy.finish();
+    assert_eq!((&log[0]["bytes_received"], &log[0]["bytes_sent"]), (&json!(3), &json!(6)));
+}
+
+/// An HTTP/2 upstream that grants every WebSocket and echoes.
+fn echoing(runtime: &Runtime) -> SocketAddr {
+    let mut builder = Builder::new();
+    builder.enable_connect_protocol();
+    let (address, _) = upstream(runtime, &builder, 0, |mut call| async move {
+        let protocol = call.request.extensions().get::<h2::ext::Protocol>().unwrap();
+        assert_eq!(protocol.as_str(), "websocket");
+        let mut back = call.respond.send_response(Response::new(()), false).unwrap();
+        let mut body = call.request.into_body();
+        while let Some(data) = body.data().await {
+            back.send_data(data.unwrap(), false).unwrap();
+        }
+        back.send_data(Bytes::new(), true).unwrap();
+    });
+    address
+}
+
+#[test]
+fn websockets_of_both_versions_reach_an_http2_upstream() {
+    let runtime = Runtime::new().unwrap();
+    let address = echoing(&runtime);
+    let proxy = websockets(address, http2_options_with(json!({"allowConnect": true})));
+    runtime.block_on(converse(&proxy, ""));
+    let mut client: Client = upgrades::open(&proxy);
+    client.send("one");
+    assert_eq!(client.exactly(3), "one");
+    drop(client);
+    proxy.finish();
+}
