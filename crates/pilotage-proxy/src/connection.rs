@@ -1,18 +1,30 @@
 //! What happens to an accepted connection until somebody serves it: where it was going, what its first bytes tell,
 //! and which filter chain takes it.
 
+mod client_hello;
+mod first_line;
+mod inspect;
+mod proxy_request;
+
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::BytesMut;
-use pilotage_engine::filter_chain::{ConnectionInfo, FilterChain};
-use pilotage_engine::listener::ListenerTable;
+use pilotage_engine::Tables;
+use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo, FilterChain};
+use pilotage_engine::listener::{Direction, ListenerTable};
 use tokio::net::TcpStream;
 
-use crate::http;
+pub(crate) use self::inspect::Look;
+use self::proxy_request::Opening;
+use crate::drain::Open;
 use crate::transport::Connection;
 use crate::worker::{Entry, Worker};
+use crate::{capture, http, tcp};
 
 /// What is known of a connection before its first request or byte is passed on.
 #[derive(Clone, Debug)]
@@ -20,7 +32,7 @@ pub(crate) struct Arrival {
     /// The listener that took it. `None` on the outbound port used as an HTTP proxy, where each request says where it
     /// wants to go.
     pub(crate) listener: Option<Arc<str>>,
-    /// Where the client wanted to go.
+    /// Where the client wanted to go. Its address is unspecified when nobody knows the name that it asked for.
     pub(crate) destination: SocketAddr,
     /// Where the client is, as a PROXY header says where there is one.
     pub(crate) source: SocketAddr,
@@ -66,18 +78,149 @@ pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: TcpStream, p
     connections.active.add(1);
     if let Ok(local) = stream.local_addr() {
         let arrival = Arrival {
-            listener: match entry {
-                Entry::Outbound => None,
-                Entry::Listener(name) => Some(name),
-            },
+            listener: None,
             destination: local,
             source: peer,
             direct_source: peer,
             findings: Findings::default(),
             tls_ended: false,
         };
-        let stream = Connection::Plain(stream);
-        http::serve(Rc::clone(&worker), arrival, stream, BytesMut::new(), &open).await;
+        let admitting = Admitting { worker: &worker, arrival, first: BytesMut::new(), open: &open };
+        admitting.enter(&entry, stream).await;
     }
     connections.active.sub(1);
+}
+
+/// A connection on its way in.
+struct Admitting<'a> {
+    worker: &'a Rc<Worker>,
+    arrival: Arrival,
+    /// Read, and to be read again by whoever serves the connection.
+    first: BytesMut,
+    open: &'a Open,
+}
+
+impl Admitting<'_> {
+    async fn enter(mut self, entry: &Entry, stream: TcpStream) {
+        let tables = self.worker.tables();
+        let local = self.arrival.destination;
+        let listener = match entry {
+            Entry::Outbound => {
+                let Some(destination) = capture::original_destination(&stream, local) else {
+                    drop(tables);
+                    return self.explicit(stream).await;
+                };
+                self.arrival.destination = destination;
+                captured(&tables, destination)
+            }
+            Entry::Listener(name) => tables.listener(name).map(|listener| {
+                if listener.inspection.original_destination
+                    && let Some(destination) = capture::original_destination(&stream, local)
+                {
+                    self.arrival.destination = destination;
+                }
+                listener.redirected(&tables, self.arrival.destination)
+            }),
+        };
+        let Some(listener) = listener.map(Arc::clone) else {
+            return tcp::refused(self.worker, self.arrival);
+        };
+        drop(tables);
+        self.inspect(&listener, stream).await;
+    }
+
+    /// The outbound port as an HTTP proxy.
+    async fn explicit(mut self, mut stream: TcpStream) {
+        let reading = proxy_request::read(&mut stream, &mut self.first);
+        match unless_draining(self.open, reading).await {
+            Some(Ok(Opening::Request)) => self.speak_http(Connection::Plain(stream)).await,
+            Some(Ok(Opening::Connect(target))) => self.connect(&target, stream).await,
+            Some(Ok(Opening::Broken)) => {
+                proxy_request::refuse(&mut stream, "400 Bad Request").await.ok();
+            }
+            Some(Err(_)) | None => {}
+        }
+    }
+
+    /// The client wants a connection to `target`: from here on it is as if it had been captured on its way there.
+    async fn connect(mut self, target: &str, mut stream: TcpStream) {
+        let tables = self.worker.tables();
+        let destination = proxy_request::resolve(&tables, &self.worker.names, target).await;
+        self.arrival.destination = destination;
+        let Some(listener) = captured(&tables, destination).map(Arc::clone) else {
+            proxy_request::refuse(&mut stream, "404 Not Found").await.ok();
+            return tcp::refused(self.worker, self.arrival);
+        };
+        drop(tables);
+        if proxy_request::accept(&mut stream).await.is_ok() {
+            self.inspect(&listener, stream).await;
+        }
+    }
+
+    /// Looks at the first bytes as `listener` asks, and hands the connection to the filter chain that fits.
+    async fn inspect(mut self, listener: &Arc<ListenerTable>, mut stream: TcpStream) {
+        self.arrival.listener = Some(Arc::clone(&listener.name));
+        let first = std::mem::take(&mut self.first);
+        let port = self.arrival.destination.port();
+        let looking = inspect::inspect(&mut stream, first, &listener.inspection, port);
+        let seen = match unless_draining(self.open, looking).await {
+            Some(Ok(seen)) => seen,
+            Some(Err(error)) => {
+                tracing::debug!(client = %self.arrival.source, %error, "a connection is closed");
+                return;
+            }
+            None => return,
+        };
+        self.first = seen.first;
+        self.arrival.findings = seen.findings;
+        if let Some((source, destination)) = seen.addresses {
+            self.arrival.source = source;
+            self.arrival.destination = destination;
+        }
+        match self.arrival.chain(listener).map(Arc::clone) {
+            Some(chain) => self.hand_over(&chain, stream).await,
+            None => tcp::refused(self.worker, self.arrival),
+        }
+    }
+
+    async fn hand_over(self, chain: &FilterChain, stream: TcpStream) {
+        if chain.tls.is_some() {
+            tracing::debug!(listener = ?self.arrival.listener, "TLS is not ended yet");
+            return;
+        }
+        let stream = Connection::Plain(stream);
+        match &chain.action {
+            ChainAction::Http(_) => self.speak_http(stream).await,
+            ChainAction::Tcp(route) => {
+                tcp::serve(self.worker, self.arrival, route, stream, self.first).await;
+            }
+            ChainAction::Close => {}
+        }
+    }
+
+    async fn speak_http(self, stream: Connection) {
+        http::serve(Rc::clone(self.worker), self.arrival, stream, self.first, self.open).await;
+    }
+}
+
+/// The listener for a captured connection to `destination`: its own, or the one for whatever nobody else takes.
+fn captured(tables: &Tables, destination: SocketAddr) -> Option<&Arc<ListenerTable>> {
+    tables
+        .listener_for_destination(destination)
+        .or_else(|| tables.listeners().find(|listener| takes_what_nobody_else_takes(listener)))
+}
+
+/// Istio's `virtualOutbound`.
+pub(crate) fn takes_what_nobody_else_takes(listener: &ListenerTable) -> bool {
+    listener.use_original_destination && listener.direction != Direction::Inbound
+}
+
+/// The output of `future`, unless the worker is told to drain first.
+async fn unless_draining<F: Future>(open: &Open, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match open.should_close(cx) {
+        true => Poll::Ready(None),
+        false => future.as_mut().poll(cx).map(Some),
+    })
+    .await
 }

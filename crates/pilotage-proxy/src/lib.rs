@@ -7,6 +7,7 @@
 mod access_log;
 mod admin;
 pub mod bootstrap;
+mod capture;
 mod config;
 mod connection;
 mod dns;
@@ -20,7 +21,9 @@ mod metrics;
 mod origin;
 mod pool;
 mod proxy;
+mod proxy_protocol;
 mod stream;
+mod tcp;
 #[allow(dead_code, reason = "connections of clients will use the rest")]
 mod tls;
 mod transport;

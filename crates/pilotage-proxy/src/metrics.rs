@@ -4,6 +4,7 @@ mod cluster;
 mod counter;
 mod exposition;
 mod requests;
+mod tcp;
 mod upstream;
 
 use std::cell::RefCell;
@@ -16,6 +17,7 @@ pub(crate) use cluster::ClusterStats;
 pub(crate) use counter::Counter;
 pub use requests::Source;
 pub(crate) use requests::{Destination, RequestKey, RequestSeries};
+pub(crate) use tcp::{TcpKey, TcpSeries};
 
 /// All shards; what a scrape reads.
 #[derive(Debug, Default)]
@@ -27,6 +29,7 @@ pub struct Registry {
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     requests: Mutex<Vec<Arc<RequestSeries>>>,
+    tcp: Mutex<Vec<Arc<TcpSeries>>>,
     clusters: Mutex<Vec<Arc<ClusterStats>>>,
     pub(crate) connections: ConnectionStats,
 }
@@ -45,6 +48,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) shard: Arc<Shard>,
     source: Arc<Source>,
     requests: RefCell<HashMap<RequestKey, Arc<RequestSeries>, foldhash::fast::RandomState>>,
+    tcp: RefCell<HashMap<TcpKey, Arc<TcpSeries>, foldhash::fast::RandomState>>,
     clusters: RefCell<HashMap<Arc<str>, Arc<ClusterStats>, foldhash::fast::RandomState>>,
 }
 
@@ -53,7 +57,13 @@ impl Registry {
     pub(crate) fn worker(&self, source: Arc<Source>) -> WorkerMetrics {
         let shard = Arc::new(Shard::default());
         lock(&self.shards).push(Arc::clone(&shard));
-        WorkerMetrics { shard, source, requests: RefCell::default(), clusters: RefCell::default() }
+        WorkerMetrics {
+            shard,
+            source,
+            requests: RefCell::default(),
+            tcp: RefCell::default(),
+            clusters: RefCell::default(),
+        }
     }
 
     /// Everything in the Prometheus text format, and how the clusters of `tables` are.
@@ -80,6 +90,22 @@ impl WorkerMetrics {
         }
         let series = Arc::new(RequestSeries::new(&key, &self.source, &destination()));
         lock(&self.shard.requests).push(Arc::clone(&series));
+        known.insert(key, Arc::clone(&series));
+        series
+    }
+
+    /// The series of `key` among TCP connections; `destination` is asked for its labels when the series is new.
+    pub(crate) fn tcp(
+        &self,
+        key: TcpKey,
+        destination: impl FnOnce() -> Destination,
+    ) -> Arc<TcpSeries> {
+        let mut known = self.tcp.borrow_mut();
+        if let Some(series) = known.get(&key) {
+            return Arc::clone(series);
+        }
+        let series = Arc::new(TcpSeries::new(&key, &self.source, &destination()));
+        lock(&self.shard.tcp).push(Arc::clone(&series));
         known.insert(key, Arc::clone(&series));
         series
     }

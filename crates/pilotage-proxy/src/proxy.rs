@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use pilotage_engine::filter_chain::{ChainAction, FilterChain};
+use pilotage_engine::filter_chain::ChainAction;
 use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use pilotage_engine::{LiveState, Tables};
 use tokio::sync::{Notify, mpsc};
@@ -202,7 +202,7 @@ impl ProxyHandle {
         let mut failed = Vec::new();
         for listener in tables.listeners().filter(|listener| is_own(listener)) {
             let ListenAddress::Socket(address) = listener.address else { continue };
-            if takes_plain_http(listener) {
+            if takes_anybody(listener) {
                 wanted.insert(Entry::Listener(Arc::clone(&listener.name)), address);
             } else {
                 failed.push(BindError { address, source: not_served() });
@@ -300,17 +300,16 @@ impl ProxyHandle {
     }
 }
 
-/// Whether any connection to the listener could be served. Opening a port only to misread TLS as HTTP would send in
-/// the clear what was meant to be secret.
-fn takes_plain_http(listener: &ListenerTable) -> bool {
-    let plain = |chain: &&Arc<FilterChain>| {
-        chain.tls.is_none() && matches!(chain.action, ChainAction::Http(_))
-    };
-    listener.chains().any(|chain| plain(&chain))
+/// Whether any connection to the listener could be served. Opening a port only to misread TLS as something else would
+/// send in the clear what was meant to be secret.
+fn takes_anybody(listener: &ListenerTable) -> bool {
+    listener
+        .chains()
+        .any(|chain| chain.tls.is_none() && !matches!(chain.action, ChainAction::Close))
 }
 
 fn not_served() -> io::Error {
-    let reason = "TLS and bytes that are not HTTP are not served yet, so the port stays closed";
+    let reason = "TLS is not ended here yet, so the port stays closed";
     io::Error::new(io::ErrorKind::Unsupported, reason)
 }
 

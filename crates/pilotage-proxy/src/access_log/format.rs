@@ -296,13 +296,15 @@ fn value(piece: &Piece, record: &Record, time: RenderTime, out: &mut Vec<u8>) ->
             header(&captured.response, *main, out)
                 || other.is_some_and(|other| header(&captured.response, other, out))
         }
-        Piece::Protocol => bytes(Some(protocol(record.protocol).as_bytes()), out),
+        Piece::Protocol => bytes(record.protocol.map(|version| protocol(version).as_bytes()), out),
         Piece::Status => display(Some(record.status), out),
         Piece::Flags => !record.flags.is_empty() && display(Some(record.flags), out),
         Piece::Details => bytes(Some(record.details.as_bytes()), out),
         Piece::Termination => bytes(record.termination.map(str::as_bytes), out),
         Piece::TransportFailure => {
-            bytes(record.transport_failure.as_deref().map(str::as_bytes), out)
+            // One word, as Envoy prints it.
+            let reason = record.transport_failure.as_deref().map(|text| text.replace(' ', "_"));
+            bytes(reason.as_deref().map(str::as_bytes), out)
         }
         Piece::BytesReceived => display(Some(record.bytes_received), out),
         Piece::BytesSent => display(Some(record.bytes_sent), out),
@@ -313,8 +315,7 @@ fn value(piece: &Piece, record: &Record, time: RenderTime, out: &mut Vec<u8>) ->
         Piece::DownstreamLocal => display(Some(record.downstream_local), out),
         Piece::DownstreamRemote => display(Some(record.downstream_remote), out),
         Piece::DownstreamRemoteIp => display(Some(record.downstream_remote.ip()), out),
-        // TLS is not terminated here yet, so no client names a server.
-        Piece::ServerName => false,
+        Piece::ServerName => bytes(record.server_name.as_deref().map(str::as_bytes), out),
         Piece::RouteName => bytes(record.route_name.as_deref().map(str::as_bytes), out),
         Piece::Origin => bytes(record.origin.as_deref().map(str::as_bytes), out),
         Piece::Attempts => display(Some(record.attempts), out),
@@ -324,6 +325,7 @@ fn value(piece: &Piece, record: &Record, time: RenderTime, out: &mut Vec<u8>) ->
 fn request(source: Source, record: &Record, out: &mut Vec<u8>) -> bool {
     let captured = &record.captured;
     match source {
+        Source::Method if record.protocol.is_none() => false,
         Source::Method => bytes(Some(captured.method.as_str().as_bytes()), out),
         Source::Path => bytes(captured.path.as_ref().map(|path| path.as_str().as_bytes()), out),
         Source::Authority => bytes(captured.authority.as_ref().map(HeaderValue::as_bytes), out),
@@ -414,7 +416,7 @@ mod tests {
     fn record() -> Record {
         Record {
             duration: Duration::from_millis(7),
-            protocol: Version::HTTP_11,
+            protocol: Some(Version::HTTP_11),
             status: 503,
             flags: ResponseFlags::NO_CLUSTER,
             details: "cluster_not_found".into(),
@@ -427,6 +429,7 @@ mod tests {
             upstream_cluster: Some("outbound|80|v3|a".into()),
             downstream_local: "127.0.0.1:15001".parse().unwrap(),
             downstream_remote: "127.0.0.1:4321".parse().unwrap(),
+            server_name: None,
             route_name: Some("default".into()),
             origin: Some("VirtualService default/a spec.http[0]".into()),
             attempts: 1,

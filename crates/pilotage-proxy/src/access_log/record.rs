@@ -9,13 +9,13 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Version};
 use pilotage_engine::response_flag::ResponseFlags;
 
-/// One finished request. Names follow Envoy's command operators.
+/// One finished request, or connection that is not HTTP. Names follow Envoy's command operators.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     /// Of the request, from its head to the last byte of the answer.
     pub(crate) duration: Duration,
-    /// `%PROTOCOL%`, of the client.
-    pub(crate) protocol: Version,
+    /// `%PROTOCOL%`, of the client; `None` for connections that are not HTTP.
+    pub(crate) protocol: Option<Version>,
     /// Status that the client saw; 0 when it saw none.
     pub(crate) status: u16,
     pub(crate) flags: ResponseFlags,
@@ -33,6 +33,8 @@ pub(crate) struct Record {
     pub(crate) upstream_cluster: Option<Arc<str>>,
     pub(crate) downstream_local: SocketAddr,
     pub(crate) downstream_remote: SocketAddr,
+    /// `%REQUESTED_SERVER_NAME%`
+    pub(crate) server_name: Option<Box<str>>,
     pub(crate) route_name: Option<Arc<str>>,
     /// The object and field that the route was written in.
     pub(crate) origin: Option<Arc<str>>,

@@ -11,7 +11,7 @@ use pilotage_engine::Tables;
 use pilotage_engine::cluster::Discovery;
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo};
 use pilotage_engine::http_manager::HttpManager;
-use pilotage_engine::listener::{Direction, ListenerTable};
+use pilotage_engine::listener::ListenerTable;
 use pilotage_engine::local_reply::LocalReply;
 use pilotage_engine::response_flag::{ResponseFlags, details};
 use pilotage_engine::tcp_route::TcpRoute;
@@ -19,6 +19,7 @@ use pilotage_engine::tcp_route::TcpRoute;
 use super::head::Head;
 use super::moment::Moment;
 use super::server::Client;
+use crate::connection;
 use crate::worker::Generation;
 
 /// Where a request belongs.
@@ -90,7 +91,9 @@ fn proxied(client: &Client, tables: &Tables, head: &Head) -> Result<Place, Box<L
         .unwrap_or_else(|| unresolved(authority, default_port.unwrap_or(80)));
     let listener = tables
         .listener_for_destination(destination)
-        .or_else(|| tables.listeners().find(|listener| takes_what_nobody_else_takes(listener)))
+        .or_else(|| {
+            tables.listeners().find(|listener| connection::takes_what_nobody_else_takes(listener))
+        })
         .ok_or_else(no_listener)?;
     let manager = match chain(client, listener, destination, head.version) {
         Some(ChainAction::Http(manager)) => Arc::clone(manager),
@@ -98,11 +101,6 @@ fn proxied(client: &Client, tables: &Tables, head: &Head) -> Result<Place, Box<L
         Some(ChainAction::Close) | None => return Err(no_listener()),
     };
     Ok(Place { manager, destination })
-}
-
-/// The listener for captured traffic that no other listener takes: Istio's `virtualOutbound`.
-fn takes_what_nobody_else_takes(listener: &ListenerTable) -> bool {
-    listener.use_original_destination && listener.direction != Direction::Inbound
 }
 
 /// Where a captured connection's bytes would be forwarded, an HTTP request goes to the same cluster. A cluster that

@@ -202,7 +202,7 @@ impl Facts {
     fn record(mut self: Box<Self>, now: Instant, received: u64) -> Record {
         Record {
             duration: now.saturating_duration_since(self.start),
-            protocol: self.protocol,
+            protocol: Some(self.protocol),
             status: self.status,
             flags: self.flags,
             details: std::mem::take(&mut self.details),
@@ -218,6 +218,7 @@ impl Facts {
             },
             downstream_local: self.local,
             downstream_remote: self.client.arrival.source,
+            server_name: self.client.arrival.findings.server_name.clone(),
             route_name: self.route.as_ref().map(|route| Arc::clone(&route.name)),
             origin: self.route.as_ref().and_then(|route| origin::of_route(route)),
             attempts: self.attempts,

@@ -53,6 +53,12 @@ pub(super) fn prometheus(shards: &[Arc<Shard>], tables: &Tables) -> String {
             histogram(&mut out, name, labels, of(sums));
         }
     }
+    for (name, values) in tcp_values(shards) {
+        line(&mut out, format_args!("# TYPE {name} counter"));
+        for (labels, value) in values {
+            line(&mut out, format_args!("{name}{{{labels}}} {value}"));
+        }
+    }
     for (name, (gauge, values)) in cluster_values(shards, tables) {
         let name = name.replace('.', "_");
         let kind = if gauge { "gauge" } else { "counter" };
@@ -98,6 +104,20 @@ fn requests(shards: &[Arc<Shard>]) -> BTreeMap<String, Requests> {
             sum.duration.add(series.duration.read());
             sum.request_bytes.add(series.request_bytes.read());
             sum.response_bytes.add(series.response_bytes.read());
+        }
+    }
+    sums
+}
+
+/// Sums by name and labels.
+fn tcp_values(shards: &[Arc<Shard>]) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
+    let mut sums: BTreeMap<_, BTreeMap<String, u64>> = BTreeMap::new();
+    for shard in shards {
+        for series in lock(&shard.tcp).iter() {
+            for (name, value) in series.values() {
+                let values = sums.entry(name).or_default();
+                *values.entry(series.labels.clone()).or_default() += value;
+            }
         }
     }
     sums

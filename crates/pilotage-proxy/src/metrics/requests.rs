@@ -97,41 +97,54 @@ impl RequestSeries {
 }
 
 fn labels(key: &RequestKey, source: &Source, to: &Destination) -> String {
-    let flags = if key.flags.is_empty() { "-".to_owned() } else { key.flags.to_string() };
     let status = key.status.to_string();
     let grpc_status = key.grpc_status.map(|status| status.to_string()).unwrap_or_default();
+    let protocol = if key.grpc_status.is_some() { "grpc" } else { "http" };
+    let mut out = connection_labels(source, to, protocol, Some(&status), key.flags);
+    push_label(&mut out, "grpc_response_status", &grpc_status);
+    out
+}
+
+/// The labels that requests and connections have in common; connections have no status.
+pub(super) fn connection_labels(
+    source: &Source,
+    to: &Destination,
+    protocol: &str,
+    status: Option<&str>,
+    flags: ResponseFlags,
+) -> String {
+    let flags = if flags.is_empty() { "-".to_owned() } else { flags.to_string() };
     let mut out = String::new();
     for (name, value) in [
-        ("reporter", "source"),
-        ("source_workload", &source.workload),
-        ("source_canonical_service", &source.app),
-        ("source_canonical_revision", &source.version),
-        ("source_workload_namespace", &source.namespace),
-        ("source_principal", ""),
-        ("source_app", &source.app),
-        ("source_version", &source.version),
-        ("source_cluster", &source.cluster),
-        ("destination_workload", ""),
-        ("destination_workload_namespace", &to.service_namespace),
-        ("destination_principal", ""),
-        ("destination_app", ""),
-        ("destination_version", &to.version),
-        ("destination_service", &to.service),
-        ("destination_canonical_service", ""),
-        ("destination_canonical_revision", ""),
-        ("destination_service_name", &to.service_name),
-        ("destination_service_namespace", &to.service_namespace),
-        ("destination_cluster", ""),
-        ("request_protocol", if key.grpc_status.is_some() { "grpc" } else { "http" }),
-        ("response_code", &status),
-        ("response_flags", &flags),
+        ("reporter", Some("source")),
+        ("source_workload", Some(&*source.workload)),
+        ("source_canonical_service", Some(&*source.app)),
+        ("source_canonical_revision", Some(&*source.version)),
+        ("source_workload_namespace", Some(&*source.namespace)),
+        ("source_principal", Some("")),
+        ("source_app", Some(&*source.app)),
+        ("source_version", Some(&*source.version)),
+        ("source_cluster", Some(&*source.cluster)),
+        ("destination_workload", Some("")),
+        ("destination_workload_namespace", Some(&*to.service_namespace)),
+        ("destination_principal", Some("")),
+        ("destination_app", Some("")),
+        ("destination_version", Some(&*to.version)),
+        ("destination_service", Some(&*to.service)),
+        ("destination_canonical_service", Some("")),
+        ("destination_canonical_revision", Some("")),
+        ("destination_service_name", Some(&*to.service_name)),
+        ("destination_service_namespace", Some(&*to.service_namespace)),
+        ("destination_cluster", Some("")),
+        ("request_protocol", Some(protocol)),
+        ("response_code", status),
+        ("response_flags", Some(&*flags)),
         // A client-side proxy does not know whether the server took mutual TLS for it.
-        ("connection_security_policy", "unknown"),
+        ("connection_security_policy", Some("unknown")),
     ] {
-        let value = if value.is_empty() { "unknown" } else { value };
-        push_label(&mut out, name, value);
+        let Some(value) = value else { continue };
+        push_label(&mut out, name, if value.is_empty() { "unknown" } else { value });
     }
-    push_label(&mut out, "grpc_response_status", &grpc_status);
     out
 }
 

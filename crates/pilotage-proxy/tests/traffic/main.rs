@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod connect;
 mod connections;
 mod drain;
 mod http2;
@@ -18,7 +19,9 @@ mod observability;
 mod outbound;
 mod reload;
 mod retries;
+mod sniffing;
 mod status;
 mod streaming;
+mod tcp;
 mod upgrades;
 mod upstream;

@@ -93,6 +93,27 @@ impl Mesh {
         self
     }
 
+    /// A listener on `port` with these fields besides name and address.
+    pub(crate) fn raw_listener(mut self, name: &str, port: u16, fields: Value) -> Self {
+        let mut listener = fields;
+        listener["name"] = json!(name);
+        listener["address"] = json!({"socketAddress": {"address": "0.0.0.0", "portValue": port}});
+        self.set.listeners.insert(name.into(), Arc::new(from_value(&listener).unwrap()));
+        self
+    }
+
+    /// The filters of the first chain of a listener.
+    pub(crate) fn filters(&self, name: &str) -> Value {
+        let listener = pilotage_proto::json::to_value(&*self.set.listeners[name]).unwrap();
+        listener["filterChains"][0]["filters"].clone()
+    }
+
+    /// A gateway listener `gateway` whose bytes go where `fields` of the TCP proxy say.
+    pub(crate) fn tcp_gateway(fields: Value) -> Self {
+        let chains = json!({"filterChains": [{"filters": [tcp_proxy(fields)]}]});
+        Self::default().raw_listener("gateway", 8080, chains)
+    }
+
     /// A route configuration with one virtual host.
     pub(crate) fn routes(mut self, name: &str, domains: Value, routes: Value) -> Self {
         let config = json!({
@@ -164,6 +185,21 @@ impl Mesh {
         let handle = Proxy::start(config, Arc::clone(&tables), Arc::clone(&live)).unwrap();
         Running { handle, tables, live, lines }
     }
+}
+
+/// A TCP proxy filter; `fields` say where to.
+pub(crate) fn tcp_proxy(fields: Value) -> Value {
+    let mut config = fields;
+    config["@type"] =
+        json!("type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy");
+    config["statPrefix"] = json!("tcp");
+    json!({"name": "envoy.filters.network.tcp_proxy", "typedConfig": config})
+}
+
+/// A listener filter; `kind` is its package and message.
+pub(crate) fn listener_filter(kind: &str) -> Value {
+    let url = format!("type.googleapis.com/envoy.extensions.filters.listener.{kind}");
+    json!({"name": kind, "typedConfig": {"@type": url}})
 }
 
 /// HTTP/2 towards a cluster's endpoints.

@@ -1,0 +1,149 @@
+//! The upstream side of a connection: cluster, circuit breaker, endpoint, and as many tries as the route allows.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pilotage_engine::cluster::ClusterTable;
+use pilotage_engine::endpoint::Endpoint;
+use pilotage_engine::live_state::{ActiveRequest, ClusterState, EndpointState};
+use pilotage_engine::load_balancing::PickContext;
+use pilotage_engine::response_flag::ResponseFlags;
+use pilotage_engine::tcp_route::TcpRoute;
+
+use super::Duplex;
+use super::tail::Tail;
+use crate::failure::Failure;
+use crate::http::Moment;
+use crate::metrics::ClusterStats;
+use crate::pool;
+use crate::worker::Worker;
+
+/// An open connection to an endpoint.
+pub(super) struct Upstream {
+    pub(super) stream: Box<dyn Duplex>,
+    active: ActiveRequest,
+    _counted: Counted,
+}
+
+impl Upstream {
+    /// The connection served its purpose.
+    pub(super) fn ended(self) {
+        self.active.ended(Some(http::StatusCode::OK));
+    }
+}
+
+/// Opens a connection to an endpoint of the cluster that `route` leads to. `None`: there is none, and `tail` knows why.
+pub(super) async fn open(
+    worker: &Rc<Worker>,
+    route: &TcpRoute,
+    tail: &mut Tail,
+) -> Option<Upstream> {
+    let tables = worker.tables();
+    let name = worker.with_env(Moment::now(), |env| Arc::clone(route.cluster(env)));
+    let Some(cluster) = tables.cluster(&name).map(Arc::clone) else {
+        tail.flags.insert(ResponseFlags::NO_CLUSTER);
+        return None;
+    };
+    tail.routed(&name);
+    // What comes now may take time; the tables may change meanwhile.
+    drop(tables);
+    let stats = worker.metrics.cluster(&name);
+    while tail.attempts < route.max_connect_attempts {
+        match attempt(worker, route, &cluster, &stats, tail).await {
+            Ok(upstream) => return Some(upstream),
+            Err(failure) => {
+                tail.flags.insert(failure.flag());
+                tail.transport_failure = failure.transport_reason();
+                if !matches!(failure, Failure::Connect { .. } | Failure::ConnectTimeout) {
+                    return None;
+                }
+            }
+        }
+    }
+    tail.flags.insert(ResponseFlags::RETRY_LIMIT_EXCEEDED);
+    None
+}
+
+async fn attempt(
+    worker: &Rc<Worker>,
+    route: &TcpRoute,
+    cluster: &Arc<ClusterTable>,
+    stats: &Arc<ClusterStats>,
+    tail: &mut Tail,
+) -> Result<Upstream, Failure> {
+    let limit = cluster.settings.circuit_breakers.max_connections;
+    if !cluster.state.connections.try_increase(limit) {
+        cluster.state.overflow_total.increase();
+        stats.overflows.add(1);
+        return Err(Failure::Overflow);
+    }
+    let mut counted = Counted { cluster: Arc::clone(&cluster.state), opened: None };
+    let endpoint = pick(worker, route, cluster, tail).await.inspect_err(|_none| {
+        stats.none_healthy.add(1);
+    })?;
+    tail.attempts += 1;
+    tail.upstream_host = endpoint.address.socket();
+    counted.open(&endpoint.state, stats);
+    let connected = pool::connect(&cluster.settings, &endpoint).await;
+    let connection = connected.inspect_err(|failure| {
+        endpoint.state.connect_failures_total.increase();
+        stats.connect_failures.add(1);
+        if *failure == Failure::ConnectTimeout {
+            stats.connect_timeouts.add(1);
+        }
+    })?;
+    tail.upstream_local = connection.local_addr().ok();
+    stats.requests.add(1);
+    Ok(Upstream {
+        stream: Box::new(connection),
+        active: ActiveRequest::begin(&cluster.state, &endpoint.state),
+        _counted: counted,
+    })
+}
+
+async fn pick(
+    worker: &Worker,
+    route: &TcpRoute,
+    cluster: &Arc<ClusterTable>,
+    tail: &Tail,
+) -> Result<Arc<Endpoint>, Failure> {
+    let known = |address: SocketAddr| (!address.ip().is_unspecified()).then_some(address);
+    let context = PickContext {
+        original_destination: known(tail.arrival.destination),
+        hash: route.hash(tail.arrival.source),
+        ..PickContext::default()
+    };
+    let mut picked = worker.with_env(Moment::now(), |env| cluster.pick(&context, env));
+    if picked.is_err() && worker.asks_for_names(cluster) {
+        worker.names.settle(cluster).await;
+        picked = worker.with_env(Moment::now(), |env| cluster.pick(&context, env));
+    }
+    picked.map_err(|_none| Failure::NoHealthyUpstream)
+}
+
+/// One connection in the counters, until it is dropped.
+struct Counted {
+    /// Whose circuit breaker has counted the connection.
+    cluster: Arc<ClusterState>,
+    opened: Option<(Arc<EndpointState>, Arc<ClusterStats>)>,
+}
+
+impl Counted {
+    fn open(&mut self, endpoint: &Arc<EndpointState>, stats: &Arc<ClusterStats>) {
+        endpoint.connections.increase();
+        stats.active_connections.add(1);
+        stats.connections.add(1);
+        self.opened = Some((Arc::clone(endpoint), Arc::clone(stats)));
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.cluster.connections.decrease();
+        if let Some((endpoint, stats)) = &self.opened {
+            endpoint.connections.decrease();
+            stats.active_connections.sub(1);
+        }
+    }
+}
