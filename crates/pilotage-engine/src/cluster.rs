@@ -20,6 +20,7 @@ use crate::live_state::ClusterState;
 use crate::load_assignment::LoadAssignment;
 use crate::load_balancing::{PickContext, PickError, Policy, SlowStart};
 use crate::outlier_detection::OutlierDetection;
+use crate::proxy_protocol::ProxyProtocolVersion;
 use crate::upstream_protocol::UpstreamProtocol;
 use crate::upstream_tls::{ServerNamePolicy, TlsChoice, UpstreamTls};
 
@@ -73,8 +74,8 @@ pub struct ClusterSettings {
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// Local address that upstream connections start from.
     pub source_address: Option<IpAddr>,
-    /// Whether the destination of every request is told upstream with the PROXY protocol.
-    pub sends_proxy_protocol: bool,
+    /// How the client's address and destination are told upstream before everything else, with the PROXY protocol.
+    pub proxy_protocol: Option<ProxyProtocolVersion>,
     /// TLS of the cluster's own transport socket; endpoints may have another.
     pub tls: Option<Arc<UpstreamTls>>,
     /// Which server name connections with TLS ask for.

@@ -44,6 +44,7 @@ mod names;
 pub mod outlier_detection;
 mod path;
 mod priorities;
+pub mod proxy_protocol;
 pub mod redirect;
 mod rejection;
 pub mod request;

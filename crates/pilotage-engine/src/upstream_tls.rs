@@ -14,6 +14,7 @@ use pilotage_proto::prost_types::Struct;
 use pilotage_proto::{Name, type_name, unpack};
 use xxhash_rust::xxh64::xxh64;
 
+use crate::proxy_protocol::ProxyProtocolVersion;
 use crate::rejection::{FieldError, Warnings};
 use crate::tls::TlsSettings;
 
@@ -90,8 +91,8 @@ pub(crate) struct TlsChoice {
     matches: Vec<(Struct, Option<Arc<UpstreamTls>>)>,
     /// For endpoints that no match fits, and for those without metadata.
     own: Option<Arc<UpstreamTls>>,
-    /// Whether the PROXY protocol goes before everything else.
-    pub(crate) sends_proxy_protocol: bool,
+    /// The PROXY header that goes before everything else, if any.
+    pub(crate) proxy_protocol: Option<ProxyProtocolVersion>,
 }
 
 impl TlsChoice {
@@ -136,7 +137,7 @@ impl TlsChoice {
         }
         if kind == ProxyProtocolUpstreamTransport::full_name() {
             let outer: ProxyProtocolUpstreamTransport = unpack(any).map_err(broken)?;
-            self.sends_proxy_protocol = true;
+            self.proxy_protocol = Some(ProxyProtocolVersion::compile(outer.config.as_ref()));
             return self.socket(name, outer.transport_socket.as_ref(), warnings);
         }
         Err(FieldError::new("typed_config", format!("transport socket {kind} is not supported")))

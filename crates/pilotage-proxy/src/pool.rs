@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::metrics::ClusterStats;
 use crate::tls::{TlsStore, host_of};
 
-pub(crate) use connect::{Security, connect};
+pub(crate) use connect::{ClientAddresses, Security, connect};
 pub(crate) use lease::{Lease, SendError};
 
 /// All pools of one worker.
@@ -43,6 +43,8 @@ struct Key {
     tls: u64,
     /// The host that connections ask for, where it is that of the request.
     host: Option<Box<str>>,
+    /// Whom the upstream is told that connections are for, where it is told.
+    client: Option<ClientAddresses>,
 }
 
 /// The connections to one endpoint of one cluster.
@@ -75,13 +77,14 @@ impl Pools {
         Self { tls, by_key: RefCell::default() }
     }
 
-    /// The pool for requests to `authority` at `endpoint` of `cluster`; `stats` is asked for when it is new.
+    /// The pool for requests of `client` to `authority` at `endpoint` of `cluster`; `stats` is asked for when it is new.
     pub(crate) fn get(
         &self,
         cluster: &ClusterTable,
         endpoint: &Endpoint,
         http2: bool,
         authority: &str,
+        client: ClientAddresses,
         stats: impl FnOnce() -> Arc<ClusterStats>,
     ) -> Rc<EndpointPool> {
         let tls = endpoint.tls.as_ref();
@@ -93,11 +96,13 @@ impl Pools {
             http2,
             tls: tls.map_or(0, |tls| tls.fingerprint),
             host: takes_host.then(|| host_of(authority).into()),
+            client: cluster.settings.proxy_protocol.map(|_version| client),
         };
         let security = || Security {
             store: Arc::clone(&self.tls),
             host: key.host.clone(),
             http2: Some(http2),
+            client,
         };
         let mut by_key = self.by_key.borrow_mut();
         if let Some(pool) = by_key.get(&key) {

@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use pilotage_engine::proxy_protocol::ProxyProtocolVersion as Version;
+
 use crate::connection::Look;
 
 /// What version 2 begins with.
@@ -18,15 +20,6 @@ const LOCAL: u8 = 0x20;
 /// Streams over IPv4 and IPv6.
 const TCP4: u8 = 0x11;
 const TCP6: u8 = 0x21;
-
-/// Which form is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
-    /// A line of text.
-    V1,
-    /// Binary.
-    V2,
-}
 
 /// A header that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +133,7 @@ pub(crate) fn write(version: Version, source: SocketAddr, destination: SocketAdd
 #[cfg(test)]
 mod tests {
     use super::{Header, SIGNATURE, Version, read, write};
+
     use crate::connection::Look;
 
     #[test]

@@ -96,7 +96,7 @@ impl ClusterSettings {
                 .and_then(|options| options.tcp_keepalive.as_ref())
                 .map(keepalive),
             source_address: source_address(proto)?,
-            sends_proxy_protocol: tls.sends_proxy_protocol,
+            proxy_protocol: tls.proxy_protocol,
             tls: tls.choose(None),
             server_name: ServerNamePolicy::compile(http.as_ref())?,
             tls_choice: tls,

@@ -165,9 +165,14 @@ impl<'a> Attempts<'a> {
         let cluster = &self.forward.cluster;
         let http2 = self.version == Version::HTTP_2;
         let worker = &self.context.client.worker;
-        let pool = worker.pools.get(cluster, &endpoint, http2, self.context.head.authority, || {
-            Arc::clone(&self.stats)
-        });
+        let pool = worker.pools.get(
+            cluster,
+            &endpoint,
+            http2,
+            self.context.head.authority,
+            self.context.client_addresses(),
+            || Arc::clone(&self.stats),
+        );
         if let Some(facts) = tail.facts() {
             facts.upstream_host = endpoint.address.socket();
         }

@@ -31,6 +31,7 @@ use super::tail::{Ending, Tail};
 use crate::access_log::Captured;
 use crate::failure::Failure;
 use crate::http1::{Interim, MessageError};
+use crate::pool::ClientAddresses;
 
 /// What every phase of a request looks at.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +132,12 @@ pub(crate) async fn handle(
 }
 
 impl Context<'_> {
+    /// Whom upstreams are told that the request is from.
+    pub(super) fn client_addresses(&self) -> ClientAddresses {
+        let (source, destination) = (self.client.arrival.source, self.place.destination);
+        ClientAddresses { source, destination }
+    }
+
     pub(super) fn manager(&self) -> &HttpManager {
         &self.place.manager
     }

@@ -22,7 +22,8 @@ use super::exchange::Context;
 use super::head::Outgoing;
 use super::moment::Moment;
 use super::replay::Source;
-use crate::worker::Worker;
+use crate::metrics::ClusterStats;
+use crate::pool::EndpointPool;
 
 /// What may wait to be sent with one copy. A mirror that is slower than that loses the copy: it must not slow down
 /// the request.
@@ -52,7 +53,12 @@ pub(super) fn send(context: &Context<'_>, forward: &Forward, body: Option<&Rc<So
             None => RequestBody::Empty,
         };
         let limit = forward.timeouts.global.unwrap_or(LONGEST);
-        let sending = deliver(Rc::clone(worker), cluster, endpoint, http2, outgoing, copied);
+        let stats = worker.metrics.cluster(&cluster.settings.name);
+        let authority = outgoing.authority.to_str().unwrap_or_default();
+        let client = context.client_addresses();
+        let pool =
+            worker.pools.get(&cluster, &endpoint, http2, authority, client, || Arc::clone(&stats));
+        let sending = deliver(pool, stats, cluster, endpoint, http2, outgoing, copied);
         tokio::task::spawn_local(async move {
             if tokio::time::timeout(limit, sending).await.is_err() {
                 tracing::debug!("a mirrored request took too long");
@@ -62,21 +68,14 @@ pub(super) fn send(context: &Context<'_>, forward: &Forward, body: Option<&Rc<So
 }
 
 async fn deliver(
-    worker: Rc<Worker>,
+    pool: Rc<EndpointPool>,
+    stats: Arc<ClusterStats>,
     cluster: Arc<ClusterTable>,
     endpoint: Arc<Endpoint>,
     http2: bool,
     head: Outgoing,
     body: RequestBody,
 ) {
-    let stats = worker.metrics.cluster(&cluster.settings.name);
-    let pool = worker.pools.get(
-        &cluster,
-        &endpoint,
-        http2,
-        head.authority.to_str().unwrap_or_default(),
-        || Arc::clone(&stats),
-    );
     let Ok(mut lease) = pool.lease(&cluster.settings, &endpoint, http2).await else { return };
     let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
     stats.requests.add(1);

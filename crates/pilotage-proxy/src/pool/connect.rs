@@ -7,13 +7,15 @@ use std::sync::Arc;
 use pilotage_engine::cluster::ClusterSettings;
 use pilotage_engine::endpoint::Endpoint;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::failure::Failure;
+use crate::proxy_protocol;
 use crate::tls::{self, TlsStore};
 use crate::transport::Connection;
 
-/// What a connection needs to know for TLS, if its endpoint wants it.
+/// What a connection needs to know beyond its endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Security {
     pub(crate) store: Arc<TlsStore>,
@@ -21,13 +23,23 @@ pub(crate) struct Security {
     pub(crate) host: Option<Box<str>>,
     /// Which version of HTTP will be spoken; `None`: bytes are forwarded.
     pub(crate) http2: Option<bool>,
+    /// Whom the connection is for.
+    pub(crate) client: ClientAddresses,
+}
+
+/// Whom a connection is for: what upstreams are told with the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ClientAddresses {
+    /// Where the client is.
+    pub(crate) source: SocketAddr,
+    /// Where it wanted to go.
+    pub(crate) destination: SocketAddr,
 }
 
 /// Connects to `endpoint` as `settings` say, TLS included.
 ///
 /// # Errors
-/// [`Failure::Connect`] and [`Failure::ConnectTimeout`]; the first also for what is not built yet: Unix sockets, and the
-/// PROXY protocol.
+/// [`Failure::Connect`] and [`Failure::ConnectTimeout`]; the first also for what is not built yet: Unix sockets.
 pub(crate) async fn connect(
     settings: &ClusterSettings,
     endpoint: &Endpoint,
@@ -37,15 +49,12 @@ pub(crate) async fn connect(
     let Some(address) = endpoint.address.socket() else {
         return Err(unsupported("Unix domain sockets are not supported"));
     };
-    if settings.sends_proxy_protocol {
-        return Err(unsupported("sending the PROXY protocol is not supported"));
-    }
     let connecting = async {
-        let stream = connect_tcp(settings, address)
+        let stream = introduced(settings, address, security.client)
             .await
             .map_err(|error| format!("delayed connect error: {}", reason(&error)))?;
         let Some(tls) = &endpoint.tls else { return Ok(Connection::Plain(stream)) };
-        let Security { store, host, http2 } = security;
+        let Security { store, host, http2, client: _ } = security;
         // Boxed, so that connections without TLS do not carry room for its state.
         let securing =
             tls::connect(store, tls, settings, endpoint, stream, host.as_deref(), *http2);
@@ -56,6 +65,20 @@ pub(crate) async fn connect(
         Ok(Err(reason)) => Err(Failure::Connect { reason: String::into(reason) }),
         Err(_elapsed) => Err(Failure::ConnectTimeout),
     }
+}
+
+/// A connection whose upstream knows who it is for, where the cluster wants it told.
+async fn introduced(
+    settings: &ClusterSettings,
+    address: SocketAddr,
+    client: ClientAddresses,
+) -> io::Result<TcpStream> {
+    let mut stream = connect_tcp(settings, address).await?;
+    if let Some(version) = settings.proxy_protocol {
+        let header = proxy_protocol::write(version, client.source, client.destination);
+        stream.write_all(&header).await?;
+    }
+    Ok(stream)
 }
 
 async fn connect_tcp(settings: &ClusterSettings, address: SocketAddr) -> io::Result<TcpStream> {

@@ -8,15 +8,17 @@ use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::live_state::{ActiveRequest, ClusterState, EndpointState};
 use pilotage_engine::load_balancing::PickContext;
+use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::response_flag::ResponseFlags;
 use pilotage_engine::tcp_route::TcpRoute;
 
 use super::Duplex;
 use super::tail::Tail;
+use crate::connection::Arrival;
 use crate::failure::Failure;
 use crate::http::Moment;
 use crate::metrics::ClusterStats;
-use crate::pool;
+use crate::pool::{self, ClientAddresses, Security};
 use crate::worker::Worker;
 
 /// An open connection to an endpoint.
@@ -85,14 +87,21 @@ async fn attempt(
     tail.attempts += 1;
     tail.upstream_host = endpoint.address.socket();
     counted.open(&endpoint.state, stats);
-    let connected = pool::connect(&cluster.settings, &endpoint).await;
+    let Arrival { source, destination, .. } = tail.arrival;
+    let client = ClientAddresses { source, destination };
+    let security = Security { store: Arc::clone(&worker.tls), host: None, http2: None, client };
+    let connected = pool::connect(&cluster.settings, &endpoint, &security).await;
     let connection = connected.inspect_err(|failure| {
         endpoint.state.connect_failures_total.increase();
         stats.connect_failures.add(1);
         if *failure == Failure::ConnectTimeout {
             stats.connect_timeouts.add(1);
         }
+        worker.tell(cluster, &endpoint.state, HostResult::Failed);
     })?;
+    // A connection is all that outlier detection hears of bytes.
+    let good = HostResult::Answered { status: 200, grpc_status: None };
+    worker.tell(cluster, &endpoint.state, good);
     tail.upstream_local = connection.local_addr().ok();
     stats.requests.add(1);
     Ok(Upstream {

@@ -13,6 +13,8 @@ use pilotage_proxy::{
 };
 use serde_json::{Value, json};
 
+use super::client::get;
+
 /// A resource set in the making.
 #[derive(Clone, Default)]
 pub(crate) struct Mesh {
@@ -248,6 +250,16 @@ impl Running {
         self.tables.store(apply(&self.tables.load(), mesh, &self.live));
         let failed = self.handle.sync_listeners();
         assert!(failed.is_empty(), "{failed:?}");
+    }
+
+    /// The metrics, as Prometheus gets them.
+    pub(crate) fn prometheus(&self) -> String {
+        get(self.handle.metrics_address().unwrap(), "/stats/prometheus").body
+    }
+
+    /// The counters under Envoy's names.
+    pub(crate) fn stats(&self) -> String {
+        get(self.handle.admin_address().unwrap(), "/stats").body
     }
 
     /// Ends the proxy; gives the access log.

@@ -33,7 +33,7 @@ fn rest(client: &mut Client) -> String {
 
 /// The metrics lines that begin with `name`, as `flags: value`.
 fn metric(proxy: &Running, name: &str) -> Vec<String> {
-    let text = proxy.handle.registry().prometheus();
+    let text = proxy.prometheus();
     let lines = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
     let short = lines.map(|line| {
         let flags = line.split("response_flags=\"").nth(1).unwrap().split('"').next().unwrap();
@@ -64,7 +64,7 @@ fn bytes_go_both_ways_until_each_side_has_ended() {
     drop(client);
     // What a worker has passed on is counted before it does anything else.
     assert_eq!(connect(&proxy, "nonsense", "").0, 400);
-    let metrics = proxy.handle.registry().prometheus();
+    let metrics = proxy.prometheus();
     let opened = metrics.lines().find(|l| l.starts_with("istio_tcp_connections_opened_total{"));
     for label in [
         "reporter=\"source\"",
@@ -155,7 +155,7 @@ fn what_keeps_a_connection_from_its_upstream_is_told_by_flags() {
         let proxy = mesh.start();
         assert!(Client::connect(proxy.gateway()).closed(), "{cluster}");
         let refused = metric(&proxy, "istio_tcp_connections_closed_total");
-        let stats = proxy.handle.registry().stats();
+        let stats = proxy.stats();
         if cluster == "refuses" {
             assert!(stats.contains("cluster.refuses.upstream_cx_connect_fail: 3"), "{stats}");
         }
