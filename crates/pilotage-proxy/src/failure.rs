@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use pilotage_engine::local_reply::LocalReply;
-use pilotage_engine::response_flag::ResponseFlags;
+use pilotage_engine::response_flag::{ResponseFlags, details};
 
 /// Why an attempt, or the whole request, failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,18 @@ pub(crate) enum Failure {
     /// One attempt took longer than the route allows.
     #[error("upstream request timeout")]
     PerTryTimeout,
+    /// Nothing came from either side for as long as the route or the listener allows.
+    #[error("stream timeout")]
+    StreamIdle {
+        /// The client had sent its whole request.
+        request_complete: bool,
+    },
+    /// The request lived as long as the route or the listener allows.
+    #[error("downstream duration timeout")]
+    StreamLife {
+        /// The client had sent its whole request.
+        request_complete: bool,
+    },
     /// Sending the request upstream failed on the client's side: it stopped sending the body.
     #[error("downstream remote disconnect")]
     Downstream,
@@ -64,6 +76,9 @@ impl Failure {
             Self::RemoteReset | Self::RefusedStream => ResponseFlags::UPSTREAM_RESET,
             Self::Protocol => ResponseFlags::UPSTREAM_PROTOCOL_ERROR,
             Self::Timeout | Self::PerTryTimeout => ResponseFlags::UPSTREAM_TIMEOUT,
+            Self::StreamIdle { .. } => ResponseFlags::STREAM_IDLE_TIMEOUT,
+            // Envoy has no flag for it; the details say it.
+            Self::StreamLife { .. } => ResponseFlags::NONE,
             Self::Downstream => ResponseFlags::DOWNSTREAM_TERMINATION,
             Self::DownstreamProtocol => ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR,
         }
@@ -81,6 +96,13 @@ impl Failure {
     pub(crate) fn reply(&self, retried: bool) -> LocalReply {
         let status = match self {
             Self::Timeout | Self::PerTryTimeout => StatusCode::GATEWAY_TIMEOUT,
+            // Whoever has not yet sent everything is late itself.
+            Self::StreamIdle { request_complete } | Self::StreamLife { request_complete } => {
+                match request_complete {
+                    true => StatusCode::GATEWAY_TIMEOUT,
+                    false => StatusCode::REQUEST_TIMEOUT,
+                }
+            }
             Self::Protocol => StatusCode::BAD_GATEWAY,
             Self::DownstreamProtocol => StatusCode::BAD_REQUEST,
             _ => StatusCode::SERVICE_UNAVAILABLE,
@@ -99,6 +121,7 @@ impl Failure {
         match self {
             Self::NoHealthyUpstream => "no healthy upstream".into(),
             Self::Timeout | Self::PerTryTimeout => "upstream request timeout".into(),
+            Self::StreamIdle { .. } | Self::StreamLife { .. } => self.to_string().into(),
             Self::DownstreamProtocol => "Bad Request".into(),
             _ => {
                 let again = if retried { "retried and the latest " } else { "" };
@@ -121,6 +144,8 @@ impl Failure {
             Self::NoHealthyUpstream => "no_healthy_upstream".into(),
             Self::Timeout => "response_timeout".into(),
             Self::PerTryTimeout => "upstream_per_try_timeout".into(),
+            Self::StreamIdle { .. } => details::STREAM_IDLE_TIMEOUT.into(),
+            Self::StreamLife { .. } => details::MAX_DURATION.into(),
             Self::Downstream => "downstream_remote_disconnect".into(),
             Self::DownstreamProtocol => "http1.codec_error".into(),
             _ => {

@@ -18,7 +18,7 @@ use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Verdict}
 use super::body::RequestBody;
 use super::exchange::Context;
 use super::head::Outgoing;
-use super::limit::{Elapsed, Limit, within};
+use super::limit::{Elapsed, Limits};
 use super::moment::Moment;
 use super::replay::Source;
 use super::tail::Tail;
@@ -54,7 +54,7 @@ pub(super) struct Attempts<'a> {
     retries: Option<RetryState>,
     tried: Vec<EndpointAddress>,
     count: u32,
-    limit: Option<Limit>,
+    limits: Limits,
     version: Version,
 }
 
@@ -65,8 +65,8 @@ impl<'a> Attempts<'a> {
         body: Option<Rc<Source>>,
     ) -> Self {
         let settings = &forward.cluster.settings;
-        let limit = forward.timeouts.global.map(|timeout| Limit::new(timeout, body.as_ref()));
         Self {
+            limits: Limits::new(&forward.timeouts, body.as_ref()),
             context,
             forward,
             stats: context.client.worker.metrics.cluster(&settings.name),
@@ -74,7 +74,6 @@ impl<'a> Attempts<'a> {
             retries: RetryState::new(forward, context.head),
             tried: Vec::new(),
             count: 0,
-            limit,
             version: settings.protocol.version(context.head.version),
         }
     }
@@ -85,8 +84,8 @@ impl<'a> Attempts<'a> {
     }
 
     /// What is left of the time for the whole request.
-    pub(super) fn into_limit(self) -> Option<Limit> {
-        self.limit
+    pub(super) fn into_limits(self) -> Limits {
+        self.limits
     }
 
     /// Makes attempts until one is to be passed on.
@@ -96,23 +95,18 @@ impl<'a> Attempts<'a> {
             if let Some(facts) = tail.facts() {
                 facts.attempts = self.count;
             }
-            let mut per_try = match &self.retries {
-                Some(_) => {
-                    let timeout = self.forward.timeouts.per_try;
-                    timeout.map(|timeout| Limit::new(timeout, self.body.as_ref()))
-                }
-                None => None,
-            };
-            let result = self.attempt(&mut per_try, tail).await;
+            let per_try = self.retries.as_ref().and(self.forward.timeouts.per_try);
+            self.limits.begin_attempt(per_try, self.body.as_ref());
+            let result = self.attempt(tail).await;
+            self.limits.end_attempt();
             let verdict = self.verdict(&result);
             match verdict {
                 Verdict::Retry(wait) => {
                     discard(result);
                     self.stats.retries.add(1);
                     let waiting = Box::pin(tokio::time::sleep(wait));
-                    if within(&mut self.limit, &mut None, waiting).await.is_err() {
-                        self.stats.timeouts.add(1);
-                        return Err(Failure::Timeout);
+                    if let Err(elapsed) = self.limits.within(waiting).await {
+                        return Err(self.elapsed(elapsed));
                     }
                     continue;
                 }
@@ -156,11 +150,7 @@ impl<'a> Attempts<'a> {
 
     /// One attempt. A request that provably never left, because the idle connection it was given had just been
     /// closed, goes to another connection; that is no retry.
-    async fn attempt(
-        &mut self,
-        per_try: &mut Option<Limit>,
-        tail: &mut Tail,
-    ) -> Result<Answer, Failure> {
+    async fn attempt(&mut self, tail: &mut Tail) -> Result<Answer, Failure> {
         let endpoint = self.pick().await?;
         let cluster = &self.forward.cluster;
         let http2 = self.version == Version::HTTP_2;
@@ -184,8 +174,8 @@ impl<'a> Attempts<'a> {
                 None => {
                     // Boxed, as everything rare here, so that the state of a usual request stays small.
                     let leasing = Box::pin(pool.lease(&cluster.settings, &endpoint, http2));
-                    let leased = within(&mut self.limit, per_try, leasing).await;
-                    let leased = leased.map_err(|elapsed| elapsed_failure(elapsed, &self.stats))?;
+                    let leased = self.limits.within(leasing).await;
+                    let leased = leased.map_err(|elapsed| self.elapsed(elapsed))?;
                     leased.inspect_err(|failure| self.tell_failure(&endpoint, failure))?
                 }
             };
@@ -195,10 +185,10 @@ impl<'a> Attempts<'a> {
             }
             let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
             self.stats.requests.add(1);
-            let sent = within(&mut self.limit, per_try, lease.send(head, body)).await;
+            let sent = self.limits.within(lease.send(head, body)).await;
             let sent = sent.map_err(|elapsed| {
                 self.tell(&endpoint, HostResult::TimedOut);
-                elapsed_failure(elapsed, &self.stats)
+                self.elapsed(elapsed)
             });
             match sent? {
                 Ok(response) => {
@@ -233,6 +223,23 @@ impl<'a> Attempts<'a> {
             Some(body) => error.unsent && body.can_repeat(),
         };
         harmless && error.reused && error.failure == Failure::Termination
+    }
+
+    /// What becomes of the request when a limit is reached.
+    fn elapsed(&self, elapsed: Elapsed) -> Failure {
+        let request_complete = self.body.as_ref().is_none_or(|body| body.ended_at().is_some());
+        match elapsed {
+            Elapsed::Global => {
+                self.stats.timeouts.add(1);
+                Failure::Timeout
+            }
+            Elapsed::PerTry => {
+                self.stats.per_try_timeouts.add(1);
+                Failure::PerTryTimeout
+            }
+            Elapsed::Silence => Failure::StreamIdle { request_complete },
+            Elapsed::Life => Failure::StreamLife { request_complete },
+        }
     }
 
     /// Tells outlier detection how it goes with the endpoint.
@@ -347,19 +354,6 @@ fn flag(tail: &mut Tail, flag: ResponseFlags) {
     }
 }
 
-fn elapsed_failure(elapsed: Elapsed, stats: &ClusterStats) -> Failure {
-    match elapsed {
-        Elapsed::Global => {
-            stats.timeouts.add(1);
-            Failure::Timeout
-        }
-        Elapsed::PerTry => {
-            stats.per_try_timeouts.add(1);
-            Failure::PerTryTimeout
-        }
-    }
-}
-
 fn reset(failure: &Failure) -> Option<ResetReason> {
     Some(match failure {
         Failure::Connect { .. } => ResetReason::ConnectFailure,
@@ -372,6 +366,8 @@ fn reset(failure: &Failure) -> Option<ResetReason> {
         Failure::NoHealthyUpstream
         | Failure::Timeout
         | Failure::PerTryTimeout
+        | Failure::StreamIdle { .. }
+        | Failure::StreamLife { .. }
         | Failure::Downstream
         | Failure::DownstreamProtocol => return None,
     })

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
 use super::http2::Http2Body;
-use super::limit::Limit;
+use super::limit::{Elapsed, Limits};
 use super::mirrors::CopyBody;
 use super::replay::Replay;
 use super::tail::{Ending, Tail};
@@ -112,8 +112,8 @@ pub(crate) enum BodyError {
     /// The other side reset the stream, and only that.
     #[error("the stream was reset")]
     Reset,
-    /// The route's time limit passed.
-    #[error("the time limit of the route passed")]
+    /// A time limit passed.
+    #[error("the time limit passed")]
     Timeout,
     /// Another attempt took over; what this one sends does not matter any more.
     #[error("given up for another attempt")]
@@ -148,15 +148,15 @@ pub(crate) enum ResponseBody {
 #[derive(Debug)]
 pub(crate) struct UpstreamBody {
     lease: Option<Lease>,
-    limit: Option<Limit>,
+    limits: Limits,
     tail: Option<Tail>,
 }
 
 impl ResponseBody {
     /// The upstream's body, with what is to be done when it ends. A body without any byte ends here and now.
-    pub(crate) fn upstream(lease: Lease, limit: Option<Limit>, tail: Tail) -> Self {
+    pub(crate) fn upstream(lease: Lease, limits: Limits, tail: Tail) -> Self {
         let ended = lease.is_end_stream();
-        let mut body = UpstreamBody { lease: Some(lease), limit, tail: Some(tail) };
+        let mut body = UpstreamBody { lease: Some(lease), limits, tail: Some(tail) };
         if ended {
             body.finish();
             return Self::Empty;
@@ -198,13 +198,18 @@ impl UpstreamBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if self.limit.as_mut().is_some_and(|limit| limit.poll_elapsed(cx).is_ready()) {
-            self.fail(Ending::Timeout);
+        if let Poll::Ready(elapsed) = self.limits.poll_elapsed(cx) {
+            self.fail(match elapsed {
+                Elapsed::Global | Elapsed::PerTry => Ending::Timeout,
+                Elapsed::Silence => Ending::Silence,
+                Elapsed::Life => Ending::Life,
+            });
             return Poll::Ready(Some(Err(BodyError::Timeout)));
         }
         let Some(lease) = &mut self.lease else { return Poll::Ready(None) };
         match ready!(lease.poll_frame(cx)) {
             Some(Ok(frame)) => {
+                self.limits.heard();
                 if let Some(facts) = self.tail.as_mut().and_then(Tail::facts) {
                     if let Some(data) = frame.data_ref() {
                         facts.bytes_sent += data.remaining() as u64;

@@ -21,7 +21,7 @@ use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 use super::attempts::{Answer, Attempts};
 use super::body::{Incoming, RequestBody, ResponseBody};
 use super::head::{Head, Outgoing};
-use super::limit::Limit;
+use super::limit::Limits;
 use super::mirrors;
 use super::moment::Moment;
 use super::place::{self, Place};
@@ -169,11 +169,11 @@ impl Context<'_> {
         let result = attempts.run(&mut tail).await;
         match result {
             Ok(answer) => {
-                let limit = attempts.into_limit();
+                let limits = attempts.into_limits();
                 if answer.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    return Box::pin(self.switch(&forward, answer, tunnel, tail)).await;
+                    return Box::pin(self.switch(&forward, answer, tunnel, limits, tail)).await;
                 }
-                self.pass_on(&forward, answer, limit, tail)
+                self.pass_on(&forward, answer, limits, tail)
             }
             // Nobody is there to be answered.
             Err(Failure::Downstream) => Response::new(ResponseBody::Empty),
@@ -290,7 +290,7 @@ impl Context<'_> {
         &self,
         forward: &Forward,
         mut answer: Answer,
-        limit: Option<Limit>,
+        limits: Limits,
         mut tail: Tail,
     ) -> Response<ResponseBody> {
         let response = std::mem::take(&mut answer.response);
@@ -299,7 +299,7 @@ impl Context<'_> {
         if let Some(facts) = tail.facts() {
             facts.active = Some(answer.active);
         }
-        Response::from_parts(parts, ResponseBody::upstream(answer.lease, limit, tail))
+        Response::from_parts(parts, ResponseBody::upstream(answer.lease, limits, tail))
     }
 
     /// Both sides change to another protocol: from here on bytes go both ways as they come.
@@ -308,14 +308,17 @@ impl Context<'_> {
         forward: &Forward,
         mut answer: Answer,
         tunnel: Option<Rc<Source>>,
+        mut limits: Limits,
         tail: Tail,
     ) -> Response<ResponseBody> {
-        let Some(tunnel) = tunnel.and_then(|source| source.next_attempt()) else {
+        let begun = tunnel.and_then(|source| Some((source.next_attempt()?, source)));
+        let Some((tunnel, source)) = begun else {
             let reply = Failure::Protocol.reply(answer.attempts > 1);
             return self.reply(reply, tail).await;
         };
+        limits.switch(&source);
         answer.lease.tunnel(RequestBody::Client(tunnel));
-        self.pass_on(forward, answer, None, tail)
+        self.pass_on(forward, answer, limits, tail)
     }
 
     /// Answers without an upstream.

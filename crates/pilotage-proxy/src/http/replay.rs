@@ -34,6 +34,10 @@ struct State {
     kept_bytes: usize,
     /// Body bytes read from the client.
     received: u64,
+    /// Somebody wants to know when something was read.
+    watched: bool,
+    /// When something was read last, if somebody wants to know.
+    read_at: Option<Instant>,
     /// The attempt that may read.
     attempt: u32,
     /// Wakes the attempt that waits for more.
@@ -63,6 +67,8 @@ impl Source {
             complete: may_retry,
             kept_bytes: 0,
             received: 0,
+            watched: false,
+            read_at: None,
             attempt: 0,
             reader: None,
             copies: Vec::new(),
@@ -98,6 +104,16 @@ impl Source {
         let attempt = state.attempt;
         let state = Rc::clone(&self.0);
         Some(Replay { state, attempt, next: 0, trailers_sent: false, size })
+    }
+
+    /// Notes from now on when something is read.
+    pub(super) fn watch(&self) {
+        self.0.borrow_mut().watched = true;
+    }
+
+    /// When something was read last, since it is [watched](Source::watch).
+    pub(super) fn read_at(&self) -> Option<Instant> {
+        self.0.borrow().read_at
     }
 
     /// Whether a further attempt could send the body.
@@ -193,6 +209,9 @@ impl Replay {
 
 impl State {
     fn note(&mut self, frame: &Frame<Bytes>) {
+        if self.watched {
+            self.read_at = Some(Instant::now());
+        }
         self.copies.retain(|copy| copy.push(frame));
         if let Some(data) = frame.data_ref() {
             self.received += data.len() as u64;

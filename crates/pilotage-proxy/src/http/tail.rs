@@ -27,6 +27,10 @@ pub(crate) enum Ending {
     Complete,
     /// The route's time limit passed in the middle of it.
     Timeout,
+    /// Nothing came from either side for too long.
+    Silence,
+    /// It lived for too long.
+    Life,
     /// The upstream broke off.
     UpstreamReset,
     /// The upstream reset the stream, and its connection goes on.
@@ -148,6 +152,13 @@ impl Facts {
             Ending::Timeout => {
                 self.flags.insert(ResponseFlags::UPSTREAM_TIMEOUT);
                 self.details = Cow::Borrowed(details::RESPONSE_TIMEOUT);
+            }
+            Ending::Silence => {
+                self.flags.insert(ResponseFlags::STREAM_IDLE_TIMEOUT);
+                self.details = Cow::Borrowed(details::STREAM_IDLE_TIMEOUT);
+            }
+            Ending::Life => {
+                self.details = Cow::Borrowed(details::MAX_DURATION);
             }
             Ending::UpstreamReset => {
                 self.flags.insert(ResponseFlags::UPSTREAM_TERMINATION);

@@ -152,3 +152,59 @@ fn requests_that_are_none() {
     assert_eq!(status("GET / HTTP/1.1\r\nhost: A.B.:81\r\n\r\n"), 200);
     proxy.finish();
 }
+
+/// An upstream that reads requests and never answers, for as long as the proxy stays.
+fn silent() -> Upstream {
+    Upstream::script(|_, conversation| while conversation.request().is_some() {})
+}
+
+/// A cluster of one silent endpoint behind a route with `limits`.
+fn limited(limits: Value) -> Mesh {
+    let mut route = json!({"cluster": "up", "timeout": "0s"});
+    for (key, value) in limits.as_object().unwrap() {
+        route[key] = value.clone();
+    }
+    routed(route).cluster("up", &[silent().address], json!({}))
+}
+
+#[test]
+fn a_silent_stream_is_given_up() {
+    let mesh = limited(json!({"idleTimeout": "0.02s"}));
+    expect(mesh, 504, "SI", "stream_idle_timeout", "stream timeout");
+}
+
+#[test]
+fn a_stream_lives_no_longer_than_it_may() {
+    let mesh = limited(json!({"maxStreamDuration": {"maxStreamDuration": "0.02s"}}));
+    expect(mesh, 504, "-", "max_duration_timeout", "downstream duration timeout");
+}
+
+#[test]
+fn a_client_that_stops_sending_is_late_itself() {
+    let proxy = limited(json!({"idleTimeout": "0.02s"})).start();
+    let mut client = Client::connect(proxy.gateway());
+    client.send("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf");
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.body.as_str()), (408, "stream timeout"));
+    assert_eq!(proxy.finish()[0]["response_flags"], "SI");
+}
+
+#[test]
+fn an_answer_that_falls_silent_breaks_off() {
+    let upstream = Upstream::script(|_, conversation| {
+        conversation.request();
+        conversation.0.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+        // Until the proxy gives up.
+        conversation.request();
+    });
+    let route = json!({"cluster": "up", "timeout": "0s", "idleTimeout": "0.02s"});
+    let proxy = routed(route).cluster("up", &[upstream.address], json!({})).start();
+    let mut client = Client::connect(proxy.gateway());
+    client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n");
+    assert_eq!(client.head().status, 200);
+    assert_eq!(client.exactly(4), "half");
+    assert!(client.closed());
+    let log = proxy.finish();
+    assert_eq!(log[0]["response_flags"], "SI");
+    assert_eq!(log[0]["response_code_details"], "stream_idle_timeout");
+}
