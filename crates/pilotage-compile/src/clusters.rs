@@ -10,7 +10,7 @@ mod inbound;
 mod load_balancing;
 mod metadata;
 pub(crate) mod names;
-mod outbound;
+pub(crate) mod outbound;
 mod outlier_detection;
 mod passthrough;
 mod protocol_options;
@@ -18,19 +18,33 @@ mod stat_names;
 
 use std::sync::Arc;
 
-use pilotage_model::ProxyView;
+use pilotage_model::{ProxyView, ServiceView};
 use pilotage_proto::ResourceSet;
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
 
 use crate::outbound_policy::{self, OutboundPolicy};
+use crate::previous::Kept;
 
 /// Adds the clusters of the proxy.
-pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
+pub(crate) fn add(view: &ProxyView, kept: Option<&Kept<'_>>, set: &mut ResourceSet) {
+    if let Some(kept) = kept {
+        set.clusters.clone_from(&kept.resources.clusters);
+        kept.gone.iter().flat_map(|service| outbound::names(service)).for_each(|name| {
+            set.clusters.remove(&name);
+        });
+        // The few that belong to no service are made again.
+        set.clusters.retain(|name, _| names::is_outbound(name));
+    }
+    let fresh: Vec<&Arc<ServiceView>> = view
+        .clusters
+        .iter()
+        .filter(|service| kept.is_none_or(|kept| kept.is_fresh(service)))
+        .collect();
     let mut add = |cluster: Cluster| {
         // Of clusters with one name the first counts.
         set.clusters.entry(cluster.name.clone()).or_insert_with(|| Arc::new(cluster));
     };
-    for service in &view.clusters {
+    for service in &fresh {
         outbound::clusters(view, service, names::Style::Direct).into_iter().for_each(&mut add);
     }
     add(passthrough::black_hole(view));
@@ -42,14 +56,14 @@ pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
         inbound::clusters(view).into_iter().for_each(&mut add);
         add(passthrough::inbound(view));
     } else if has_auto_passthrough(view) {
-        for service in view.clusters.iter().filter(|service| !service.service.mesh_external) {
+        for service in fresh.iter().filter(|service| !service.service.mesh_external) {
             outbound::clusters(view, service, names::Style::Sni).into_iter().for_each(&mut add);
         }
     }
 }
 
 /// Whether a gateway passes connections on by nothing but their SNI.
-fn has_auto_passthrough(view: &ProxyView) -> bool {
+pub(crate) fn has_auto_passthrough(view: &ProxyView) -> bool {
     use pilotage_config::gateway::ServerTlsMode::AutoPassthrough;
     let mut servers = view.gateways.iter().flat_map(|gateway| &gateway.spec.servers);
     servers.any(|server| server.tls.as_ref().is_some_and(|tls| tls.mode == AutoPassthrough))

@@ -21,8 +21,10 @@ use pilotage_proto::prost_types::value::Kind;
 use pilotage_proto::prost_types::{Struct, Value};
 
 use crate::address;
+use crate::clusters;
 use crate::clusters::names::Style;
 use crate::locality::{Group, Preference};
+use crate::previous::Kept;
 
 /// Clients take nothing new to workloads with this label.
 const DRAINING: &str = "istio.io/draining";
@@ -30,8 +32,17 @@ const DRAINING: &str = "istio.io/draining";
 const PERSISTENT: [&str; 2] = ["istio.io/persistent-session", "istio.io/persistent-session-header"];
 
 /// Adds the endpoints of all clusters in `set` that wait for them.
-pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
+pub(crate) fn add(view: &ProxyView, kept: Option<&Kept<'_>>, set: &mut ResourceSet) {
+    if let Some(kept) = kept {
+        set.endpoints.clone_from(&kept.resources.endpoints);
+        kept.gone.iter().flat_map(|service| clusters::outbound::names(service)).for_each(|name| {
+            set.endpoints.remove(&name);
+        });
+    }
     for service in &view.clusters {
+        if kept.is_some_and(|kept| !kept.is_fresh(service)) {
+            continue;
+        }
         let host = service.service.host.as_str();
         for port in &service.service.ports {
             let subsets = service.rule.iter().flat_map(|rule| &rule.subsets);

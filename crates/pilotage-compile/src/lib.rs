@@ -27,6 +27,7 @@ mod origin;
 mod outbound_policy;
 mod percentages;
 mod place;
+mod previous;
 mod proto_ext;
 mod proxy_headers;
 mod redirect;
@@ -45,14 +46,39 @@ use std::sync::Arc;
 use pilotage_model::ProxyView;
 use pilotage_proto::ResourceSet;
 
+use self::previous::Kept;
+pub use self::previous::Previous;
+
 /// The resources of one proxy.
 #[must_use]
 pub fn resources(view: &ProxyView) -> ResourceSet {
-    let mut set = ResourceSet { names: Arc::new(names::build(view)), ..ResourceSet::default() };
-    clusters::add(view, &mut set);
-    endpoints::add(view, &mut set);
-    listeners::add(view, &mut set);
-    routes::add(view, &mut set);
+    compile(view, None)
+}
+
+/// The same, in less time: what cannot have changed since `previous` is taken from there, and what turns out to be
+/// equal is the very same.
+#[must_use]
+pub fn resources_after(previous: Previous<'_>, view: &ProxyView) -> ResourceSet {
+    let set = compile(view, Kept::of(previous, view).as_ref());
+    previous::shared(previous.resources, set)
+}
+
+fn compile(view: &ProxyView, kept: Option<&Kept<'_>>) -> ResourceSet {
+    let names = match kept.filter(|kept| kept.names) {
+        Some(kept) => Arc::clone(&kept.resources.names),
+        None => Arc::new(names::build(view)),
+    };
+    let mut set = ResourceSet { names, ..ResourceSet::default() };
+    clusters::add(view, kept, &mut set);
+    endpoints::add(view, kept, &mut set);
+    match kept.filter(|kept| kept.listeners) {
+        Some(kept) => set.listeners.clone_from(&kept.resources.listeners),
+        None => listeners::add(view, &mut set),
+    }
+    match kept.filter(|kept| kept.routes) {
+        Some(kept) => set.routes.clone_from(&kept.resources.routes),
+        None => routes::add(view, &mut set),
+    }
     secrets::add(view, &mut set);
     set
 }

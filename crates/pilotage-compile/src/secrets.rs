@@ -93,7 +93,7 @@ fn insert(set: &mut ResourceSet, name: String, value: Type) {
 }
 
 fn inline(pem: &Pem) -> DataSource {
-    DataSource { specifier: Some(Specifier::InlineBytes(pem.0.clone())), ..DataSource::default() }
+    DataSource { specifier: Some(Specifier::InlineBytes(pem.0.clone())) }
 }
 
 fn resource(name: &str) -> String {

@@ -158,11 +158,11 @@ impl ControlLoop {
         let compiled = self.pipeline.compile(self.store.in_order(), &mesh);
         self.number += 1;
         let (number, mesh) = (self.number, Arc::new(mesh));
-        let generation = Generation { number, proxies: compiled.proxies, mesh };
+        let generation = Generation { number, proxies: compiled, mesh };
         let refusals = self.publisher.publish(&generation);
         let took = work.noticed.elapsed();
-        found.extend(compiled.problems.iter().cloned());
-        self.compiled_problems = compiled.problems;
+        self.compiled_problems = self.pipeline.problems(self.store.in_order());
+        found.extend(self.compiled_problems.iter().cloned());
         let published = Published {
             number: self.number,
             summary,

@@ -55,7 +55,7 @@ impl Identities {
 /// own: the proxy of the other one serves its objects too.
 fn gateways(snapshot: &Snapshot) -> BTreeMap<ProxyId, ProxyClass> {
     let mut selectors: BTreeMap<&Labels, &str> = BTreeMap::new();
-    for gateway in &snapshot.gateways {
+    for gateway in &*snapshot.gateways {
         selectors.entry(&gateway.spec.selector).or_insert(&gateway.namespace);
     }
     let widest = |selector: &Labels| {

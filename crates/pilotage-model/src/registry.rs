@@ -1,20 +1,35 @@
 //! All services with their endpoints, found by host and by who sees them.
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pilotage_config::object::{Kind, Object, ServiceEntryObject};
+use pilotage_config::object::{Kind, KindName, Object};
 use pilotage_config::security::MutualTlsMode;
 
-use crate::endpoint::kubernetes::Slices;
-use crate::endpoint::{Endpoint, service_entry as entry_endpoints};
+use self::sources::Source;
+pub(crate) use self::sources::Surroundings;
+use crate::endpoint::Endpoint;
 use crate::host::Host;
 use crate::mesh::Mesh;
 use crate::peer_authentication::PeerAuthentications;
 use crate::service::{self, Service, kubernetes as kubernetes_service, service_entry};
 use crate::visibility::Visibility;
 use crate::visibility::limits::{Limits, limit};
-use crate::workloads::Workloads;
+
+/// The kinds that services and endpoints are made of.
+pub(crate) const KINDS: [KindName; 9] = [
+    KindName::Service,
+    KindName::ServiceEntry,
+    KindName::Endpoints,
+    KindName::EndpointSlice,
+    KindName::Namespace,
+    KindName::PeerAuthentication,
+    KindName::Pod,
+    KindName::WorkloadEntry,
+    KindName::Node,
+];
 
 /// A service and what is known about its host in its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,52 +58,33 @@ pub struct Registry {
     public: Vec<usize>,
     private: BTreeMap<Arc<str>, Vec<usize>>,
     exported: BTreeMap<Arc<str>, Vec<usize>>,
+    sources: BTreeMap<sources::Key, Source>,
 }
 
-type EntryObjects<'a> = BTreeMap<(&'a str, &'a str), &'a ServiceEntryObject>;
-
 impl Registry {
-    /// Collects the services of all objects and finds their endpoints.
+    /// Collects the services of all objects and finds their endpoints. What has the same sources in `previous`, which
+    /// was made of the same mesh, is shared with it; `in_place` says that workloads and policies are the same as well.
     #[must_use]
-    pub fn build(
+    pub(crate) fn build(
         objects: &[Arc<Object>],
-        workloads: &Workloads,
-        policies: &PeerAuthentications,
-        mesh: &Mesh,
+        around: Surroundings<'_>,
+        previous: Option<&Self>,
+        in_place: bool,
     ) -> Self {
-        let slices = Slices::build(objects);
-        let mut entries: EntryObjects<'_> = BTreeMap::new();
-        for object in objects {
-            if let Kind::ServiceEntry(entry) = &object.body {
-                entries.insert((object.namespace(), object.name()), entry);
-            }
-        }
-        let services = declared(objects, mesh);
-        let mut endpoints: BTreeMap<(Host, Arc<str>), Endpoints> = BTreeMap::new();
-        for service in &services {
-            let found = if service.is_kubernetes() {
-                slices.of(service, workloads)
-            } else {
-                let key = (&*service.namespace, &*service.object_name);
-                let entry = entries.get(&key);
-                entry.map(|e| entry_endpoints::of(service, e, workloads, mesh)).unwrap_or_default()
-            };
-            let key = (service.host.clone(), Arc::clone(&service.namespace));
-            let of_host = endpoints.entry(key).or_default();
-            of_host.add(service, found);
-        }
-        let mut registry = Self::default();
-        let shared: BTreeMap<_, _> = endpoints
+        let services: Vec<Arc<Service>> = declared(objects, around.mesh)
             .into_iter()
-            .map(|(key, mut of_host)| {
-                of_host.finish(policies, mesh);
-                (key, Arc::new(of_host))
-            })
+            .map(|service| sources::shared(service, previous))
             .collect();
+        let reusable = previous.filter(|_| in_place);
+        let mut registry = Self {
+            sources: sources::collect(objects, &services, around, reusable),
+            ..Self::default()
+        };
         for service in services {
             let key = (service.host.clone(), Arc::clone(&service.namespace));
-            let endpoints = shared.get(&key).cloned().unwrap_or_default();
-            registry.add(Registered { service: Arc::new(service), endpoints });
+            let source = registry.sources.get(&key);
+            let endpoints = source.map(|source| Arc::clone(&source.endpoints)).unwrap_or_default();
+            registry.add(Registered { service, endpoints });
         }
         registry
     }
@@ -184,10 +180,8 @@ fn declared(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Service> {
             _ => {}
         }
     }
-    services.sort_by(|a, b| {
-        let key =
-            |service: &Service| (service.age, format!("{}.{}", service.name, service.namespace));
-        key(a).cmp(&key(b))
+    services.sort_by_cached_key(|service| {
+        (service.age, format!("{}.{}", service.name, service.namespace))
     });
     service::kubernetes::resolve_aliases(&mut services);
     services

@@ -1,5 +1,6 @@
 //! What one proxy needs of a snapshot: everything that its resources are compiled from, and nothing else.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pilotage_config::security::MutualTlsMode;
@@ -77,13 +78,25 @@ impl ProxyView {
 /// workload, that workload tells.
 #[must_use]
 pub fn view(snapshot: &Snapshot, proxy: &ProxyClass) -> Arc<ProxyView> {
+    view_after(None, snapshot, proxy)
+}
+
+/// The same, sharing with `previous` the services that did not change.
+#[must_use]
+pub fn view_after(
+    previous: Option<&ProxyView>,
+    snapshot: &Snapshot,
+    proxy: &ProxyClass,
+) -> Arc<ProxyView> {
     let proxy = completed(snapshot, proxy);
     let namespace = Arc::clone(&proxy.namespace);
     let sidecar = proxy
         .is_sidecar()
         .then(|| snapshot.sidecars.of(&namespace, &proxy.labels).cloned())
         .flatten();
-    let wrap = |registered: &Registered| Arc::new(service_view(snapshot, &proxy, registered));
+    let mut views = Views::of(previous);
+    let mut wrap =
+        |registered: &Registered| views.shared(service_view(snapshot, &proxy, registered));
     let visible = |wanted: &dyn Fn(&VirtualService) -> bool| -> Vec<Arc<VirtualService>> {
         let found = virtual_service::visible(&snapshot.virtual_services, &namespace, wanted);
         found.into_iter().cloned().collect()
@@ -94,7 +107,7 @@ pub fn view(snapshot: &Snapshot, proxy: &ProxyClass) -> Arc<ProxyView> {
         let for_mesh = visible(&VirtualService::is_for_mesh);
         let scope =
             Scope::of_sidecar(&snapshot.registry, &for_mesh, sidecar.as_deref(), &namespace);
-        egress = scope.egress.iter().map(|listener| listener.map(wrap)).collect();
+        egress = scope.egress.iter().map(|listener| listener.map(&mut wrap)).collect();
         scope.services.iter().map(wrap).collect()
     } else {
         gateway_virtual_services = visible(&|_| true);
@@ -125,6 +138,38 @@ pub fn view(snapshot: &Snapshot, proxy: &ProxyClass) -> Arc<ProxyView> {
         proxy,
         by_host,
     })
+}
+
+/// Views of services, of which equal ones are one.
+#[derive(Default)]
+struct Views {
+    by_host: HashMap<Host, Vec<Arc<ServiceView>>>,
+}
+
+impl Views {
+    fn of(previous: Option<&ProxyView>) -> Self {
+        let mut views = Self::default();
+        let Some(previous) = previous else { return views };
+        let imported = previous.egress.iter().flat_map(|listener| &listener.services);
+        for view in imported.chain(&previous.clusters) {
+            let known = views.by_host.entry(view.service.host.clone()).or_default();
+            if known.iter().all(|known| !Arc::ptr_eq(known, view)) {
+                known.push(Arc::clone(view));
+            }
+        }
+        views
+    }
+
+    /// `view`, or the equal one that there is already.
+    fn shared(&mut self, view: ServiceView) -> Arc<ServiceView> {
+        let known = self.by_host.entry(view.service.host.clone()).or_default();
+        if let Some(known) = known.iter().find(|known| ***known == view) {
+            return Arc::clone(known);
+        }
+        let view = Arc::new(view);
+        known.push(Arc::clone(&view));
+        view
+    }
 }
 
 fn service_view(snapshot: &Snapshot, proxy: &ProxyClass, registered: &Registered) -> ServiceView {

@@ -7,7 +7,7 @@ pub mod hosts;
 use std::sync::Arc;
 
 use pilotage_config::object::{Kind, Object};
-use pilotage_config::virtual_service::{HttpRoute, TcpRoute, TlsRoute};
+use pilotage_config::virtual_service::{HttpRoute, TcpRoute, TlsRoute, VirtualService as Spec};
 
 use crate::age::Age;
 use crate::host::Host;
@@ -40,6 +40,8 @@ pub struct VirtualService {
     pub tcp: Vec<Rule<TcpRoute>>,
     /// The object.
     pub origin: Origin,
+    /// What it says.
+    pub(crate) written: Arc<Spec>,
 }
 
 /// One rule, its destination hosts completed.
@@ -118,22 +120,57 @@ impl VirtualService {
             tls: Vec::new(),
             tcp: Vec::new(),
             origin: Origin::of(object),
+            written: Arc::default(),
         }
+    }
+
+    /// Its place among others: oldest first.
+    fn order(&self) -> (Age, &str, &str) {
+        (self.age, &self.name, &self.namespace)
     }
 }
 
 /// All virtual services that can be used on their own, oldest first. Those without hosts serve only as delegates.
+///
+/// What did not change since `previous`, which was made of the same mesh, is taken from there.
 #[must_use]
-pub fn build(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Arc<VirtualService>> {
-    let all = objects.iter().filter_map(|object| one(object, mesh));
-    let (mut roots, delegates): (Vec<_>, Vec<_>) = all.partition(|one| !one.hosts.is_empty());
+pub(crate) fn build(
+    objects: &[Arc<Object>],
+    mesh: &Mesh,
+    previous: &[Arc<VirtualService>],
+) -> Vec<Arc<VirtualService>> {
+    let known = |order: (Age, &str, &str)| {
+        let at = previous.binary_search_by(|known| known.order().cmp(&order)).ok()?;
+        previous.get(at)
+    };
+    let (mut kept, mut made) = (Vec::new(), Vec::new());
+    for object in objects {
+        let Kind::VirtualService(spec) = &object.body else { continue };
+        let age = Age::new(object.meta.creation_timestamp);
+        match known((age, object.name(), object.namespace())) {
+            Some(known) if known.written == *spec && !delegates(spec) => {
+                kept.push(Arc::clone(known));
+            }
+            _ => made.push(one(object, spec, mesh)),
+        }
+    }
+    let (mut roots, delegates): (Vec<_>, Vec<_>) =
+        made.into_iter().partition(|one| !one.hosts.is_empty());
     delegates::splice(&mut roots, &delegates);
-    roots.sort_by(|a, b| (a.age, &a.name, &a.namespace).cmp(&(b.age, &b.name, &b.namespace)));
-    roots.into_iter().map(Arc::new).collect()
+    kept.extend(roots.into_iter().map(|root| match known(root.order()) {
+        Some(known) if **known == root => Arc::clone(known),
+        _ => Arc::new(root),
+    }));
+    kept.sort_by(|a, b| a.order().cmp(&b.order()));
+    kept
 }
 
-fn one(object: &Object, mesh: &Mesh) -> Option<VirtualService> {
-    let Kind::VirtualService(spec) = &object.body else { return None };
+/// Whether rules of other objects count for it.
+fn delegates(spec: &Spec) -> bool {
+    spec.http.iter().any(|rule| rule.delegate.is_some())
+}
+
+fn one(object: &Object, spec: &Arc<Spec>, mesh: &Mesh) -> VirtualService {
     let namespace = object.namespace();
     let complete = |host: &str| Host::complete(host, namespace, mesh.domain());
     let gateway = |text: &String| GatewayRef::parse(text, namespace);
@@ -144,7 +181,7 @@ fn one(object: &Object, mesh: &Mesh) -> Option<VirtualService> {
     let hosts: Vec<_> = spec.hosts.iter().map(|host| complete(host)).collect();
     let origin = Origin::of(object.reference());
     let names = destinations::Names { namespace, domain: mesh.domain() };
-    Some(VirtualService {
+    VirtualService {
         name: object.name().into(),
         namespace: namespace.into(),
         age: Age::new(object.meta.creation_timestamp),
@@ -160,7 +197,8 @@ fn one(object: &Object, mesh: &Mesh) -> Option<VirtualService> {
         tls: rules(&spec.tls, &origin, "tls", |rule| names.complete_tls(rule)),
         tcp: rules(&spec.tcp, &origin, "tcp", |rule| names.complete_tcp(rule)),
         origin,
-    })
+        written: Arc::clone(spec),
+    }
 }
 
 fn rules<R: Clone>(

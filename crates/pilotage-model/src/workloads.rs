@@ -61,7 +61,7 @@ pub struct Instance {
 pub struct Workloads {
     instances: Vec<Arc<Instance>>,
     by_namespace: BTreeMap<Arc<str>, OfNamespace>,
-    pods: BTreeMap<(Arc<str>, Arc<str>), Arc<Instance>>,
+    pods: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<Instance>>>,
     by_address: BTreeMap<IpAddr, Vec<Arc<Instance>>>,
 }
 
@@ -106,8 +106,8 @@ impl Workloads {
             self.by_address.entry(*address).or_default().push(Arc::clone(&instance));
         }
         if instance.is_pod {
-            let key = (namespace, Arc::clone(&instance.workload.name));
-            self.pods.insert(key, Arc::clone(&instance));
+            let pods = self.pods.entry(namespace).or_default();
+            pods.insert(Arc::clone(&instance.workload.name), Arc::clone(&instance));
         }
         self.instances.push(instance);
     }
@@ -139,7 +139,7 @@ impl Workloads {
     /// The Pod of this name.
     #[must_use]
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&Arc<Instance>> {
-        self.pods.get(&(namespace.into(), name.into()))
+        self.pods.get(namespace)?.get(name)
     }
 
     /// The Pod or `WorkloadEntry` with this address: Pods first, those of `namespace` before others.

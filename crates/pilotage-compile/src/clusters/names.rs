@@ -38,6 +38,11 @@ pub(crate) fn sni(port: u16, subset: &str, host: &str) -> String {
     format!("outbound_.{port}_.{subset}_.{host}")
 }
 
+/// Whether this is the name of a cluster of a service.
+pub(crate) fn is_outbound(name: &str) -> bool {
+    name.starts_with("outbound|") || name.starts_with("outbound_.")
+}
+
 /// The name of the cluster towards a port of the proxy's own workload.
 pub(crate) fn inbound(port: u16) -> String {
     format!("inbound|{port}||")

@@ -42,6 +42,24 @@ pub(super) fn clusters(view: &ProxyView, service: &ServiceView, style: Style) ->
     all
 }
 
+/// The names that clusters of a service may have.
+pub(crate) fn names(service: &ServiceView) -> impl Iterator<Item = String> {
+    let subsets = service.rule.iter().flat_map(|rule| &rule.subsets);
+    let subsets = subsets.map(|(subset, _)| subset.name.as_str());
+    let subsets: Vec<&str> = std::iter::once("").chain(subsets).collect();
+    let of_port = move |port: &ServicePort| {
+        let name = |style: Style| {
+            let host = service.service.host.as_str();
+            let number = port.number;
+            let names: Vec<String> =
+                subsets.iter().map(|subset| style.outbound(number, subset, host)).collect();
+            names
+        };
+        [name(Style::Direct), name(Style::Sni)].concat()
+    };
+    service.service.ports.iter().flat_map(of_port)
+}
+
 /// A port of a service, or of a subset of it.
 #[derive(Clone, Copy)]
 struct Part<'a> {

@@ -19,6 +19,7 @@ pub const SERVED_WITHOUT_PODS: &str = "endpoints of a ServiceEntry have these la
 /// The problems of all destination rules for known hosts. Only pods count, of any service and namespace.
 pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic> {
     let pods = pods(objects);
+    let pods = Pods::new(&pods);
     let others = other_workloads(objects);
     let mut problems = Vec::new();
     for object in objects {
@@ -27,7 +28,7 @@ pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic
             continue;
         }
         for (index, subset) in rule.subsets.iter().enumerate() {
-            if pods.iter().any(|labels| selects(&subset.labels, labels)) {
+            if pods.any_with(&subset.labels) {
                 continue;
             }
             let message = format!("no pod has the labels of the subset `{}`", subset.name);
@@ -46,6 +47,37 @@ pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic
         }
     }
     problems
+}
+
+/// The labels of all pods, found by each of them.
+struct Pods<'a> {
+    all: &'a [Labels],
+    by_label: BTreeMap<(&'a str, &'a str), Vec<&'a Labels>>,
+}
+
+impl<'a> Pods<'a> {
+    fn new(all: &'a [Labels]) -> Self {
+        let mut by_label: BTreeMap<_, Vec<&Labels>> = BTreeMap::new();
+        for labels in all {
+            for (key, value) in labels {
+                by_label.entry((key.as_str(), value.as_str())).or_default().push(labels);
+            }
+        }
+        Self { all, by_label }
+    }
+
+    /// Whether a pod has these labels. Of the rarest one there are the fewest to look at.
+    fn any_with(&self, wanted: &Labels) -> bool {
+        let of_labels = wanted.iter().map(|(key, value)| self.with(key, value));
+        match of_labels.min_by_key(|pods| pods.len()) {
+            Some(pods) => pods.iter().any(|labels| selects(wanted, labels)),
+            None => !self.all.is_empty(),
+        }
+    }
+
+    fn with<'s>(&'s self, key: &'s str, value: &'s str) -> &'s [&'s Labels] {
+        self.by_label.get(&(key, value)).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 /// The labels of endpoints that are no pods: those that ServiceEntries list, and WorkloadEntries.

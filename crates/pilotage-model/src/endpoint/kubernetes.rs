@@ -19,8 +19,8 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// EndpointSlices and Endpoints by the service they belong to.
 #[derive(Debug, Default)]
 pub struct Slices<'a> {
-    slices: BTreeMap<(&'a str, &'a str), Vec<&'a EndpointSlice>>,
-    endpoints: BTreeMap<(&'a str, &'a str), &'a Endpoints>,
+    slices: BTreeMap<(&'a str, &'a str), Vec<&'a Arc<EndpointSlice>>>,
+    endpoints: BTreeMap<(&'a str, &'a str), &'a Arc<Endpoints>>,
 }
 
 impl<'a> Slices<'a> {
@@ -43,6 +43,16 @@ impl<'a> Slices<'a> {
             }
         }
         all
+    }
+
+    /// The objects that list the endpoints of a Kubernetes service.
+    #[must_use]
+    pub fn listing(&self, service: &Service) -> Vec<Kind> {
+        let key = (&*service.namespace, &*service.name);
+        let slices = self.slices.get(&key).into_iter().flatten().copied();
+        let slices = slices.map(|slice| Kind::EndpointSlice(Arc::clone(slice)));
+        let endpoints = self.endpoints.get(&key).copied();
+        slices.chain(endpoints.map(|all| Kind::Endpoints(Arc::clone(all)))).collect()
     }
 
     /// The endpoints of a Kubernetes service.

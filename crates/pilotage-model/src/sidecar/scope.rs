@@ -26,7 +26,7 @@ pub struct EgressListener<S> {
 
 impl<S> EgressListener<S> {
     /// The same listener with something else for each service.
-    pub(crate) fn map<T>(&self, to: impl Fn(&S) -> T) -> EgressListener<T> {
+    pub(crate) fn map<T>(&self, to: impl FnMut(&S) -> T) -> EgressListener<T> {
         EgressListener {
             written: self.written.clone(),
             services: self.services.iter().map(to).collect(),
