@@ -5,10 +5,11 @@ use std::thread;
 
 use crate::curl::curl;
 use crate::gate::Gate;
-use crate::mesh::Setup;
+use crate::mesh::{Setup, wait_until};
 use crate::workload::{Response, Workload};
 
 const URL: &str = "http://be:8000/";
+const CLUSTER: &str = "outbound|8000||be.default.svc.cluster.local";
 
 /// T9. With one connection and one place to wait, two requests at a time are served and all others are refused. The
 /// proxy has one thread, as each thread may have a connection of its own.
@@ -30,13 +31,20 @@ fn what_is_above_the_limits_is_refused_at_once() {
     for answer in mesh.ask(20, URL, "") {
         assert_eq!((answer.status, answer.body.as_str()), (200, "served"));
     }
+    let idle = format!("{CLUSTER}::{}::cx_active::0\n", be.address());
     for clients in [2, 3, 10] {
+        // A connection counts until it is closed.
+        wait_until("the last connection stays open", || mesh.admin("/clusters").contains(&idle));
         gate.close();
         let (sender, replies) = mpsc::channel();
-        for _ in 0..clients {
+        let ask = || {
             let (sender, address) = (sender.clone(), mesh.address.to_string());
             thread::spawn(move || sender.send(curl(&["--proxy", &address, URL])));
-        }
+        };
+        // While a connection is being made, its request waits, and so nobody else may.
+        ask();
+        gate.arrived(1);
+        (1..clients).for_each(|_| ask());
         for _ in 2..clients {
             let refused = replies.recv().unwrap();
             assert_eq!(refused.status, 503);
@@ -50,7 +58,19 @@ fn what_is_above_the_limits_is_refused_at_once() {
     }
     mesh.logged(&[" 503 UO upstream_reset_before_response_started{overflow} "]);
     let stats = mesh.admin("/stats");
-    let cluster = "cluster.outbound|8000||be.default.svc.cluster.local";
-    let refused = format!("{cluster}.upstream_rq_pending_overflow: 9\n");
+    let refused = format!("cluster.{CLUSTER}.upstream_rq_pending_overflow: 9\n");
     assert!(stats.contains(&refused), "{stats}");
+}
+
+/// T9, the other half: an endpoint that fails once is left out for a while, a refusal by the limits is no failure of it.
+#[test]
+fn an_endpoint_that_fails_is_left_out() {
+    let bad = Workload::with("be", "bad", |_| Response::status(500, "bad"));
+    let good = Workload::new("be", "good");
+    let mesh = Setup::new([&bad, &good]).with("backend-breakers.yaml").start();
+    let answers = mesh.ask(100, URL, "");
+    let failed = answers.iter().filter(|answer| answer.status == 500).count();
+    assert!(failed <= 1, "{failed}");
+    assert_eq!(bad.take_seen().len(), failed);
+    assert!(answers.iter().skip_while(|a| a.status == 200).skip(1).all(|a| a.body == "good"));
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::bookinfo::{Bookinfo, NO_RATINGS, NO_REVIEWS};
-use crate::mesh::fixture;
+use crate::grpc;
+use crate::mesh::{Setup, fixture};
+use crate::workload::Workload;
 
 const RATINGS: &str = "http://ratings:9080/ratings/0";
 const JASON: [&str; 2] = ["--header", "end-user: jason"];
@@ -69,4 +71,17 @@ fn an_abort_fails_requests_of_one_user_without_asking_the_service() {
     assert!(bookinfo.ratings().take_seen().is_empty());
     mesh.logged(&["GET /ratings/0", " 500 FI fault_filter_abort "]);
     assert_eq!(mesh.curl(&[RATINGS]).summary(), (200, "5"));
+}
+
+/// T5 for gRPC.
+#[test]
+fn an_abort_can_speak_grpc() {
+    let calls = Workload::at("calls", "v1", grpc::serve(|_| 0)).port("grpc");
+    let mesh = Setup::new([&calls]).with("grpc.yaml").start();
+    let aborted = grpc::call(mesh.address, "http://calls:7000/shop.Cart/Add", "one more");
+    assert_eq!((aborted.status, aborted.code.as_str()), (200, "8"));
+    assert_eq!((aborted.message.as_str(), aborted.reply.as_str()), ("fault filter abort", ""));
+    let other = grpc::call(mesh.address, "http://calls:7000/shop.Shelf/Get", "one");
+    assert_eq!((other.code.as_str(), other.reply.as_str()), ("0", "one"));
+    mesh.logged(&["POST /shop.Cart/Add HTTP/2", " FI "]);
 }

@@ -14,8 +14,10 @@
 )]
 
 mod bookinfo;
+mod certificates;
 mod curl;
 mod gate;
+mod grpc;
 #[expect(dead_code, reason = "the tests of `up` use the rest of it")]
 #[path = "../up/harness.rs"]
 mod harness;
@@ -27,6 +29,7 @@ mod workload;
 mod breakers;
 mod delegates;
 mod egress;
+mod egress_gateway;
 mod faults;
 mod hashing;
 mod ingress;

@@ -40,6 +40,12 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// Adds a text under a name.
+    pub(crate) fn text(mut self, name: &str, text: &str) -> Self {
+        self.files.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
     /// Puts `value` where fixtures say `$NAME`.
     pub(crate) fn value(mut self, name: &str, value: impl ToString) -> Self {
         self.values.insert(name.to_owned(), value.to_string());

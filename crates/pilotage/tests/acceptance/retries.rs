@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::grpc;
 use crate::mesh::Setup;
 use crate::workload::{Response, Workload};
 
@@ -32,4 +33,33 @@ fn attempts_end_and_the_client_sees_the_last_answer() {
     assert_eq!(reply.summary(), (500, "never"));
     assert_eq!(be.take_seen().len(), 4);
     mesh.logged(&[" 500 URX via_upstream "]);
+}
+
+/// T37 for gRPC, whose errors stand in headers of answers that are 200 to HTTP.
+#[test]
+fn a_call_is_sent_again_while_the_service_is_unavailable() {
+    let calls = AtomicU32::new(0);
+    let address = grpc::serve(move |request| {
+        let unavailable = request.uri().path().ends_with("/Get");
+        let early = calls.fetch_add(1, Ordering::Relaxed) < 2;
+        match (unavailable, early) {
+            (true, true) => 14,
+            (true, false) => 0,
+            // Not among what is sent again.
+            (false, _) => 5,
+        }
+    });
+    let calls = Workload::at("calls", "v1", address).port("grpc");
+    let mesh = Setup::new([&calls]).with("grpc.yaml").start();
+    let got = grpc::call(mesh.address, "http://calls:7000/shop.Shelf/Get", "which one?");
+    let expected = grpc::Outcome {
+        status: 200,
+        code: "0".into(),
+        message: String::new(),
+        reply: "which one?".into(),
+    };
+    assert_eq!(got, expected);
+    let missing = grpc::call(mesh.address, "http://calls:7000/shop.Shelf/Put", "there?");
+    assert_eq!((missing.code.as_str(), missing.message.as_str()), ("5", "as told"));
+    mesh.logged(&["POST /shop.Shelf/Get HTTP/2", " 200 - via_upstream "]);
 }

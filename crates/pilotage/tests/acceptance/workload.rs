@@ -1,9 +1,11 @@
 //! Workloads on loopback: services of HTTP that answer as a test tells them, and remember what they were asked.
 
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A request as a workload got it.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +14,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// Whether the client showed a certificate.
+    pub(crate) authenticated: bool,
 }
 
 impl Request {
@@ -73,14 +77,36 @@ impl Workload {
         version: &'static str,
         answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
     ) -> Self {
+        Self::start(app, version, None, answer)
+    }
+
+    /// The same over TLS, with a certificate of its own.
+    pub(crate) fn tls(
+        app: &'static str,
+        version: &'static str,
+        tls: Arc<ServerConfig>,
+        answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(app, version, Some(tls), answer)
+    }
+
+    fn start(
+        app: &'static str,
+        version: &'static str,
+        tls: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&Request) -> Response + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (answer, heard) = (Arc::new(answer), Arc::clone(&seen));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (answer, heard) = (Arc::clone(&answer), Arc::clone(&heard));
-                thread::spawn(move || serve(stream, &heard, &*answer));
+                let (answer, heard, tls) = (Arc::clone(&answer), Arc::clone(&heard), tls.clone());
+                thread::spawn(move || match tls {
+                    None => serve(stream, false, &heard, &*answer),
+                    Some(tls) => serve_tls(stream, tls, &heard, &*answer),
+                });
             }
         });
         Self { app, version, port: "http", labels: String::new(), address, seen }
@@ -89,6 +115,11 @@ impl Workload {
     /// One that something else runs, at this address.
     pub(crate) fn at(app: &'static str, version: &'static str, address: SocketAddr) -> Self {
         Self { app, version, port: "http", labels: String::new(), address, seen: Arc::default() }
+    }
+
+    /// Names its port as the service does.
+    pub(crate) fn port(self, port: &'static str) -> Self {
+        Self { port, ..self }
     }
 
     /// Adds a label.
@@ -122,16 +153,35 @@ impl Workload {
     }
 }
 
-fn serve(stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Response) {
-    let Ok(mut writer) = stream.try_clone() else { return };
-    let mut reader = BufReader::new(stream);
-    while let Some(request) = read(&mut reader) {
+fn serve_tls(
+    mut stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    seen: &Mutex<Vec<Request>>,
+    answer: &dyn Fn(&Request) -> Response,
+) {
+    let mut session = ServerConnection::new(tls).unwrap();
+    if session.complete_io(&mut stream).is_ok() {
+        let authenticated = session.peer_certificates().is_some();
+        serve(StreamOwned::new(session, stream), authenticated, seen, answer);
+    }
+}
+
+fn serve(
+    stream: impl Read + Write,
+    authenticated: bool,
+    seen: &Mutex<Vec<Request>>,
+    answer: &dyn Fn(&Request) -> Response,
+) {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read(&mut stream) {
+        let request = Request { authenticated, ..request };
         seen.lock().unwrap().push(request.clone());
         let Response { status, headers, body } = answer(&request);
         let length = body.len();
         let text =
             format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
-        if writer.write_all(text.as_bytes()).is_err() {
+        let writer = stream.get_mut();
+        if writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).is_err() {
             return;
         }
     }
@@ -151,7 +201,7 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
     while let Some((name, value)) = line()?.split_once(':') {
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let mut request = Request { method, path, headers, body: String::new() };
+    let mut request = Request { method, path, headers, ..Request::default() };
     let length = request.header("content-length").parse().unwrap_or_default();
     reader.take(length).read_to_string(&mut request.body).ok()?;
     Some(request)
