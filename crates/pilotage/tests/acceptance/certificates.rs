@@ -17,8 +17,8 @@ pub(crate) struct Authority {
 
 /// A certificate and its key, as PEM.
 pub(crate) struct Identity {
-    certificate: String,
-    key: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
     folder: tempfile::TempDir,
 }
 
@@ -49,7 +49,7 @@ impl Authority {
     }
 
     /// Its own certificate.
-    fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
@@ -97,5 +97,20 @@ impl Identity {
         let chain = vec![CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()];
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
         Arc::new(builder.with_single_cert(chain, key).unwrap())
+    }
+
+    /// A Secret with this identity, and with the authority of clients.
+    pub(crate) fn secret(&self, name: &str, clients: Option<&Authority>) -> String {
+        let indented = |pem: &str| pem.replace('\n', "\n    ").trim_end().to_owned();
+        let mut yaml = format!(
+            "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\ntype: kubernetes.io/tls\n\
+             stringData:\n  tls.crt: |\n    {}\n  tls.key: |\n    {}\n",
+            indented(&self.certificate),
+            indented(&self.key)
+        );
+        if let Some(authority) = clients {
+            yaml.push_str(&format!("  ca.crt: |\n    {}\n", indented(&authority.pem())));
+        }
+        yaml
     }
 }

@@ -1,7 +1,8 @@
 //! Traffic that leaves the mesh by a gateway.
 
 use crate::certificates::{Authority, Identity};
-use crate::mesh::{Setup, fixture, free_port};
+use crate::curl::Reply;
+use crate::mesh::{Mesh, Setup, fixture, free_port};
 use crate::workload::{Response, Workload};
 
 const TO_GATEWAY: &str = "|ext|istio-egressgateway.istio-system.svc.cluster.local";
@@ -37,6 +38,10 @@ impl Outside {
             .value("GATEWAY_TLS", free_port())
     }
 
+    fn https(&self, mesh: &Mesh, arguments: &[&str], url: &str) -> Reply {
+        mesh.curl(&[&["--cacert", &self.servers.file()], arguments, &[url]].concat())
+    }
+
     fn client(&self) -> Identity {
         self.clients.sign(&["client"])
     }
@@ -52,6 +57,17 @@ fn http_goes_by_the_gateway() {
     mesh.logged(&["GET /way", " outbound|80||ext.test "]);
     let seen = outside.plain.take_seen();
     assert_eq!((seen.len(), seen[0].header("host")), (1, "ext.test"));
+}
+
+/// T29.
+#[test]
+fn tls_goes_by_the_gateway_unopened() {
+    let outside = Outside::start();
+    let mesh = outside.setup().with("egress-tls.yaml").value("NAME", "ext.test").start();
+    let reply = outside.https(&mesh, &[], "https://ext.test/");
+    assert_eq!(reply.summary(), (200, "secure"));
+    mesh.logged(&["\"- - -\" 0 ", &format!("outbound|443{TO_GATEWAY}"), " ext.test "]);
+    mesh.logged(&["\"- - -\" 0 ", " outbound|443||ext.test ", " ext.test "]);
 }
 
 /// T30.
@@ -90,4 +106,23 @@ fn the_gateway_shows_a_certificate_to_the_outside() {
         .value("TLS", tls)
         .start();
     assert_eq!(mesh.curl(&["http://ext.test/way"]).summary(), (200, "secure, known"));
+}
+
+/// T33. Whatever the name, the gateway has one place to send it to.
+#[test]
+fn a_wildcard_goes_by_the_gateway_to_one_server() {
+    let outside = Outside::start();
+    let mesh = outside
+        .setup()
+        .with("egress-wildcard.yaml")
+        .with("egress-tls.yaml")
+        .value("NAME", "*.ext.test")
+        .start();
+    // Nobody knows the address of such a name; the client has found some.
+    let found = ["--connect-to", "::192.0.2.7:443"];
+    for name in ["en.ext.test", "de.ext.test"] {
+        let reply = outside.https(&mesh, &found, &format!("https://{name}/"));
+        assert_eq!(reply.summary(), (200, "secure"), "{reply:?}");
+        mesh.logged(&[" outbound|443||ext.test ", name]);
+    }
 }

@@ -1,7 +1,8 @@
 //! A running mesh: `pilotage up` on fixtures and workloads.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -121,6 +122,17 @@ impl Mesh {
         curl(&[arguments, &[&url]].concat())
     }
 
+    /// A connection through the mesh to `target`, as if it had been captured on its way there.
+    pub(crate) fn connect(&self, target: &str) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n").unwrap();
+        let mut stream = BufReader::new(stream);
+        assert_eq!(line(&mut stream), "HTTP/1.1 200 OK");
+        assert_eq!(line(&mut stream), "");
+        stream
+    }
+
     /// A connection into the mesh that is kept.
     pub(crate) fn client(&self) -> Client {
         Client::connect(self.address)
@@ -160,6 +172,14 @@ pub(crate) fn wait_until(otherwise: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "{otherwise}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// The next line that comes over a connection, without its end; empty at the end of the stream.
+pub(crate) fn line(stream: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    // A reset is an end as well.
+    stream.read_line(&mut line).ok();
+    line.trim_end().to_owned()
 }
 
 /// A port that was free a moment ago.
