@@ -10,6 +10,7 @@ mod tests;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use http::header::{CONNECTION, LOCATION, SERVER, TE, TRANSFER_ENCODING, UPGRADE, VIA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
@@ -164,13 +165,17 @@ impl Seen {
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> Box<LocalReply> {
-    Box::new(LocalReply::new(status, "", why))
+    let mut reply = LocalReply::new(status, "", why);
+    // Who sends one broken request may be out of step with the next as well.
+    reply.close = status == StatusCode::BAD_REQUEST;
+    Box::new(reply)
 }
 
 fn check_version(manager: &HttpManager, request: &Arrived<'_, '_>) -> Result<(), Box<LocalReply>> {
     let old = request.version == Version::HTTP_10 || request.version == Version::HTTP_09;
     if old && !manager.accept_http_10 {
         let mut reply = refuse(StatusCode::UPGRADE_REQUIRED, details::LOW_VERSION);
+        reply.body = Bytes::from_static(b"Upgrade Required");
         reply.close = true;
         return Err(reply);
     }
@@ -181,7 +186,7 @@ fn authority<'a>(
     manager: &HttpManager,
     request: &Arrived<'a, '_>,
 ) -> Result<Cow<'a, str>, Box<LocalReply>> {
-    if let Some(authority) = request.authority.filter(|a| !a.is_empty()) {
+    if let Some(authority) = request.authority {
         return Ok(Cow::Borrowed(authority));
     }
     let default = manager.default_host_for_http_10.as_ref();
@@ -290,6 +295,7 @@ fn stripped_host<'a>(
 
 /// Removes what only concerns the client's own connection. Upgrade requests keep what asks for the upgrade.
 fn sanitize_connection_headers(headers: &mut HeaderMap) {
+    remove_nominated(headers);
     if !is_upgrade(headers) {
         headers.remove(CONNECTION);
         headers.remove(UPGRADE);
@@ -308,6 +314,22 @@ fn sanitize_connection_headers(headers: &mut HeaderMap) {
     }
     headers.remove(TRANSFER_ENCODING);
     headers.remove(INTERNAL);
+}
+
+/// Removes the headers that `connection` names: they are for this hop only. What this proxy writes itself stays.
+fn remove_nominated(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+        .filter(|name| {
+            *name != UPGRADE && *name != TE && !name.as_str().starts_with("x-forwarded-")
+        })
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
 }
 
 /// Whether the header is one of those that [`sanitize_connection_headers`] and [`finish`] look for.

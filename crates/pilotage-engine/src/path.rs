@@ -110,7 +110,7 @@ fn canonical_text(path: &str) -> Option<String> {
                     out.extend(raw.into_iter().flatten().map(char::from));
                 }
             }
-            _ if needs_work(byte) && byte != b'|' && byte != b'^' => {
+            _ if needs_work(byte) => {
                 out.push_str(&format!("%{byte:02X}"));
             }
             _ => out.push(char::from(byte)),

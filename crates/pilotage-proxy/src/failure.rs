@@ -110,6 +110,8 @@ impl Failure {
         let mut reply = LocalReply::new(status, self.body(retried), "");
         reply.details = self.details();
         reply.flags = self.flag();
+        // Where the next request would begin, nobody knows.
+        reply.close = *self == Self::DownstreamProtocol;
         if *self == Self::Overflow {
             let overloaded = HeaderName::from_static("x-envoy-overloaded");
             reply.headers.insert(overloaded, HeaderValue::from_static("true"));

@@ -74,6 +74,18 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Ready when a read is worth trying. What waits here needs no buffer yet.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            // An error shows when the socket is read.
+            Self::Plain(stream) => stream.poll_read_ready(cx).map(drop),
+            // Something may have been decrypted already: only a read tells.
+            Self::Tls(_) => Poll::Ready(()),
+        }
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -1,8 +1,6 @@
 //! Conditions on request headers.
 
-use std::borrow::Cow;
-
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use pilotage_proto::envoy::config::route::v3::HeaderMatcher as Proto;
 use pilotage_proto::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier as Specifier;
 use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
@@ -74,10 +72,10 @@ impl HeaderMatch {
         &self.name
     }
 
-    /// Whether the condition holds for a request. Several values of one header count as one, joined by commas.
+    /// Whether the condition holds for a request. Of several values of one header, one that fits is enough.
     pub fn matches(&self, head: &RequestHead<'_>) -> bool {
         match &self.source {
-            HeaderSource::Header(name) => self.holds(joined(head.headers, name)),
+            HeaderSource::Header(name) => self.holds_any(head.headers, name),
             HeaderSource::Method => self.holds_text(head.method.as_str()),
             HeaderSource::Path => self.holds_text(head.path),
             HeaderSource::Authority => self.holds_text(head.authority),
@@ -88,43 +86,39 @@ impl HeaderMatch {
     /// Whether the condition holds for headers without a request line: retriable response headers.
     pub(crate) fn matches_headers(&self, headers: &HeaderMap) -> bool {
         match &self.source {
-            HeaderSource::Header(name) => self.holds(joined(headers, name)),
-            _ => self.holds(None),
+            HeaderSource::Header(name) => self.holds_any(headers, name),
+            _ => self.holds_missing(),
         }
     }
 
     fn holds_text(&self, text: &str) -> bool {
-        self.holds(Some(Cow::Borrowed(text.as_bytes())))
+        self.test(text.as_bytes()) != self.invert
     }
 
-    fn holds(&self, value: Option<Cow<'_, [u8]>>) -> bool {
-        let value = match value {
-            Some(value) => value,
-            None if self.missing_is_empty => Cow::Borrowed(&[][..]),
-            // A missing header fails every condition, the inverted ones too, unless presence itself is asked for.
-            None => return matches!(self.test, Test::Present(wanted) if wanted == self.invert),
-        };
-        let holds = match &self.test {
+    fn holds_any(&self, headers: &HeaderMap, name: &HeaderName) -> bool {
+        let mut values = headers.get_all(name).iter().peekable();
+        if values.peek().is_none() {
+            return self.holds_missing();
+        }
+        values.any(|value| self.test(value.as_bytes())) != self.invert
+    }
+
+    fn holds_missing(&self) -> bool {
+        if self.missing_is_empty {
+            return self.test(b"") != self.invert;
+        }
+        // A missing header fails every condition, the inverted ones too, unless presence itself is asked for.
+        matches!(self.test, Test::Present(wanted) if wanted == self.invert)
+    }
+
+    fn test(&self, value: &[u8]) -> bool {
+        match &self.test {
             Test::Present(wanted) => *wanted,
-            Test::Text(text) => text.matches(&value),
-            Test::Range { start, end } => std::str::from_utf8(&value)
+            Test::Text(text) => text.matches(value),
+            Test::Range { start, end } => std::str::from_utf8(value)
                 .ok()
                 .and_then(|text| text.parse::<i64>().ok())
                 .is_some_and(|number| (*start..*end).contains(&number)),
-        };
-        holds != self.invert
+        }
     }
-}
-
-/// All values of `name` joined by commas.
-fn joined<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, [u8]>> {
-    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    let first = values.next()?;
-    let Some(second) = values.next() else { return Some(Cow::Borrowed(first)) };
-    let mut all = first.to_vec();
-    for value in std::iter::once(second).chain(values) {
-        all.push(b',');
-        all.extend_from_slice(value);
-    }
-    Some(Cow::Owned(all))
 }

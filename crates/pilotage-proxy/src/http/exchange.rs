@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use http::header::EXPECT;
+use http::header::{DATE, EXPECT};
 use http::uri::PathAndQuery;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
@@ -280,6 +280,7 @@ impl Context<'_> {
         };
         forward.apply_response_headers(&mut parts.headers, self.head, &exchange);
         forwarded::finish(self.manager(), &mut parts.headers, self.head.headers);
+        add_date(&mut parts.headers);
         answer.stats.answered(status);
         if let Some(log) = &worker.log {
             facts.captured.response = log.capture_response(&parts.headers);
@@ -337,9 +338,9 @@ impl Context<'_> {
                 response: Vec::new(),
             };
         }
-        let mut response = respond(reply, tail, self.head.is_grpc(), self.head.method);
-        forwarded::finish(self.manager(), response.headers_mut(), self.head.headers);
-        response
+        respond(reply, tail, self.head.is_grpc(), self.head.method, |headers| {
+            forwarded::finish(self.manager(), headers, self.head.headers);
+        })
     }
 }
 
@@ -363,25 +364,38 @@ async fn answer_unplaced(
             response: Vec::new(),
         };
     }
-    respond(reply, tail, is_grpc, &head.method)
+    respond(reply, tail, is_grpc, &head.method, |_| {})
 }
 
+/// Gives `reply`; `finish` does what is done to the headers of every answer here.
 fn respond(
     reply: LocalReply,
     mut tail: Tail,
     is_grpc: bool,
     method: &Method,
+    finish: impl FnOnce(&mut HeaderMap),
 ) -> Response<ResponseBody> {
     tail.replied(&reply);
     let close = reply.close;
     let response = reply.into_response(is_grpc, *method == Method::HEAD);
     tail.finish(Instant::now(), Ending::Complete);
     let (mut parts, body) = response.into_parts();
+    finish(&mut parts.headers);
+    add_date(&mut parts.headers);
     if close {
         let value = HeaderValue::from_static("close");
         parts.headers.insert(http::header::CONNECTION, value);
     }
     Response::from_parts(parts, ResponseBody::Own(body))
+}
+
+/// An answer says when it was given; upstreams mostly have said so.
+fn add_date(headers: &mut HeaderMap) {
+    if !headers.contains_key(DATE)
+        && let Ok(now) = HeaderValue::from_str(&httpdate::fmt_http_date(SystemTime::now()))
+    {
+        headers.insert(DATE, now);
+    }
 }
 
 /// Answers what is no request.
@@ -402,9 +416,9 @@ pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> Response<Respo
     let reply = LocalReply { close: true, ..reply };
     let reply = reply.with_flags(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR);
     let tail = Tail::new(Rc::clone(client), Instant::now(), Version::HTTP_11, false);
-    let mut response = respond(reply, tail, false, &Method::GET);
-    if let Some(place) = place::expected(client, &client.worker.tables()) {
-        forwarded::finish(&place.manager, response.headers_mut(), &HeaderMap::new());
-    }
-    response
+    respond(reply, tail, false, &Method::GET, |headers| {
+        if let Some(place) = place::expected(client, &client.worker.tables()) {
+            forwarded::finish(&place.manager, headers, &HeaderMap::new());
+        }
+    })
 }

@@ -49,7 +49,7 @@ impl Head {
     }
 
     pub(crate) fn authority(&self) -> Option<&str> {
-        self.authority.as_ref().and_then(|value| value.to_str().ok()).filter(|a| !a.is_empty())
+        self.authority.as_ref().and_then(|value| value.to_str().ok())
     }
 
     pub(crate) fn path(&self) -> &str {

@@ -78,7 +78,7 @@ pub(super) fn expected(client: &Client, tables: &Tables) -> Option<Place> {
 
 /// A request on the outbound port is treated as if its connection to the host it names had been captured.
 fn proxied(client: &Client, tables: &Tables, head: &Head) -> Result<Place, Box<LocalReply>> {
-    let authority = head.authority().ok_or_else(|| {
+    let authority = head.authority().filter(|host| !host.is_empty()).ok_or_else(|| {
         if head.version == Version::HTTP_10 {
             let reply = LocalReply::new(StatusCode::UPGRADE_REQUIRED, "", details::LOW_VERSION);
             return Box::new(LocalReply { close: true, ..reply });

@@ -23,8 +23,8 @@ pub(crate) struct Request {
     pub(crate) expects_continue: bool,
 }
 
-/// Headers that take more room than this are rare.
-const USUAL_HEADERS: usize = 16;
+/// Room for what this proxy will add to the headers of a request, so that they grow only once.
+const ADDED_HEADERS: usize = 8;
 
 /// The request whose head `scanner` has found to be `head`.
 ///
@@ -32,7 +32,7 @@ const USUAL_HEADERS: usize = 16;
 /// When it is none.
 pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageError> {
     let line = Line::parse(scanner.start_line(head))?;
-    let mut headers = HeaderMap::with_capacity(scanner.field_count().max(USUAL_HEADERS));
+    let mut headers = HeaderMap::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut host = None;
     let mut declared = Declared::default();
     let mut persistent = line.version == Version::HTTP_11;
@@ -52,13 +52,20 @@ pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageE
             declared.coding(&value)?;
             continue;
         } else if name == CONNECTION {
-            if let Some(wanted) = persistence(&value) {
-                persistent = wanted;
-                continue;
+            match persistence(&value) {
+                Some(wanted) => {
+                    persistent = wanted;
+                    continue;
+                }
+                None => persistent &= !names_close(&value),
             }
         } else if name == EXPECT {
             expects_continue = value.as_bytes().eq_ignore_ascii_case(b"100-continue");
         } else if name == UPGRADE {
+            // HTTP/2 by upgrade is spoken by nobody any more; the request is served as it is.
+            if value.as_bytes().eq_ignore_ascii_case(b"h2c") {
+                continue;
+            }
             upgrade = true;
         }
         headers.append(name, value);
@@ -70,10 +77,16 @@ pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageE
         upgrade = false;
     }
     let target = Target::parse(head, line.target, &line.method)?;
+    let authority = target.authority.or(host);
+    if !authority.as_ref().is_none_or(|host| host.as_bytes().iter().all(is_of_authority)) {
+        return Err(MessageError::Malformed);
+    }
+    // A connection that was to become a tunnel and does not is of no further use.
+    persistent &= line.method != Method::CONNECT;
     let head = Head {
         method: line.method,
         scheme: target.scheme,
-        authority: target.authority.or(host),
+        authority,
         path: target.path,
         version: line.version,
         upgrade: upgrade && is_upgrade(&headers),
@@ -95,11 +108,60 @@ pub(super) fn persistence(value: &HeaderValue) -> Option<bool> {
     }
 }
 
+/// Whether `close` is one of several things that a `connection` header says.
+fn names_close(value: &HeaderValue) -> bool {
+    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
+}
+
+/// What may be part of an authority.
+fn is_of_authority(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()[]*+,;=:@".contains(byte)
+}
+
 /// Envoy joins repeated hosts, so that they match no rule that one of them would.
 fn joined(first: &HeaderValue, second: &HeaderValue) -> Result<HeaderValue, MessageError> {
     let both = [first.as_bytes(), b",", second.as_bytes()].concat();
     HeaderValue::from_bytes(&both).map_err(|_| MessageError::Malformed)
 }
+
+/// The methods that Envoy knows; it refuses all others.
+const METHODS: [&[u8]; 34] = [
+    b"GET",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"HEAD",
+    b"OPTIONS",
+    b"PATCH",
+    b"CONNECT",
+    b"TRACE",
+    b"ACL",
+    b"BIND",
+    b"CHECKOUT",
+    b"COPY",
+    b"LINK",
+    b"LOCK",
+    b"M-SEARCH",
+    b"MERGE",
+    b"MKACTIVITY",
+    b"MKCALENDAR",
+    b"MKCOL",
+    b"MOVE",
+    b"NOTIFY",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"PURGE",
+    b"REBIND",
+    b"REPORT",
+    b"SEARCH",
+    b"SOURCE",
+    b"SUBSCRIBE",
+    b"UNBIND",
+    b"UNLINK",
+    b"UNLOCK",
+    b"UNSUBSCRIBE",
+];
 
 /// A request line.
 struct Line<'h> {
@@ -128,6 +190,9 @@ impl<'h> Line<'h> {
             }
             _ => return Err(MessageError::Malformed),
         };
+        if !METHODS.contains(&method) {
+            return Err(MessageError::Malformed);
+        }
         let method = Method::from_bytes(method).map_err(|_| MessageError::Malformed)?;
         Ok(Self { method, target: target.trim_ascii_end(), version })
     }
@@ -151,7 +216,7 @@ impl Target {
             let authority = Some(authority(head, target)?);
             return Ok(Self { authority, ..Self::default() });
         }
-        if target == b"*" {
+        if target == b"*" && *method == Method::OPTIONS {
             let path = Some(PathAndQuery::from_static("*"));
             return Ok(Self { path, ..Self::default() });
         }
@@ -174,8 +239,28 @@ impl Target {
     }
 }
 
+/// Visible ASCII and no fragment. What no URI may hold is escaped, as it would be when the path is normalized.
 fn path(text: Bytes) -> Result<PathAndQuery, MessageError> {
-    PathAndQuery::from_maybe_shared(text).map_err(|_| MessageError::Malformed)
+    if !text.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
+        return Err(MessageError::Malformed);
+    }
+    PathAndQuery::from_maybe_shared(text.clone())
+        .or_else(|_| PathAndQuery::try_from(escaped(&text)))
+        .map_err(|_| MessageError::Malformed)
+}
+
+fn escaped(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for byte in text {
+        match byte {
+            b'<' => out.push_str("%3C"),
+            b'>' => out.push_str("%3E"),
+            b'"' => out.push_str("%22"),
+            b'`' => out.push_str("%60"),
+            other => out.push(char::from(*other)),
+        }
+    }
+    out
 }
 
 fn authority(head: &Bytes, text: &[u8]) -> Result<HeaderValue, MessageError> {
@@ -233,7 +318,8 @@ mod tests {
         assert_eq!(head.scheme, Some(Scheme::HTTP));
         assert_eq!(of("http://a").path(), "/");
         assert_eq!(of("http://a?x").path(), "/?x");
-        assert_eq!(of("*").path(), "*");
+        let options = request("OPTIONS * HTTP/1.1\r\nhost: b\r\n\r\n").unwrap();
+        assert_eq!(options.head.path(), "*");
         let connect = request("CONNECT a:443 HTTP/1.1\r\nhost: b\r\n\r\n").unwrap().head;
         assert_eq!((connect.authority(), connect.path()), (Some("a:443"), ""));
     }
@@ -245,6 +331,8 @@ mod tests {
         assert!(!of("GET / HTTP/1.0\r\n\r\n"));
         assert!(of("GET / HTTP/1.0\r\nconnection: Keep-Alive\r\n\r\n"));
         assert!(!of("GET / HTTP/1.1\r\nconnection: close\r\n\r\n"));
+        assert!(!of("GET / HTTP/1.1\r\nconnection: x-one, close\r\n\r\n"));
+        assert!(!of("CONNECT a:1 HTTP/1.1\r\n\r\n"));
     }
 
     #[test]
@@ -257,12 +345,21 @@ mod tests {
         assert_eq!(error("GET / HTTP/x\r\n\r\n"), MessageError::Malformed);
         assert_eq!(error("GET /a b HTTP/1.1\r\n\r\n"), MessageError::Malformed);
         assert_eq!(error("GET a HTTP/1.1\r\n\r\n"), MessageError::Malformed);
+        assert_eq!(error("GET * HTTP/1.1\r\n\r\n"), MessageError::Malformed);
+        assert_eq!(error("GET /a#b HTTP/1.1\r\n\r\n"), MessageError::Malformed);
+        assert_eq!(error("GET /\u{e4} HTTP/1.1\r\n\r\n"), MessageError::Malformed);
+        assert_eq!(error("BREW / HTTP/1.1\r\n\r\n"), MessageError::Malformed);
+        assert_eq!(request("GET /<`> HTTP/1.1\r\n\r\n").unwrap().head.path(), "/%3C%60%3E");
     }
 
     #[test]
     fn one_host_and_one_length() {
         let twice = request("GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n").unwrap();
         assert_eq!(twice.head.authority(), Some("a,b"));
+        for host in ["a b", "a/b", "a\\b", "a?b"] {
+            let text = format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n");
+            assert_eq!(error(&text), MessageError::Malformed, "{host}");
+        }
         let both = "POST / HTTP/1.1\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n";
         assert_eq!(error(both), MessageError::Malformed);
     }

@@ -19,8 +19,8 @@ pub(super) struct ResponseHead {
     pub(super) persistent: bool,
 }
 
-/// Headers that take more room than this are rare.
-const USUAL_HEADERS: usize = 16;
+/// Room for what this proxy will add to the headers of an answer, so that they grow only once.
+const ADDED_HEADERS: usize = 4;
 
 /// The response whose head `scanner` has found to be `head`; `to_head`: it answers a HEAD request.
 ///
@@ -32,7 +32,7 @@ pub(super) fn parse(
     to_head: bool,
 ) -> Result<ResponseHead, MessageError> {
     let (version, status) = status_line(scanner.start_line(head)).ok_or(MessageError::Malformed)?;
-    let mut headers = HeaderMap::with_capacity(scanner.field_count().max(USUAL_HEADERS));
+    let mut headers = HeaderMap::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut declared = Declared::default();
     let mut persistent = version == Version::HTTP_11;
     for field in scanner.fields(head) {

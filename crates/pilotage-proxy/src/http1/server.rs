@@ -128,7 +128,7 @@ impl Server<'_> {
         self.side.borrow_mut().begin(framing);
         let body =
             (framing != Framing::Empty).then(|| Incoming::Http1(ClientBody(Rc::clone(&self.side))));
-        if expects_continue && body.is_some() {
+        if expects_continue {
             head.interim = Some(Interim(Rc::clone(&self.side)));
         }
         handle(Rc::clone(&self.client), head, body)

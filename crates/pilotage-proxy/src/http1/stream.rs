@@ -49,6 +49,7 @@ impl Stream {
 
     /// Reads more. 0: the other side has ended.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.connection.poll_readable(cx));
         // Nothing is allocated as long as others hold no part of the buffer: then its memory is used again.
         self.input.reserve(self.room);
         let before = self.input.capacity() - self.input.len();

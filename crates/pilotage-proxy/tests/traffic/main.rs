@@ -10,6 +10,7 @@ mod client;
 mod connect;
 mod connections;
 mod drain;
+mod http1;
 mod http2;
 mod http2_streams;
 mod mesh;

@@ -67,6 +67,18 @@ impl Mesh {
         self
     }
 
+    /// Fields of the connection manager of the listener `name`, added and overridden.
+    pub(crate) fn manager(mut self, name: &str, fields: Value) -> Self {
+        let listener = self.set.listeners.get_mut(name).unwrap();
+        let mut json = pilotage_proto::json::to_value(&**listener).unwrap();
+        let config = &mut json["filterChains"][0]["filters"][0]["typedConfig"];
+        for (key, value) in fields.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        *listener = Arc::new(from_value(&json).unwrap());
+        self
+    }
+
     /// A sidecar's listener for captured traffic: it has no socket of its own.
     pub(crate) fn captured(mut self, name: &str, port: u16) -> Self {
         self = self.listener(name, port);
