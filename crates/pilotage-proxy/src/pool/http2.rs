@@ -125,7 +125,8 @@ impl Stream {
         head: Outgoing,
         body: RequestBody,
     ) -> Result<Response<()>, SendError> {
-        let failed = |failure, unsent| SendError { failure, unsent, reused: true };
+        // What was sent may have been looked at: connections say goodbye before they go, so it is not just bad luck.
+        let failed = |failure, unsent| SendError { failure, unsent, reused: unsent };
         let wanted = extended::wanted(&head.headers);
         let request = head.into_http2(());
         let mut request = request.ok_or_else(|| failed(Failure::Protocol, true))?;

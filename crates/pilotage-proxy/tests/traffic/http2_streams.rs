@@ -199,6 +199,60 @@ fn an_upstream_with_few_streams_gets_more_connections() {
 }
 
 #[test]
+fn a_cluster_may_allow_few_streams_of_a_connection() {
+    let runtime = Runtime::new().unwrap();
+    let (seen, mut arrived) = mpsc::unbounded_channel();
+    let (address, connections) = upstream(&runtime, &Builder::new(), 0, move |call| {
+        let seen = seen.clone();
+        async move {
+            seen.send(call).ok();
+        }
+    });
+    let routes = json!([{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]);
+    let options = http2_options_with(json!({"maxConcurrentStreams": 2}));
+    let proxy = Mesh::gateway(routes).cluster("up", &[address], options).start();
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let (mut answers, mut calls) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            answers.push(client.send_request(get("/"), true).unwrap().0);
+            calls.push(arrived.recv().await.unwrap());
+        }
+        assert_eq!(calls.iter().map(|call| call.connection).collect::<Vec<_>>(), [0, 0, 1, 1]);
+        for call in calls {
+            ok(call).await;
+        }
+        for answer in answers {
+            assert_eq!(answer.await.unwrap().status(), 200);
+        }
+    });
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    proxy.finish();
+}
+
+#[test]
+fn an_upstream_that_answers_no_ping_is_given_up() {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Takes everything and never says a word.
+    runtime.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok();
+    });
+    let pings = json!({"connectionKeepalive": {"interval": "0.02s", "timeout": "0.02s"}});
+    let routes = json!([{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]);
+    let mesh = Mesh::gateway(routes).cluster("up", &[address], http2_options_with(pings));
+    let proxy = mesh.start();
+    runtime.block_on(async {
+        let mut client = connect(proxy.gateway()).await;
+        let (response, _) = client.send_request(get("/"), true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 503);
+    });
+    assert_eq!(proxy.finish()[0]["response_flags"], "UC");
+}
+
+#[test]
 fn a_client_that_gives_up_resets_the_upstream() {
     let runtime = Runtime::new().unwrap();
     let (seen, mut arrived) = mpsc::unbounded_channel();
