@@ -20,6 +20,8 @@ mod stream;
 mod tests;
 
 pub(crate) use client::Upstream;
+pub(crate) use decoder::{Decoder, Piece};
+pub(crate) use framing::Framing;
 pub(crate) use incoming::{ClientBody, Interim};
 pub(crate) use scan::Limits;
 pub(crate) use server::serve;

@@ -2,6 +2,7 @@
 
 mod copy;
 mod tail;
+mod tunnel;
 mod upstream;
 
 use std::io::ErrorKind;

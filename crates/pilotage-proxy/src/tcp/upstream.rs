@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::Version;
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::live_state::{ActiveRequest, ClusterState, EndpointState};
@@ -12,8 +13,8 @@ use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::response_flag::ResponseFlags;
 use pilotage_engine::tcp_route::TcpRoute;
 
-use super::Duplex;
 use super::tail::Tail;
+use super::{Duplex, tunnel};
 use crate::connection::Arrival;
 use crate::failure::Failure;
 use crate::http::Moment;
@@ -89,7 +90,9 @@ async fn attempt(
     counted.open(&endpoint.state, stats);
     let Arrival { source, destination, .. } = tail.arrival;
     let client = ClientAddresses { source, destination };
-    let security = Security { store: Arc::clone(&worker.tls), host: None, http2: None, client };
+    let speaks_http2 = cluster.settings.protocol.version(Version::HTTP_11) == Version::HTTP_2;
+    let http2 = route.tunneling.as_ref().map(|_tunneling| speaks_http2);
+    let security = Security { store: Arc::clone(&worker.tls), host: None, http2, client };
     let connected = pool::connect(&cluster.settings, &endpoint, &security).await;
     let connection = connected.inspect_err(|failure| {
         endpoint.state.connect_failures_total.increase();
@@ -103,9 +106,13 @@ async fn attempt(
     let good = HostResult::Answered { status: 200, grpc_status: None };
     worker.tell(cluster, &endpoint.state, good);
     tail.upstream_local = connection.local_addr().ok();
+    let stream: Box<dyn Duplex> = match &route.tunneling {
+        None => Box::new(connection),
+        Some(tunneling) => tunnel::open(connection, tunneling, speaks_http2).await?,
+    };
     stats.requests.add(1);
     Ok(Upstream {
-        stream: Box::new(connection),
+        stream,
         active: ActiveRequest::begin(&cluster.state, &endpoint.state),
         _counted: counted,
     })

@@ -24,5 +24,6 @@ mod sniffing;
 mod status;
 mod streaming;
 mod tcp;
+mod tunnels;
 mod upgrades;
 mod upstream;
