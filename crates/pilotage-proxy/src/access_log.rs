@@ -5,6 +5,7 @@
 
 mod format;
 mod record;
+mod tls;
 mod writer;
 
 use std::cell::{Cell, RefCell};

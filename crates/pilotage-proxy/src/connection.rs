@@ -12,19 +12,22 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use pilotage_engine::Tables;
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo, FilterChain};
 use pilotage_engine::listener::{Direction, ListenerTable};
+use pilotage_engine::server_tls::ServerTls;
 use tokio::net::TcpStream;
 
 pub(crate) use self::inspect::Look;
 use self::proxy_request::Opening;
 use crate::drain::Open;
+use crate::tls::TlsFacts;
 use crate::transport::Connection;
 use crate::worker::{Entry, Worker};
-use crate::{capture, http, tcp};
+use crate::{capture, http, tcp, tls};
 
 /// What is known of a connection before its first request or byte is passed on.
 #[derive(Clone, Debug)]
@@ -40,8 +43,8 @@ pub(crate) struct Arrival {
     pub(crate) direct_source: SocketAddr,
     /// What the first bytes told.
     pub(crate) findings: Findings,
-    /// Whether its TLS was ended here.
-    pub(crate) tls_ended: bool,
+    /// Its TLS, when that was ended here.
+    pub(crate) tls: Option<Rc<TlsFacts>>,
 }
 
 /// What the first bytes of a connection tell, as far as its listener asks.
@@ -83,7 +86,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: TcpStream, p
             source: peer,
             direct_source: peer,
             findings: Findings::default(),
-            tls_ended: false,
+            tls: None,
         };
         let admitting = Admitting { worker: &worker, arrival, first: BytesMut::new(), open: &open };
         admitting.enter(&entry, stream).await;
@@ -183,18 +186,55 @@ impl Admitting<'_> {
         }
     }
 
-    async fn hand_over(self, chain: &FilterChain, stream: TcpStream) {
-        if chain.tls.is_some() {
-            tracing::debug!(listener = ?self.arrival.listener, "TLS is not ended yet");
-            return;
-        }
-        let stream = Connection::Plain(stream);
+    async fn hand_over(mut self, chain: &FilterChain, stream: TcpStream) {
+        let stream = match &chain.tls {
+            None => Connection::Plain(stream),
+            Some(tls) => {
+                let ended = self.end_tls(tls, chain.tls_handshake_timeout, stream).await;
+                let Some(stream) = ended else { return };
+                stream
+            }
+        };
         match &chain.action {
             ChainAction::Http(_) => self.speak_http(stream).await,
             ChainAction::Tcp(route) => {
                 tcp::serve(self.worker, self.arrival, route, stream, self.first).await;
             }
             ChainAction::Close => {}
+        }
+    }
+
+    /// Shakes hands with a client that speaks TLS. `None`: that failed, and the connection is closed.
+    async fn end_tls(
+        &mut self,
+        tls: &ServerTls,
+        timeout: Option<Duration>,
+        stream: TcpStream,
+    ) -> Option<Connection> {
+        let first = std::mem::take(&mut self.first);
+        // Boxed, so that connections without TLS do not carry room for its state.
+        let accepting = Box::pin(tls::accept(&self.worker.tls, tls, stream, first, timeout));
+        match unless_draining(self.open, accepting).await? {
+            Ok(stream) => {
+                if let Some(facts) = stream.tls() {
+                    let TlsFacts { server_name, application_protocol, version, .. } = facts;
+                    tracing::debug!(
+                        ?server_name,
+                        ?application_protocol,
+                        version,
+                        "TLS with a client"
+                    );
+                    self.arrival.findings.server_name.clone_from(server_name);
+                    self.arrival.tls = Some(Rc::new(facts.clone()));
+                }
+                Some(stream)
+            }
+            Err(error) => {
+                self.worker.metrics.shard.connections.tls_errors.add(1);
+                let Arrival { source, listener, .. } = &self.arrival;
+                tracing::debug!(client = %source, ?listener, %error, "TLS with a client failed");
+                None
+            }
         }
     }
 

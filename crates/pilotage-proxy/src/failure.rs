@@ -128,8 +128,11 @@ impl Failure {
             _ => {
                 let again = if retried { "retried and the latest " } else { "" };
                 let transport = match self.transport_reason() {
-                    Some(reason) => format!(", transport failure reason: {reason}"),
-                    None => String::new(),
+                    // Clients learn nothing of certificates.
+                    Some(reason) if !reason.starts_with("TLS_error:") => {
+                        format!(", transport failure reason: {reason}")
+                    }
+                    _ => String::new(),
                 };
                 format!(
                     "upstream connect error or disconnect/reset before headers. \

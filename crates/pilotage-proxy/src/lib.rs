@@ -24,7 +24,6 @@ mod proxy;
 mod proxy_protocol;
 mod stream;
 mod tcp;
-#[allow(dead_code, reason = "connections of clients will use the rest")]
 mod tls;
 mod transport;
 mod worker;

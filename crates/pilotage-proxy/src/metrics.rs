@@ -40,6 +40,7 @@ pub(crate) struct ConnectionStats {
     pub(crate) total: Counter,
     pub(crate) active: Counter,
     pub(crate) protocol_errors: Counter,
+    pub(crate) tls_errors: Counter,
 }
 
 /// The metrics of one worker, with the series it has used before at hand.

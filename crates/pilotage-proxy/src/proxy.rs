@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use pilotage_engine::filter_chain::ChainAction;
+use pilotage_engine::filter_chain::{ChainAction, FilterChain};
 use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use pilotage_engine::{LiveState, Tables};
 use tokio::sync::{Notify, mpsc};
@@ -49,6 +49,8 @@ pub struct BoundListener {
     pub wanted: SocketAddr,
     /// The address that it is bound to.
     pub bound: SocketAddr,
+    /// What it takes, as a URL says it: `http`, `https`, `tls` or `tcp`.
+    pub scheme: &'static str,
 }
 
 /// The data plane.
@@ -202,30 +204,29 @@ impl ProxyHandle {
         let mut failed = Vec::new();
         for listener in tables.listeners().filter(|listener| is_own(listener)) {
             let ListenAddress::Socket(address) = listener.address else { continue };
-            if takes_anybody(listener) {
-                wanted.insert(Entry::Listener(Arc::clone(&listener.name)), address);
-            } else {
-                failed.push(BindError { address, source: not_served() });
-            }
+            wanted.insert(Entry::Listener(Arc::clone(&listener.name)), (address, scheme(listener)));
         }
         let gone: BTreeSet<Entry> = listeners
             .iter()
-            .filter(|(entry, bound)| wanted.get(*entry) != Some(&bound.wanted))
+            .filter(|(entry, bound)| {
+                wanted.get(*entry).is_none_or(|(address, _)| *address != bound.wanted)
+            })
             .map(|(entry, _)| entry.clone())
             .collect();
         for entry in &gone {
             self.stop_listening(entry);
             listeners.remove(entry);
         }
-        for (entry, address) in wanted {
+        for (entry, (address, scheme)) in wanted {
             let Entry::Listener(name) = &entry else { continue };
-            if listeners.contains_key(&entry) {
+            if let Some(bound) = listeners.get_mut(&entry) {
+                bound.scheme = scheme;
                 continue;
             }
             match self.listen(&entry, (self.config.bind)(address)) {
                 Ok(bound) => {
                     let name = Arc::clone(name);
-                    listeners.insert(entry, BoundListener { name, wanted: address, bound });
+                    listeners.insert(entry, BoundListener { name, wanted: address, bound, scheme });
                 }
                 Err(error) => failed.push(error),
             }
@@ -300,17 +301,19 @@ impl ProxyHandle {
     }
 }
 
-/// Whether any connection to the listener could be served. Opening a port only to misread TLS as something else would
-/// send in the clear what was meant to be secret.
-fn takes_anybody(listener: &ListenerTable) -> bool {
-    listener
-        .chains()
-        .any(|chain| chain.tls.is_none() && !matches!(chain.action, ChainAction::Close))
-}
-
-fn not_served() -> io::Error {
-    let reason = "TLS is not ended here yet, so the port stays closed";
-    io::Error::new(io::ErrorKind::Unsupported, reason)
+/// What the listener takes, as a URL says it.
+fn scheme(listener: &ListenerTable) -> &'static str {
+    let any = |of: &dyn Fn(&FilterChain) -> bool| listener.chains().any(|chain| of(chain));
+    let is_http = |chain: &FilterChain| matches!(chain.action, ChainAction::Http(_));
+    if any(&|chain| is_http(chain) && chain.tls.is_some()) {
+        "https"
+    } else if any(&is_http) {
+        "http"
+    } else if any(&|chain| chain.tls.is_some()) || listener.inspection.tls.is_some() {
+        "tls"
+    } else {
+        "tcp"
+    }
 }
 
 /// Whether the listener has a socket of its own here. The virtual listeners of a sidecar take captured traffic, which

@@ -20,9 +20,8 @@ mod tests;
 mod upstream;
 mod verify;
 
-#[allow(unused_imports, reason = "connections of clients will use it")]
 pub(crate) use self::accept::accept;
 pub(crate) use self::connect::{connect, host_of};
-pub(crate) use self::facts::TlsFacts;
+pub(crate) use self::facts::{PeerFacts, TlsFacts};
 pub use self::store::TlsProblem;
 pub(crate) use self::store::TlsStore;

@@ -82,7 +82,6 @@ pub(crate) struct Worker {
     pub(crate) drain: Rc<Drain>,
     pub(crate) hostname: Arc<str>,
     pub(crate) names: Names,
-    #[allow(dead_code, reason = "connections of clients will use it")]
     pub(crate) tls: Arc<TlsStore>,
     random: RefCell<fastrand::Rng>,
     epoch: Instant,

@@ -50,6 +50,11 @@ impl NameMatcher {
         Ok(Self { kind: Some(kind), matcher })
     }
 
+    /// The name that has to be there exactly, if that is what is asked for.
+    pub fn exact(&self) -> Option<&str> {
+        self.matcher.as_exact()
+    }
+
     /// Whether the name `value` of a certificate is accepted. A wildcard in the certificate covers one label.
     pub fn matches(&self, kind: NameKind, value: &str) -> bool {
         if self.kind.is_some_and(|wanted| wanted != kind) {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderName, HeaderValue, Version};
 
+use super::tls::TlsPiece;
 use super::{LogFormat, Record};
 
 /// Istio's default text format (field `accessLogFormat` of MeshConfig when empty), then the origin of the route.
@@ -98,6 +99,7 @@ enum Piece {
     DownstreamRemote,
     DownstreamRemoteIp,
     ServerName,
+    Tls(TlsPiece),
     RouteName,
     Origin,
     Attempts,
@@ -216,7 +218,10 @@ impl Format {
             "ROUTE_NAME" => Piece::RouteName,
             "ORIGIN" => Piece::Origin,
             "UPSTREAM_REQUEST_ATTEMPT_COUNT" => Piece::Attempts,
-            _ => return Err(FormatError::Unsupported(operator.to_owned())),
+            _ => {
+                let piece = TlsPiece::of(operator).map(Piece::Tls);
+                return piece.ok_or_else(|| FormatError::Unsupported(operator.to_owned()));
+            }
         })
     }
 
@@ -316,6 +321,7 @@ fn value(piece: &Piece, record: &Record, time: RenderTime, out: &mut Vec<u8>) ->
         Piece::DownstreamRemote => display(Some(record.downstream_remote), out),
         Piece::DownstreamRemoteIp => display(Some(record.downstream_remote.ip()), out),
         Piece::ServerName => bytes(record.server_name.as_deref().map(str::as_bytes), out),
+        Piece::Tls(piece) => bytes(Some(piece.text(record.tls.as_ref()).as_bytes()), out),
         Piece::RouteName => bytes(record.route_name.as_deref().map(str::as_bytes), out),
         Piece::Origin => bytes(record.origin.as_deref().map(str::as_bytes), out),
         Piece::Attempts => display(Some(record.attempts), out),
@@ -430,6 +436,7 @@ mod tests {
             downstream_local: "127.0.0.1:15001".parse().unwrap(),
             downstream_remote: "127.0.0.1:4321".parse().unwrap(),
             server_name: None,
+            tls: None,
             route_name: Some("default".into()),
             origin: Some("VirtualService default/a spec.http[0]".into()),
             attempts: 1,

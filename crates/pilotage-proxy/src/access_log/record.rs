@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Version};
 use pilotage_engine::response_flag::ResponseFlags;
+
+use crate::tls::TlsFacts;
 
 /// One finished request, or connection that is not HTTP. Names follow Envoy's command operators.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub(crate) struct Record {
     pub(crate) downstream_remote: SocketAddr,
     /// `%REQUESTED_SERVER_NAME%`
     pub(crate) server_name: Option<Box<str>>,
+    /// The client's TLS, when it ended here.
+    pub(crate) tls: Option<Rc<TlsFacts>>,
     pub(crate) route_name: Option<Arc<str>>,
     /// The object and field that the route was written in.
     pub(crate) origin: Option<Arc<str>>,

@@ -32,6 +32,7 @@ use crate::access_log::Captured;
 use crate::failure::Failure;
 use crate::http1::{Interim, MessageError};
 use crate::pool::ClientAddresses;
+use crate::tls::TlsFacts;
 
 /// What every phase of a request looks at.
 #[derive(Clone, Copy, Debug)]
@@ -70,12 +71,14 @@ pub(crate) async fn handle(
         facts.local = place.destination;
     }
     let mut headers = std::mem::take(&mut head.headers);
+    let tls = client.arrival.tls.as_deref();
+    let peer_certificate = tls.and_then(TlsFacts::peer_certificate);
     let downstream = Downstream {
         peer: client.arrival.source,
         local: place.destination,
-        tls: false,
-        server_name: None,
-        peer_certificate: None,
+        tls: tls.is_some(),
+        server_name: client.arrival.findings.server_name.as_deref(),
+        peer_certificate: peer_certificate.as_ref(),
     };
     if let Some(interim) = &head.interim
         && !place.manager.proxy_100_continue

@@ -130,7 +130,8 @@ fn unresolved(authority: &str, default_port: u16) -> SocketAddr {
 /// The listener's manager now, for a connection that an earlier generation may have let in.
 fn manager(client: &Client, listener: &ListenerTable) -> Result<Arc<HttpManager>, Box<LocalReply>> {
     let arrival = &client.arrival;
-    let chain = arrival.chain(listener).filter(|chain| chain.tls.is_some() == arrival.tls_ended);
+    let chain =
+        arrival.chain(listener).filter(|chain| chain.tls.is_some() == arrival.tls.is_some());
     match chain.map(|chain| &chain.action) {
         Some(ChainAction::Http(manager)) => Ok(Arc::clone(manager)),
         Some(ChainAction::Tcp(_) | ChainAction::Close) | None => Err(no_listener()),

@@ -230,6 +230,7 @@ impl Facts {
             downstream_local: self.local,
             downstream_remote: self.client.arrival.source,
             server_name: self.client.arrival.findings.server_name.clone(),
+            tls: self.client.arrival.tls.clone(),
             route_name: self.route.as_ref().map(|route| Arc::clone(&route.name)),
             origin: self.route.as_ref().and_then(|route| origin::of_route(route)),
             attempts: self.attempts,

@@ -139,11 +139,12 @@ fn cluster_values(shards: &[Arc<Shard>], tables: &Tables) -> ClusterValues {
     sums
 }
 
-fn connection_values(shards: &[Arc<Shard>]) -> [(&'static str, bool, u64); 3] {
+fn connection_values(shards: &[Arc<Shard>]) -> [(&'static str, bool, u64); 4] {
     let sum = |of: fn(&Shard) -> u64| shards.iter().map(|shard| of(shard)).sum();
     [
         ("downstream_cx_active", true, sum(|s| s.connections.active.get())),
         ("downstream_cx_protocol_error", false, sum(|s| s.connections.protocol_errors.get())),
+        ("downstream_cx_tls_error", false, sum(|s| s.connections.tls_errors.get())),
         ("downstream_cx_total", false, sum(|s| s.connections.total.get())),
     ]
 }

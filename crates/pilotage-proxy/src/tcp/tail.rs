@@ -95,6 +95,7 @@ impl Tail {
             downstream_local: self.arrival.destination,
             downstream_remote: self.arrival.source,
             server_name: self.arrival.findings.server_name.clone(),
+            tls: self.arrival.tls.clone(),
             route_name: None,
             origin: None,
             attempts: self.attempts,

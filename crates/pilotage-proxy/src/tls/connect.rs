@@ -31,7 +31,9 @@ pub(crate) async fn connect(
 ) -> Result<Connection, String> {
     let policy = &settings.server_name;
     let kind = Kind { http2, checks_host: policy.checks_certificate || tls.checks_server_name };
-    let config = store.client(tls, kind).map_err(|reason| format!("TLS_error: {reason}"))?;
+    let config = store
+        .client(tls, kind)
+        .map_err(|reason| format!("TLS_error:_{}", reason.replace(' ', "_")))?;
     let name = server_name(tls, host.filter(|_| policy.of_request), endpoint)?;
     let asked = match &name {
         ServerName::DnsName(name) => Some(name.as_ref().to_owned()),
@@ -55,7 +57,7 @@ fn server_name(
     let wanted = host.or(endpoint_name.filter(|name| !name.is_empty())).or(own);
     match wanted {
         Some(name) => ServerName::try_from(name.to_owned())
-            .map_err(|_error| format!("TLS_error: `{name}` is no server name")),
+            .map_err(|_error| format!("TLS_error:_`{name}`_is_no_server_name")),
         None => {
             let address = endpoint.address.socket().map(|address| address.ip());
             let address = address.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));

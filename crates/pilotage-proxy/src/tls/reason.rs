@@ -13,17 +13,43 @@ const ALERT: u32 = 1000;
 pub(super) fn transport_failure(error: &io::Error) -> String {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
         return match error.kind() {
-            io::ErrorKind::UnexpectedEof => "TLS_error: the connection was closed".to_owned(),
-            _ => format!("TLS_error: {error}"),
+            io::ErrorKind::UnexpectedEof => "TLS_error:_the_connection_was_closed".to_owned(),
+            _ => format!("TLS_error: {error}").replace(' ', "_"),
         };
     };
     match named(tls) {
         Some((number, name)) => {
             let number = SSL_LIBRARY + number;
-            format!("TLS_error:|{number}:SSL routines:OPENSSL_internal:{name}:TLS_error_end")
+            let detail = certificate_detail(tls).map(|detail| format!("{detail}:"));
+            let detail = detail.unwrap_or_default();
+            format!(
+                "TLS_error:|{number}:SSL routines:OPENSSL_internal:{name}:{detail}TLS_error_end"
+            )
+            .replace(' ', "_")
         }
-        None => format!("TLS_error: {tls}"),
+        None => format!("TLS_error: {tls}").replace(' ', "_"),
     }
+}
+
+/// What exactly is wrong with the other side's certificate.
+fn certificate_detail(error: &Error) -> Option<String> {
+    let Error::InvalidCertificate(error) = error else { return None };
+    let chain = match error {
+        CertificateError::UnknownIssuer => "unable to get local issuer certificate",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "certificate has expired"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "certificate is not yet valid"
+        }
+        CertificateError::Revoked => "certificate revoked",
+        CertificateError::UnknownRevocationStatus => "unable to get certificate CRL",
+        CertificateError::InvalidPurpose => "unsupported certificate purpose",
+        CertificateError::Other(other) => return Some(format!("verify cert failed: {}", other.0)),
+        other => return Some(format!("verify cert failed: {other}")),
+    };
+    let place = "X509_verify_cert: certificate verification error at depth 0";
+    Some(format!("verify cert failed: {place}: {chain}"))
 }
 
 /// Number and name of the error as BoringSSL has them.
@@ -81,12 +107,14 @@ mod tests {
         let of = |error: Error| transport_failure(&io::Error::other(error));
         assert_eq!(
             of(Error::InvalidCertificate(CertificateError::UnknownIssuer)),
-            "TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end"
+            "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:\
+             _X509_verify_cert:_certificate_verification_error_at_depth_0:_unable_to_get_local_issuer_certificate:\
+             TLS_error_end"
         );
         assert_eq!(
             of(Error::AlertReceived(AlertDescription::HandshakeFailure)),
-            "TLS_error:|268436496:SSL routines:OPENSSL_internal:SSLV3_ALERT_HANDSHAKE_FAILURE:TLS_error_end"
+            "TLS_error:|268436496:SSL_routines:OPENSSL_internal:SSLV3_ALERT_HANDSHAKE_FAILURE:TLS_error_end"
         );
-        assert!(of(Error::DecryptError).starts_with("TLS_error: "));
+        assert!(of(Error::DecryptError).starts_with("TLS_error:_"));
     }
 }

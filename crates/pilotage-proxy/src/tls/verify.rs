@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pilotage_engine::tls::{NameKind, Validation, dns_name_matches};
+use pilotage_engine::tls::{NameKind, NameMatcher, Validation, dns_name_matches};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
@@ -37,17 +37,19 @@ pub(super) struct Anchors {
     pub(super) anchors: Vec<TrustAnchor<'static>>,
 }
 
-/// Why a certificate is not accepted, where no standard error says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a certificate is not accepted, where no standard error says it; in Envoy's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unacceptable {
     /// None of its names is accepted.
-    #[error("verify SAN list")]
-    Names,
-    /// It is not for the host of the request.
-    #[error("verify SAN against the host")]
-    Host,
+    #[error("verify SAN list, expected SANs: [{expected}], certificate SANs: [{shown}]")]
+    Names {
+        /// Names of which it needs one.
+        expected: String,
+        /// Names that it has.
+        shown: String,
+    },
     /// Neither its hash nor that of its key is accepted.
-    #[error("verify certificate hash or key")]
+    #[error("cert hash and spki")]
     Pin,
 }
 
@@ -86,8 +88,13 @@ impl Trust {
         let conditions = &self.conditions;
         if !conditions.names.is_empty() || host.is_some() {
             let names = alternative_names(&certificate);
+            let shown =
+                || names.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", ");
             if !conditions.accepts_any(names.iter().map(|(kind, name)| (*kind, name.as_str()))) {
-                return Err(unacceptable(Unacceptable::Names));
+                let expected: Vec<&str> =
+                    conditions.names.iter().filter_map(NameMatcher::exact).collect();
+                let expected = expected.join(", ");
+                return Err(unacceptable(Unacceptable::Names { expected, shown: shown() }));
             }
             let for_host = |host: &str| {
                 names.iter().any(|(kind, name)| match kind {
@@ -96,8 +103,9 @@ impl Trust {
                     NameKind::Uri | NameKind::Email => false,
                 })
             };
-            if host.is_some_and(|host| !for_host(host)) {
-                return Err(unacceptable(Unacceptable::Host));
+            if let Some(host) = host.filter(|host| !for_host(host)) {
+                let expected = host.to_owned();
+                return Err(unacceptable(Unacceptable::Names { expected, shown: shown() }));
             }
         }
         let pinned = !conditions.hashes.is_empty() || !conditions.spki.is_empty();

@@ -170,22 +170,22 @@ fn tell(told: &Report, who: &ProxyClass, proxies: &Proxies) {
 /// Who this is, and where.
 fn banner(who: &ProxyClass, addresses: &Addresses) -> String {
     let mut text = String::new();
-    let mut row = |what: &str, address: String, note: &str| {
-        writeln!(text, "{}", format!("  {what:<9} http://{address:<21} {note}").trim_end()).ok();
+    let mut row = |what: &str, scheme: &str, address: String, note: &str| {
+        let url = format!("{scheme}://{address}");
+        writeln!(text, "{}", format!("  {what:<9} {url:<28} {note}").trim_end()).ok();
     };
     if let Some(address) = addresses.outbound {
         let labels: Vec<String> =
             who.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let note = format!("as a workload of namespace {} {}", who.namespace, labels.join(","));
-        row("mesh", address.to_string(), note.trim_end());
+        row("mesh", "http", address.to_string(), note.trim_end());
     }
     for (id, listener) in &addresses.listeners {
-        let kind = if matches!(id, ProxyId::Sidecar) { "listener" } else { "gateway" };
-        let ProxyId::Gateway(selector) = id else {
-            row(kind, listener.bound.to_string(), &listener.name);
-            continue;
+        let (kind, note) = match id {
+            ProxyId::Sidecar => ("listener", &listener.name),
+            ProxyId::Gateway(selector) => ("gateway", selector),
         };
-        row(kind, listener.bound.to_string(), selector);
+        row(kind, listener.scheme, listener.bound.to_string(), note);
     }
     for (what, address) in
         [("admin", addresses.admin), ("metrics", addresses.metrics), ("ready", addresses.ready)]
@@ -196,7 +196,7 @@ fn banner(who: &ProxyClass, addresses: &Addresses) -> String {
             _ => "",
         };
         if let Some(address) = address {
-            row(what, address.to_string(), note);
+            row(what, "http", address.to_string(), note);
         }
     }
     text

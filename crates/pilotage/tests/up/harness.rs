@@ -81,12 +81,16 @@ impl Up {
         }
     }
 
-    /// The address that the banner gives for `what`.
-    pub(crate) fn address(&self, what: &str) -> SocketAddr {
+    /// The URL that the banner gives for `what`.
+    pub(crate) fn url(&self, what: &str) -> &str {
         let row = self.banner.iter().find(|line| line.trim_start().starts_with(what));
         let row = row.unwrap_or_else(|| panic!("no {what} in {:?}", self.banner));
-        let address = row.split_whitespace().nth(1).and_then(|url| url.strip_prefix("http://"));
-        address.unwrap().parse().unwrap()
+        row.split_whitespace().nth(1).unwrap()
+    }
+
+    /// The address that the banner gives for `what`.
+    pub(crate) fn address(&self, what: &str) -> SocketAddr {
+        self.url(what).strip_prefix("http://").unwrap().parse().unwrap()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

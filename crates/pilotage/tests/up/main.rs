@@ -13,3 +13,4 @@ mod harness;
 mod reload;
 mod routing;
 mod shutdown;
+mod tls;

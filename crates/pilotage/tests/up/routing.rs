@@ -1,5 +1,6 @@
 //! Requests reach exactly the endpoints that the rules say.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use crate::harness::{Client, Up, reviews_at, service, weights};
@@ -66,7 +67,7 @@ fn gateways_listen_at_the_ports_of_their_servers() {
 }
 
 #[test]
-fn a_port_that_wants_tls_stays_closed_rather_than_answer_in_the_clear() {
+fn a_port_that_wants_tls_answers_nobody_in_the_clear() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let edge = format!(
         "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: edge}}\nspec:\n  \
@@ -76,8 +77,14 @@ fn a_port_that_wants_tls_stays_closed_rather_than_answer_in_the_clear() {
          ---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: shop}}\nspec:\n  \
          hosts: ['*']\n  gateways: [edge]\n  http: [{{directResponse: {{status: 200}}}}]\n"
     );
+    // Its Secret is missing, too.
     let _up = Up::start(&[("edge.yaml", edge)]);
-    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: shop.example.com\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    // The end may come as a reset.
+    stream.read_to_end(&mut answer).ok();
+    assert!(!answer.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&answer));
 }
 
 #[test]
