@@ -82,6 +82,11 @@ impl CircuitBreakers {
         share.max(budget.min_concurrency)
     }
 
+    /// Whether the cluster may get one more request.
+    pub fn admit_request(&self, cluster: &ClusterState) -> bool {
+        cluster.active_requests.get() < self.max_requests
+    }
+
     /// Every limit, what counts against it now, and Envoy's short name for it.
     pub fn in_use(&self, cluster: &ClusterState) -> [Usage; 4] {
         let usage = |name, used, limit| Usage { name, used, limit };

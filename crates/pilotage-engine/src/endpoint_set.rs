@@ -11,7 +11,7 @@ pub(crate) use self::groups::Groups;
 use self::groups::Selection;
 use crate::endpoint::{Endpoint, Health};
 use crate::load_balancing::Hashing;
-use crate::priorities::{PriorityLoad, count_health, loads};
+use crate::priorities::{PriorityLoad, count_health, is_any_able, loads};
 
 /// All endpoints of a cluster, grouped by priority and locality, with the health they had when it was built.
 #[derive(Debug, Default)]
@@ -117,11 +117,8 @@ impl EndpointSet {
     ) -> Self {
         let highest = localities.iter().map(|l| l.priority).max();
         let count = highest.map_or(0, |p| usize::try_from(p).unwrap_or(0).saturating_add(1));
-        let levels: Vec<Vec<&LocalityEndpoints>> = (0..count)
-            .map(|level| {
-                localities.iter().filter(|l| usize::try_from(l.priority) == Ok(level)).collect()
-            })
-            .collect();
+        let levels: Vec<Vec<&LocalityEndpoints>> =
+            (0..count).map(|level| at_level(&localities, level, &options)).collect();
         let health = |endpoint: &Endpoint| options.health(endpoint);
         let counts: Vec<_> = levels
             .iter()
@@ -214,10 +211,31 @@ impl EndpointSet {
         if self.options.hashing.is_some() { &priority.usable } else { &priority.degraded }
     }
 
+    /// Whether anybody may be used beside the priorities whose bit is set in `excluded`.
+    pub(crate) fn has_available_beside(&self, excluded: u128) -> bool {
+        is_any_able(&self.loads, excluded)
+    }
+
     /// Whether the time in service of some endpoint has not begun to count.
     pub(crate) fn has_unseen(&self) -> bool {
         self.unseen.load(Ordering::Relaxed)
     }
+}
+
+/// The localities of one priority. Where they have weights, those without endpoints do not count, and their order is
+/// that of their names.
+fn at_level<'l>(
+    localities: &'l [LocalityEndpoints],
+    level: usize,
+    options: &EndpointSetOptions,
+) -> Vec<&'l LocalityEndpoints> {
+    let mut here: Vec<_> =
+        localities.iter().filter(|l| usize::try_from(l.priority) == Ok(level)).collect();
+    if options.locality_weighted {
+        here.retain(|locality| !locality.endpoints.is_empty());
+        here.sort_by_key(|locality| locality.endpoints.first().map(|e| &e.locality));
+    }
+    here
 }
 
 impl Priority {

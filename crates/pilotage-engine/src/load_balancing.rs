@@ -19,6 +19,7 @@ use crate::cluster::{ClusterTable, Discovery};
 use crate::endpoint::{Endpoint, EndpointAddress, Health, Locality};
 use crate::endpoint_set::{EndpointSet, Group};
 use crate::env::Env;
+use crate::priorities::{Part, choose};
 
 /// How an endpoint of a group is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +53,9 @@ pub struct PickContext<'a> {
     pub hash: Option<u64>,
     /// Endpoints that earlier attempts of this request used, and that should not be chosen again.
     pub avoid: &'a [EndpointAddress],
+    /// Priorities that earlier attempts of this request used, one bit each, and that should not be used again. A hash
+    /// pays no heed to them.
+    pub excluded_priorities: u128,
     /// How often to draw again when an endpoint to avoid was drawn.
     pub max_redraws: u32,
 }
@@ -85,7 +89,8 @@ pub(crate) fn pick(
         cluster.greet_arrivals(env.now);
     }
     let moment = Moment::new(cluster, env.now);
-    let group = choose_group(set, hash, env).ok_or(PickError::NoHealthyUpstream)?;
+    let group = choose_group(set, hash, context.excluded_priorities, env)
+        .ok_or(PickError::NoHealthyUpstream)?;
     let mut redraws = if context.avoid.is_empty() { 0 } else { context.max_redraws };
     let mut draw = 0_u64;
     loop {
@@ -139,28 +144,23 @@ fn rehashed(hash: u64, draw: u64) -> u64 {
 fn choose_group<'s>(
     set: &'s EndpointSet,
     hash: Option<u64>,
+    excluded: u128,
     env: &mut Env<'_>,
 ) -> Option<&'s Group> {
-    let single = set.loads.len() == 1;
-    let certain = set.loads.first().filter(|load| single && load.degraded_percent == 0);
-    let mut point = match certain {
-        Some(_) => 0,
-        None => u32::try_from(hash.unwrap_or_else(|| env.random()).checked_rem(100)?).ok()?,
-    };
-    for (priority, load) in set.priorities.iter().zip(&set.loads) {
-        if point < load.healthy_percent {
-            return priority.usable.next();
-        }
-        point -= load.healthy_percent;
+    if let ([load], [priority]) = (set.loads.as_slice(), set.priorities.as_slice())
+        && load.degraded_percent == 0
+    {
+        return priority.usable.next();
     }
-    for (priority, load) in set.priorities.iter().zip(&set.loads) {
-        if point < load.degraded_percent {
-            // A priority that panics uses everything, whatever made the load come here.
-            return if load.panic { priority.usable.next() } else { set.degraded(priority).next() };
-        }
-        point -= load.degraded_percent;
+    let point = u32::try_from(hash.unwrap_or_else(|| env.random()).checked_rem(100)?).ok()?;
+    let excluded = if hash.is_some() { 0 } else { excluded };
+    let (index, part) = choose(&set.loads, point, excluded)?;
+    let (load, priority) = (set.loads.get(index)?, set.priorities.get(index)?);
+    match part {
+        // A priority that panics uses everything, whatever made the load come here.
+        Part::Degraded if !load.panic => set.degraded(priority).next(),
+        Part::Healthy | Part::Degraded => priority.usable.next(),
     }
-    None
 }
 
 /// An endpoint at the place the client wanted to reach. It has counters of its own only for this request.

@@ -20,6 +20,61 @@ pub(crate) struct PriorityLoad {
     pub(crate) degraded_percent: u32,
     /// Whether so few are healthy that all endpoints are used alike.
     pub(crate) panic: bool,
+    /// Load that its healthy endpoints could take, in percent of everything.
+    able: u32,
+    /// Load that its degraded endpoints could take.
+    degraded_able: u32,
+}
+
+/// Whether healthy or degraded endpoints serve a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Healthy,
+    Degraded,
+}
+
+/// The priority that `point`, a number below 100, falls on, and which of its endpoints serve. Priorities whose bit is
+/// set in `excluded` are left out as long as the others are able to take anything.
+pub(crate) fn choose(loads: &[PriorityLoad], point: u32, excluded: u128) -> Option<(usize, Part)> {
+    let is_in = |index: &usize| {
+        let bit = u32::try_from(*index).ok().and_then(|index| 1_u128.checked_shl(index));
+        bit.is_none_or(|bit| excluded & bit == 0)
+    };
+    let able = |index: usize, part, load: &PriorityLoad| match part {
+        _ if !is_in(&index) => 0,
+        Part::Healthy => load.able,
+        Part::Degraded => load.degraded_able,
+    };
+    let parts = || {
+        let all = |part| loads.iter().enumerate().map(move |(index, load)| (index, part, load));
+        all(Part::Healthy).chain(all(Part::Degraded))
+    };
+    let total = parts().map(|(i, part, load)| able(i, part, load)).sum::<u32>().min(100);
+    let mut below = 0;
+    for (index, part, load) in parts() {
+        below += match part {
+            _ if excluded != 0 && total > 0 => {
+                (able(index, part, load) * 100).checked_div(total).unwrap_or(0)
+            }
+            Part::Healthy => load.healthy_percent,
+            Part::Degraded => load.degraded_percent,
+        };
+        if point < below {
+            return Some((index, part));
+        }
+    }
+    // What rounding left over goes to the first that is able to take anything.
+    let first = parts().find(|(index, part, load)| able(*index, *part, load) > 0);
+    first.map(|(index, part, _)| (index, part))
+}
+
+/// Whether anybody is able to take anything beside the priorities whose bit is set.
+pub(crate) fn is_any_able(loads: &[PriorityLoad], excluded: u128) -> bool {
+    let bit = |index: usize| u32::try_from(index).ok().and_then(|i| 1_u128.checked_shl(i));
+    let mut left = loads.iter().enumerate();
+    left.any(|(index, load)| {
+        bit(index).is_none_or(|bit| excluded & bit == 0) && load.able + load.degraded_able > 0
+    })
 }
 
 pub(crate) fn count_health(endpoints: impl Iterator<Item = Health>) -> HealthCounts {
@@ -59,6 +114,9 @@ pub(crate) fn loads(counts: &[HealthCounts], options: &EndpointSetOptions) -> Ve
     let degraded: Vec<u32> = counts.iter().map(|c| c.availability(c.degraded, options)).collect();
     let available: u32 = healthy.iter().chain(&degraded).sum::<u32>().min(100);
     let mut loads: Vec<PriorityLoad> = vec![PriorityLoad::default(); counts.len()];
+    for ((load, able), degraded_able) in loads.iter_mut().zip(&healthy).zip(&degraded) {
+        (load.able, load.degraded_able) = (*able, *degraded_able);
+    }
     if available > 0 {
         by_availability(&mut loads, &healthy, &degraded, available);
     }
@@ -121,7 +179,7 @@ fn by_size(loads: &mut [PriorityLoad], counts: &[HealthCounts]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Health, PriorityLoad, count_health, loads};
+    use super::{Health, Part, PriorityLoad, choose, count_health, loads};
     use crate::endpoint_set::EndpointSetOptions;
 
     fn of(levels: &[(usize, usize)], threshold: u32) -> Vec<PriorityLoad> {
@@ -175,5 +233,26 @@ mod tests {
         assert_eq!(shares, [34, 66, 0]);
         let one = of(&[(0, 0), (0, 2)], 50);
         assert_eq!(one.iter().map(|load| load.healthy_percent).collect::<Vec<_>>(), [0, 100]);
+    }
+
+    #[test]
+    fn excluded_priorities_give_their_load_to_the_others() {
+        let chosen = |levels: &[(usize, usize)], excluded: u128| -> Vec<usize> {
+            let loads = of(levels, 0);
+            let mut counts = vec![0; levels.len()];
+            for point in 0..100 {
+                let (priority, part) = choose(&loads, point, excluded).unwrap();
+                assert_eq!(part, Part::Healthy);
+                counts[priority] += 1;
+            }
+            counts
+        };
+        assert_eq!(chosen(&[(2, 1), (3, 0), (1, 0)], 0), [93, 7, 0]);
+        assert_eq!(chosen(&[(2, 1), (3, 0), (1, 0)], 0b001), [0, 100, 0]);
+        assert_eq!(chosen(&[(2, 1), (1, 3), (1, 0)], 0b001), [0, 35, 65]);
+        assert_eq!(chosen(&[(2, 1), (3, 0), (1, 0)], 0b011), [0, 0, 100]);
+        // Who excludes everybody excludes nobody.
+        assert_eq!(chosen(&[(2, 1), (3, 0), (1, 0)], 0b111), [93, 7, 0]);
+        assert_eq!(chosen(&[(1, 2), (0, 3), (1, 2)], 0b001), [0, 0, 100]);
     }
 }

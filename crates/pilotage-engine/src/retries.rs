@@ -2,6 +2,7 @@
 
 mod conditions;
 mod policy;
+mod previous_priorities;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use http::{HeaderMap, StatusCode};
 
 pub use self::conditions::RetryConditions;
 pub use self::policy::RetryPolicy;
+pub use self::previous_priorities::TriedPriorities;
 use crate::cluster::ClusterTable;
 use crate::env::Env;
 use crate::forward::Forward;

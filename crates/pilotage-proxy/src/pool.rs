@@ -158,7 +158,7 @@ impl EndpointPool {
         settings: &ClusterSettings,
         http2: bool,
     ) -> Result<Option<Lease>, Failure> {
-        if self.cluster.active_requests.get() >= settings.circuit_breakers.max_requests {
+        if !settings.circuit_breakers.admit_request(&self.cluster) {
             return Err(self.overflow());
         }
         self.idle_timeout.set(settings.idle_timeout.unwrap_or(Duration::MAX));

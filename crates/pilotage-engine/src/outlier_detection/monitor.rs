@@ -70,16 +70,11 @@ impl Monitor {
             }
             HostResult::Answered { status, grpc_status } => {
                 let status = settings.counted_status(status, grpc_status);
-                if !split {
-                    return self.note_status(settings, status);
+                // Whoever answers well can be reached.
+                if split && status < 500 {
+                    self.note_reached(settings);
                 }
-                // Told apart from local failures, every error of the endpoint is a gateway error to Envoy.
-                if status >= 500 {
-                    return self.note_status(settings, 503);
-                }
-                let suspects = self.note_status(settings, 200);
-                self.note_reached(settings);
-                suspects
+                self.note_status(settings, status)
             }
             HostResult::TimedOut | HostResult::Failed if split => {
                 if settings.success_rate.is_some() {

@@ -138,10 +138,7 @@ fn previous_priorities(proto: &Proto, warnings: &mut Warnings) -> Option<u32> {
         None => None,
     };
     match config {
-        Some(config) => {
-            warnings.note("retry_priority", "retries do not avoid the priorities tried before");
-            Some(u32::try_from(config.update_frequency).unwrap_or(1).max(1))
-        }
+        Some(config) => Some(u32::try_from(config.update_frequency).unwrap_or(1).max(1)),
         None => {
             warnings.note("retry_priority", format!("`{}` is not supported", priority.name));
             None

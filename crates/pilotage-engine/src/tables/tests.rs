@@ -1,5 +1,7 @@
 //! Applying resources: what is taken, refused, kept and reused.
 
+mod survival;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;

@@ -13,7 +13,7 @@ use pilotage_engine::live_state::ActiveRequest;
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::response_flag::ResponseFlags;
-use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Verdict};
+use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, TriedPriorities, Verdict};
 
 use super::body::RequestBody;
 use super::exchange::Context;
@@ -53,6 +53,8 @@ pub(super) struct Attempts<'a> {
     body: Option<Rc<Source>>,
     retries: Option<RetryState>,
     tried: Vec<EndpointAddress>,
+    /// For policies that avoid priorities.
+    tried_priorities: Option<TriedPriorities>,
     count: u32,
     limits: Limits,
     version: Version,
@@ -73,6 +75,10 @@ impl<'a> Attempts<'a> {
             body,
             retries: RetryState::new(forward, context.head),
             tried: Vec::new(),
+            tried_priorities: forward
+                .action()
+                .and_then(|action| action.retries.as_ref()?.avoid_previous_priorities)
+                .map(TriedPriorities::new),
             count: 0,
             version: settings.protocol.version(context.head.version),
         }
@@ -275,7 +281,12 @@ impl<'a> Attempts<'a> {
         }
         let policy = self.forward.action().and_then(|action| action.retries.as_ref());
         let avoids = policy.is_some_and(|policy| policy.avoid_previous_hosts);
+        let excluded_priorities = match &mut self.tried_priorities {
+            Some(tried) if self.count > 1 => tried.excluded(&cluster.endpoints()),
+            _ => 0,
+        };
         let pick = PickContext {
+            excluded_priorities,
             original_destination: (!destination.ip().is_unspecified()).then_some(destination),
             hash: self.forward.hash,
             avoid: if avoids { &self.tried } else { &[] },
@@ -297,6 +308,9 @@ impl<'a> Attempts<'a> {
         })?;
         if avoids {
             self.tried.push(endpoint.address.clone());
+        }
+        if let Some(tried) = &mut self.tried_priorities {
+            tried.note(endpoint.priority);
         }
         Ok(endpoint)
     }
