@@ -77,7 +77,17 @@ impl Envoy {
         log.chars().take(2000).collect()
     }
 
-    fn get(&self, path: &str) -> io::Result<wire::Message> {
+    /// Where the admin endpoint is.
+    #[must_use]
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// What the admin endpoint says at `path`.
+    ///
+    /// # Errors
+    /// When it says nothing.
+    pub fn get(&self, path: &str) -> io::Result<wire::Message> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
         wire::ask(self.admin, request.as_bytes())?
             .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
