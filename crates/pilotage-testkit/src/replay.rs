@@ -2,6 +2,8 @@
 
 mod connection;
 mod exchange;
+pub mod history;
+mod pool;
 mod tries;
 
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +22,8 @@ use crate::vectors::{Asker, Exchange};
 const GATEWAY_CLIENT: [u8; 4] = [198, 51, 100, 7];
 /// What names of DNS clusters resolve to.
 const MADE_UP: [u8; 4] = [198, 18, 0, 1];
+/// When requests come: time since some moment.
+const NOW: Duration = Duration::from_secs(3600);
 /// Draws when the recording shows one outcome.
 const FEW_DRAWS: u64 = 12;
 /// Draws when it shows several: enough for a branch of 1 % to be missing only once in 10⁸.
@@ -29,8 +33,16 @@ const MANY_DRAWS: u64 = 2000;
 /// addresses.
 #[must_use]
 pub fn tables(set: &ResourceSet) -> (Arc<Tables>, Vec<Rejection>) {
-    let live = LiveState::new();
-    let (tables, rejections) = Tables::apply(&Tables::empty(), set, &live);
+    next_tables(&Tables::empty(), set, &LiveState::new())
+}
+
+/// The same after `previous`, with live state that outlives them.
+fn next_tables(
+    previous: &Tables,
+    set: &ResourceSet,
+    live: &LiveState,
+) -> (Arc<Tables>, Vec<Rejection>) {
+    let (tables, rejections) = Tables::apply(previous, set, live);
     for name in set.clusters.keys() {
         let Some(cluster) = tables.cluster(name) else { continue };
         let by_name = [Discovery::StrictDns, Discovery::LogicalDns];
@@ -84,11 +96,7 @@ pub fn drawn(tables: &Tables, asker: &Asker, exchange: &Exchange, draws: u64) ->
 fn draw(tables: &Tables, asker: &Asker, exchange: &Exchange, seed: u64) -> Value {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut chance = || rng.u64(..);
-    let mut env = Env {
-        now: Duration::from_secs(3600),
-        unix_time: Duration::from_secs(1_767_225_600),
-        rng: &mut chance,
-    };
+    let mut env = Env { now: NOW, unix_time: Duration::from_secs(1_767_225_600), rng: &mut chance };
     let destination: SocketAddr = exchange.destination.parse().expect("an address and a port");
     let client = match asker.kind.as_str() {
         "gateway" => IpAddr::from(GATEWAY_CLIENT),

@@ -6,13 +6,15 @@
 //!   addition to `docs/spec/services.yaml`;
 //! - a table whose first column is called `request` says what becomes of requests under that configuration. The first
 //!   cell is the request in one code span, for instance `GET http://reviews:9080/x -H 'end-user: jason'`; the last is
-//!   the outcome, words and code spans in turns ([`expectation`]). A column `from` says who asks;
+//!   the outcome, words and code spans in turns ([`expectation`]). A column `from` says who asks, a column `after` what
+//!   happened before;
 //! - a table whose first column is called `object` says what is wrong with objects of the configuration: the second
 //!   cell holds codes, or a dash for none.
 
 mod ask;
 pub mod expectation;
 mod page;
+mod past;
 
 use std::fmt;
 use std::path::Path;
@@ -127,12 +129,13 @@ fn check_request(table: &Table, row: &[String], ours: &Ours) -> Vec<String> {
         return vec!["a row has at least two cells".into()];
     };
     let from = table.column("from").and_then(|index| row.get(index)).map_or("", String::as_str);
+    let after = table.column("after").and_then(|index| row.get(index)).map_or("", String::as_str);
     let expectation = match Expectation::parse(stated) {
         Ok(expectation) => expectation,
         Err(problem) => return vec![problem],
     };
     let draws = if expectation.has_shares() { DRAWS_FOR_SHARES } else { DRAWS };
-    match ask::outcomes(request, from, ours, draws) {
+    match ask::outcomes(request, (from, after), ours, draws) {
         Ok(outcomes) => expectation.differences(&outcomes),
         Err(problem) => vec![problem],
     }

@@ -127,8 +127,7 @@ fn tcp(tables: &Tables, route: &TcpRoute, connection: &Connection<'_>, env: &mut
     let context = PickContext {
         original_destination: connection.original_destination(),
         hash: None,
-        avoid: &[],
-        max_redraws: 0,
+        ..PickContext::default()
     };
     match cluster.pick(&context, env) {
         Ok(endpoint) => json!({"handled": "tcp", "flags": "", "cluster": &*name,

@@ -15,7 +15,7 @@ use pilotage_engine::{Decision, Env, NoTrace, Tables, decide};
 use serde_json::{Map, Value, json};
 
 use super::connection::Connection;
-use super::tries;
+use super::{pool, tries};
 use crate::vectors::Exchange;
 
 /// Different in every draw, and masked in the recording.
@@ -99,9 +99,13 @@ fn upstream(
     let context = PickContext {
         original_destination: told.connection.original_destination(),
         hash: forward.hash,
-        avoid: &[],
-        max_redraws: 0,
+        ..PickContext::default()
     };
+    let limits = &forward.cluster.settings.circuit_breakers;
+    if !limits.admit_request(&forward.cluster.state) {
+        let reply = forward.failure(UpstreamFailure::Overflow);
+        return local(told, reply, Some((forward, head)));
+    }
     let Ok(endpoint) = forward.cluster.pick(&context, env) else {
         let reply = forward.failure(UpstreamFailure::NoHealthyUpstream);
         return local(told, reply, Some((forward, head)));
@@ -147,6 +151,7 @@ fn upstream(
         "mirrors": mirrors(forward),
         "endpoint": endpoint.address.socket().map(|address| address.to_string()),
         "retries": tries::told(forward, head, env),
+        "pool": pool::told(&forward.cluster.settings),
     });
     add_route(&mut outcome, &forward.route);
     outcome

@@ -7,17 +7,19 @@ use pilotage_engine::Severity;
 use serde_json::Value;
 
 use super::page::spans;
+use super::past;
 use crate::ours::Ours;
-use crate::replay;
+use crate::replay::{self, history};
 use crate::vectors::{Asker, Exchange, Request};
 
 /// Where names lead that nobody knows; a DNS proxy would make up such an address.
 const UNKNOWN: [u8; 4] = [240, 240, 0, 1];
 
-/// The distinct outcomes of the request in `cell` over so many `draws`, with the number that led to each.
+/// The distinct outcomes of the request in `cell` over so many `draws`, with the number that led to each: `from` says
+/// who asks, `after` what happened before.
 pub(super) fn outcomes(
     cell: &str,
-    from: &str,
+    (from, after): (&str, &str),
     ours: &Ours,
     draws: u64,
 ) -> Result<Vec<(Value, u64)>, String> {
@@ -28,7 +30,9 @@ pub(super) fn outcomes(
     let asker = asker(from)?;
     let (request, scheme_port) = request(written)?;
     let set = ours.resources(&asker);
-    let (tables, rejections) = replay::tables(&set);
+    let events = past::parse(after)?;
+    let (tables, rejections) =
+        if events.is_empty() { replay::tables(&set) } else { history::enact(&set, &events) };
     if let Some(rejection) = rejections.iter().find(|r| r.severity == Severity::Rejected) {
         return Err(format!("the engine refuses what we compile: {rejection:?}"));
     }
@@ -46,24 +50,28 @@ pub(super) fn outcomes(
     Ok(replay::drawn(&tables, &asker, &exchange, draws))
 }
 
-/// Who asks: nothing for a sidecar in namespace `default`, `sidecar in NAMESPACE`, `gateway`, or labels in code spans.
+/// Who asks: nothing for a sidecar in namespace `default`, `sidecar in NAMESPACE`, `gateway`, `sidecar at` a locality
+/// in a code span, or labels in code spans.
 fn asker(from: &str) -> Result<Asker, String> {
+    let locality = spans(from).into_iter().find(|span| !span.contains('='));
     let labels = spans(from).into_iter().filter_map(|label| {
         let (key, value) = label.split_once('=')?;
         Some((key.to_owned(), value.to_owned()))
     });
     let mut labels: BTreeMap<String, String> = labels.collect();
-    let words = from.split('`').next().unwrap_or_default().trim().trim_end_matches("with").trim();
-    let sidecar = |namespace: &str, labels| Asker {
+    let words = from.split('`').next().unwrap_or_default().trim();
+    let words = words.trim_end_matches("with").trim_end_matches(" at").trim();
+    let sidecar = |namespace: &str, labels, locality| Asker {
         name: "client".into(),
         kind: "sidecar".into(),
         namespace: namespace.into(),
         labels,
+        locality,
         ip: "10.1.9.9".into(),
         ..Asker::default()
     };
     match words {
-        "" | "sidecar" => Ok(sidecar("default", labels)),
+        "" | "sidecar" => Ok(sidecar("default", labels, locality)),
         "gateway" => {
             labels.insert("istio".into(), "ingressgateway".into());
             Ok(Asker {
@@ -76,7 +84,7 @@ fn asker(from: &str) -> Result<Asker, String> {
             })
         }
         other => match other.strip_prefix("sidecar in ") {
-            Some(namespace) => Ok(sidecar(namespace, labels)),
+            Some(namespace) => Ok(sidecar(namespace, labels, locality)),
             None => Err(format!("`{other}`: who asks is `sidecar in NAMESPACE` or `gateway`")),
         },
     }
@@ -151,6 +159,7 @@ mod tests {
         assert_eq!(asker("").unwrap().namespace, "default");
         assert_eq!(asker("sidecar in team-a").unwrap().namespace, "team-a");
         assert_eq!(asker("sidecar with `app=web`").unwrap().labels["app"], "web");
+        assert_eq!(asker("sidecar at `r1/z1`").unwrap().locality.as_deref(), Some("r1/z1"));
         assert_eq!(asker("gateway").unwrap().kind, "gateway");
         assert!(asker("somebody").is_err());
     }

@@ -17,6 +17,7 @@
 //! | endpoint | address and port of the endpoint |
 //! | tries | how often the request is sent if each attempt fails so: `503: 3`, `refused: 3`, `reset: 1`, `timeout: 1` |
 //! | each try, backoff | limit of an attempt, and the longest wait before the first retry |
+//! | pool | a limit of the cluster's connections: `requests: 2` |
 //! | error | what a client sees in place of an answer |
 //! | delayed by | an injected delay |
 //!
@@ -98,7 +99,7 @@ impl Expectation {
 /// The share and the keyword in the words before a code span.
 fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
     const CONNECTING: [&str; 9] = ["and", "with", "then", "but", "of", "or", "the", "goes", "is"];
-    const KEYWORDS: [&str; 26] = [
+    const KEYWORDS: [&str; 27] = [
         "to",
         "subset",
         "port",
@@ -124,6 +125,7 @@ fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
         "tries",
         "each try",
         "backoff",
+        "pool",
         "error",
     ];
     let mut share = None;
@@ -175,6 +177,9 @@ fn holds((keyword, wanted): &(String, String), outcome: &Value) -> bool {
         "tries" => wanted.split_once(": ").is_some_and(|(kind, tries)| {
             let told = outcome["retries"]["tries"][kind].as_u64();
             told.is_some() && told == tries.parse().ok()
+        }),
+        "pool" => wanted.split_once(": ").is_some_and(|(limit, value)| {
+            outcome["pool"].get(limit).and_then(Value::as_str) == Some(value)
         }),
         "each try" => text("/retries/each") == wanted,
         "backoff" => text("/retries/backoff") == wanted,

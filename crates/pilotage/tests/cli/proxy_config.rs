@@ -100,7 +100,16 @@ fn clusters_and_endpoints_name_service_port_subset_and_rule() {
     let done = shop("", &["endpoints"]);
     let cluster = "outbound|80||cart.shop.svc.cluster.local";
     assert!(
-        cells(&done.stdout).contains(&vec!["10.1.1.1:8080", "HEALTHY", "OK", cluster]),
+        cells(&done.stdout).contains(&vec![
+            "10.1.1.1:8080",
+            "HEALTHY",
+            "OK",
+            cluster,
+            "0",
+            "1",
+            "-",
+            "100.0%"
+        ]),
         "{}",
         done.stdout
     );

@@ -1,0 +1,34 @@
+//! What a cluster says about connections and limits, in words.
+
+use std::time::Duration;
+
+use pilotage_engine::cluster::ClusterSettings;
+use serde_json::{Map, Value};
+
+/// Every setting that is set, by what it limits.
+pub(super) fn told(settings: &ClusterSettings) -> Value {
+    let limits = &settings.circuit_breakers;
+    let time = |time: Option<Duration>| time.map(|time| format!("{time:?}"));
+    let number = |number: Option<u32>| number.map(|number| number.to_string());
+    let limit = |limit: u32| number(Some(limit).filter(|limit| *limit != u32::MAX));
+    let keepalive = settings.tcp_keepalive.unwrap_or_default();
+    let budget = limits.retry_budget;
+    let facts = [
+        ("connections", limit(limits.max_connections)),
+        ("pending requests", limit(limits.max_pending_requests)),
+        ("requests", limit(limits.max_requests)),
+        ("retries", limit(limits.max_retries).filter(|_| budget.is_none())),
+        ("retries in percent of requests", budget.map(|budget| budget.percent.to_string())),
+        ("retries at least", budget.map(|budget| budget.min_concurrency.to_string())),
+        ("connect timeout", time(Some(settings.connect_timeout))),
+        ("idle timeout", time(settings.idle_timeout)),
+        ("age of a connection", time(settings.max_connection_duration)),
+        ("requests per connection", number(settings.max_requests_per_connection)),
+        ("keepalive probes", number(keepalive.probes)),
+        ("keepalive after", time(keepalive.time)),
+        ("keepalive every", time(keepalive.interval)),
+        ("protocol", Some(format!("{:?}", settings.protocol))),
+    ];
+    let told = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+    Value::Object(told.collect::<Map<_, _>>())
+}
