@@ -158,8 +158,8 @@ impl Running {
 
     /// Says whether anything changed.
     fn publish(&mut self) -> bool {
-        let before = self.store.settle();
-        let summary = Summary::between(&before, self.store.objects());
+        let settled = self.store.settle();
+        let summary = Summary::between(&settled.before, &settled.after);
         let compiled = self.pipeline.compile(self.store.in_order(), &MeshConfig::default());
         for resources in compiled.values() {
             let (tables, rejections) = Tables::apply(&self.tables, resources, &self.live);

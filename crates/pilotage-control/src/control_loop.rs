@@ -141,8 +141,8 @@ impl ControlLoop {
     }
 
     fn publish(&mut self, work: Work) {
-        let before = self.store.settle();
-        let summary = Summary::between(&before, self.store.objects());
+        let settled = self.store.settle();
+        let summary = Summary::between(&settled.before, &settled.after);
         let (mesh, mut found) = match &self.mesh {
             Some(mesh) => (mesh.clone(), Vec::new()),
             None => mesh_config(self.store.objects()),

@@ -5,7 +5,7 @@
 //! to stand where a broken one stands now, and, when a part of the text cannot be read at all, every object that the
 //! unit had and that is not found in the rest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use pilotage_config::{Diagnostic, Loaded, Object, ObjectRef};
@@ -55,6 +55,17 @@ pub struct Store {
     /// The effective objects in the order of units and their texts, which stands for age where no object says its own.
     ordered: Vec<Arc<Object>>,
     duplicates: Vec<Duplicate>,
+    /// References whose objects came, went or changed since the last settling.
+    touched: BTreeSet<ObjectRef>,
+}
+
+/// What may have changed: the objects in force of some references, before and now.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Those that were in force.
+    pub before: Objects,
+    /// Those that are.
+    pub after: Objects,
 }
 
 /// An object and its reference, which is worked out once.
@@ -74,31 +85,61 @@ impl Store {
     pub fn load(&mut self, unit: Arc<str>, loaded: Loaded) {
         let before = self.units.remove(&unit).unwrap_or_default();
         let kept = self.kept(&before, &loaded);
-        let fresh = loaded.objects.into_iter().map(|it| (it.reference(), Arc::new(it))).collect();
+        let fresh = shared(&before.fresh, loaded.objects);
+        self.touched.extend(differing(&before.fresh, &fresh));
+        let references = before.kept.iter().chain(&kept).map(|(reference, _)| reference.clone());
+        self.touched.extend(references);
         self.units.insert(unit, Unit { fresh, kept, problems: loaded.diagnostics });
     }
 
     /// Forgets a unit and its objects.
     pub fn remove(&mut self, unit: &str) {
-        self.units.remove(unit);
+        let Some(gone) = self.units.remove(unit) else { return };
+        let held = gone.fresh.into_iter().chain(gone.kept);
+        self.touched.extend(held.map(|(reference, _)| reference));
     }
 
-    /// Works out which objects are in force after some units changed. Returns those before.
-    pub fn settle(&mut self) -> Objects {
-        let mut effective = Objects::new();
-        self.duplicates.clear();
-        for (reference, object) in self.units.values().flat_map(|unit| &unit.fresh) {
-            if let Some(other) = effective.insert(reference.clone(), Arc::clone(object)) {
+    /// Works out which objects are in force after some units changed, and says what may have changed by that.
+    pub fn settle(&mut self) -> Settled {
+        let touched = std::mem::take(&mut self.touched);
+        let wanted: HashSet<&ObjectRef> = touched.iter().collect();
+        let mut after = Objects::new();
+        let mut duplicates = Vec::new();
+        for (reference, object) in self.held(|unit| &unit.fresh, &wanted) {
+            if let Some(other) = after.insert(reference.clone(), Arc::clone(object)) {
                 let (used, unused) = (Place::of(object), Place::of(&other));
-                self.duplicates.push(Duplicate { object: reference.clone(), used, unused });
+                let object = reference.clone();
+                duplicates.push(Duplicate { object, used, unused });
             }
         }
-        for (reference, object) in self.units.values().flat_map(|unit| &unit.kept) {
-            effective.entry(reference.clone()).or_insert_with(|| Arc::clone(object));
+        for (reference, object) in self.held(|unit| &unit.kept, &wanted) {
+            after.entry(reference.clone()).or_insert_with(|| Arc::clone(object));
         }
-        self.ordered = effective.values().cloned().collect();
+        self.duplicates.retain(|duplicate| !wanted.contains(&duplicate.object));
+        self.duplicates.extend(duplicates);
+        let mut before = Objects::new();
+        for reference in &touched {
+            let was = match after.get(reference) {
+                Some(object) => self.effective.insert(reference.clone(), Arc::clone(object)),
+                None => self.effective.remove(reference),
+            };
+            before.extend(was.map(|object| (reference.clone(), object)));
+        }
+        let gone: HashSet<*const Object> = before.values().map(Arc::as_ptr).collect();
+        self.ordered.retain(|object| !gone.contains(&Arc::as_ptr(object)));
+        self.ordered.extend(after.values().cloned());
         self.ordered.sort_by(|a, b| a.source.cmp(&b.source));
-        std::mem::replace(&mut self.effective, effective)
+        Settled { before, after }
+    }
+
+    /// What units hold of some references.
+    fn held<'a>(
+        &'a self,
+        of: impl Fn(&'a Unit) -> &'a Vec<Held>,
+        wanted: &HashSet<&ObjectRef>,
+    ) -> Vec<&'a Held> {
+        let all = self.units.values().flat_map(of);
+        all.filter(|(reference, _)| wanted.contains(reference)).collect()
     }
 
     /// The objects in force, by reference.
@@ -170,6 +211,37 @@ impl Store {
         }
         kept
     }
+}
+
+/// The objects of a unit. One that is the same as before is the very same; one that only stands elsewhere shares what
+/// it says.
+fn shared(before: &[Held], objects: Vec<Object>) -> Vec<Held> {
+    let known: HashMap<&ObjectRef, &Arc<Object>> =
+        before.iter().map(|(reference, object)| (reference, object)).collect();
+    let share = |mut object: Object| {
+        let reference = object.reference();
+        let object = match known.get(&reference) {
+            Some(known) if ***known == object => Arc::clone(known),
+            Some(known) if known.body == object.body => {
+                object.body = known.body.clone();
+                Arc::new(object)
+            }
+            _ => Arc::new(object),
+        };
+        (reference, object)
+    };
+    objects.into_iter().map(share).collect()
+}
+
+/// The references whose objects are not the very same in both.
+fn differing(before: &[Held], after: &[Held]) -> BTreeSet<ObjectRef> {
+    let objects = |held: &[Held]| -> HashSet<*const Object> {
+        held.iter().map(|(_, object)| Arc::as_ptr(object)).collect()
+    };
+    let (old, new) = (objects(before), objects(after));
+    let gone = before.iter().filter(|(_, object)| !new.contains(&Arc::as_ptr(object)));
+    let come = after.iter().filter(|(_, object)| !old.contains(&Arc::as_ptr(object)));
+    gone.chain(come).map(|(reference, _)| reference.clone()).collect()
 }
 
 #[cfg(test)]

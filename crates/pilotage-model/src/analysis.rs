@@ -16,6 +16,8 @@ mod mesh_hosts;
 mod namespaces;
 mod port_names;
 mod selectors;
+mod service_entries;
+mod shared_gateways;
 pub mod subsets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +56,8 @@ pub fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
     problems.extend(gateway_ports::analyze(objects));
     problems.extend(port_names::analyze(objects));
     problems.extend(namespaces::analyze(objects));
+    problems.extend(service_entries::analyze(objects));
+    problems.extend(shared_gateways::analyze(objects));
     let suppressed = suppressed(objects);
     problems.retain(|problem| !is_suppressed(problem, &suppressed));
     problems

@@ -80,17 +80,17 @@ mod tests {
 
     #[test]
     fn both_forms_of_secrets_are_read_and_values_stay_unseen() {
-        let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: n}\n\
+        let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: shop}\n\
                     stringData: {tls.crt: C, tls.key: K, ca.crt: A, ca.crl: R}\n---\n\
-                    apiVersion: v1\nkind: Secret\nmetadata: {name: b, namespace: n}\n\
+                    apiVersion: v1\nkind: Secret\nmetadata: {name: b, namespace: shop}\n\
                     stringData: {cert: c, key: k, cacert: a, tls.crt: X}\n---\n\
-                    apiVersion: v1\nkind: Secret\nmetadata: {name: c, namespace: n}\n\
+                    apiVersion: v1\nkind: Secret\nmetadata: {name: c, namespace: shop}\n\
                     stringData: {tls.crt: C}\n---\n\
                     apiVersion: v1\nkind: Secret\nmetadata: {name: d, namespace: other}\n\
                     stringData: {tls.crt: C, tls.key: K}\n";
         let loaded = pilotage_config::load("a.yaml", text);
         let objects: Vec<_> = loaded.objects.into_iter().map(Arc::new).collect();
-        let secrets = of_namespace(&objects, "n");
+        let secrets = of_namespace(&objects, "shop");
         assert_eq!(secrets.keys().map(|name| &**name).collect::<Vec<_>>(), ["a", "b"]);
         let pem = |text: &str| Pem(text.into());
         assert_eq!(secrets["a"].certificate, Some((pem("C"), pem("K"))));

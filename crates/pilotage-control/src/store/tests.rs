@@ -35,8 +35,8 @@ fn a_unit_replaces_its_objects_and_takes_them_with_it() {
     load(&mut store, "a.yaml", &route("z", "two"));
     assert_eq!(in_force(&store), ["z→two"]);
     store.remove("a.yaml");
-    let before = store.settle();
-    assert_eq!(before.len(), 1);
+    let settled = store.settle();
+    assert_eq!((settled.before.len(), settled.after.len()), (1, 0));
     assert!(in_force(&store).is_empty());
 }
 
@@ -61,6 +61,40 @@ fn a_broken_object_that_was_never_good_is_left_out() {
     load(&mut store, "a.yaml", &(route("x", "") + &route("z", "one")));
     assert_eq!(in_force(&store), ["z→one"]);
     assert!(store.problems().count() > 0);
+}
+
+#[test]
+fn what_did_not_change_is_the_very_same_and_not_told() {
+    let mut store = Store::default();
+    load(&mut store, "a.yaml", &(route("x", "one") + &route("z", "one")));
+    let first: Vec<_> = store.in_order().to_vec();
+    let text = route("x", "one") + &route("z", "two");
+    store.load("a.yaml".into(), pilotage_config::load("a.yaml", &text));
+    let settled = store.settle();
+    let names: Vec<&str> = settled.after.keys().map(|reference| &*reference.name).collect();
+    assert_eq!(names, ["z"]);
+    assert!(Arc::ptr_eq(&first[0], &store.in_order()[0]));
+    // What only moves says the same and is told from what changes by whoever compares.
+    store.load("a.yaml".into(), pilotage_config::load("a.yaml", &format!("# new\n{text}")));
+    let settled = store.settle();
+    assert_eq!(settled.after.len(), 2);
+    let x = &store.in_order()[0];
+    assert!(!Arc::ptr_eq(&first[0], x) && first[0].body == x.body);
+    assert_eq!(x.source.span.line, 2);
+}
+
+#[test]
+fn a_definition_that_comes_back_into_force_is_found() {
+    let mut store = Store::default();
+    load(&mut store, "a.yaml", &route("x", "one"));
+    load(&mut store, "b.yaml", &(route("x", "two") + &route("z", "two")));
+    assert_eq!(in_force(&store), ["x→two", "z→two"]);
+    store.remove("b.yaml");
+    store.settle();
+    assert_eq!(in_force(&store), ["x→one"]);
+    assert!(store.duplicates().is_empty());
+    let order: Vec<&str> = store.in_order().iter().map(|object| object.name()).collect();
+    assert_eq!(order, ["x"]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! From one generation to the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
 use pilotage_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use pilotage_proto::{ResourceSet, envoy};
@@ -40,6 +41,17 @@ struct Step<'p> {
     previous: &'p Tables,
     next: Tables,
     rejections: Vec<Rejection>,
+}
+
+/// Load assignments by name.
+type Assignments<'a> = HashMap<&'a str, Arc<LoadAssignment>, FixedState>;
+
+/// Whether two sets hold the very same resources.
+fn identical<P>(a: &BTreeMap<String, Arc<P>>, b: &BTreeMap<String, Arc<P>>) -> bool {
+    let same = |((name, one), (other_name, other)): ((&String, &Arc<P>), (&String, &Arc<P>))| {
+        Arc::ptr_eq(one, other) && name == other_name
+    };
+    a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
 /// Whether a resource is the one that is in force already.
@@ -176,7 +188,17 @@ impl Step<'_> {
     }
 
     fn clusters(&mut self, set: &ResourceSet, live: &LiveState) {
+        let previous = self.previous;
+        if identical(&previous.accepted.clusters, &set.clusters)
+            && identical(&previous.accepted.endpoints, &set.endpoints)
+        {
+            self.next.accepted.clusters.clone_from(&previous.accepted.clusters);
+            self.next.accepted.endpoints.clone_from(&previous.accepted.endpoints);
+            self.next.clusters.clone_from(&previous.clusters);
+            return;
+        }
         let assignments = self.assignments(set);
+        self.next.clusters.reserve(set.clusters.len());
         for (name, proto) in &set.clusters {
             let old_proto = self.previous.accepted.clusters.get(name);
             let old = self.previous.clusters.get(name.as_str());
@@ -209,19 +231,22 @@ impl Step<'_> {
                 }
             };
             self.next.accepted.clusters.insert(name.clone(), accepted);
-            self.next.clusters.insert(name.as_str().into(), table);
+            let known = Some(&table.settings.name).filter(|known| ***known == **name);
+            let name = known.map_or_else(|| name.as_str().into(), Arc::clone);
+            self.next.clusters.insert(name, table);
         }
     }
 
     /// The load assignments that EDS delivered, by name. Unchanged ones are those that clusters already use.
-    fn assignments(&mut self, set: &ResourceSet) -> BTreeMap<String, Arc<LoadAssignment>> {
-        let mut in_use = BTreeMap::new();
-        for (name, proto) in &self.previous.accepted.clusters {
+    fn assignments<'s>(&mut self, set: &'s ResourceSet) -> Assignments<'s> {
+        let mut in_use = Assignments::default();
+        let previous = self.previous;
+        for (name, proto) in &previous.accepted.clusters {
             if let Some(cluster) = self.previous.clusters.get(name.as_str()) {
                 in_use.insert(ClusterSettings::eds_name(proto), Arc::clone(cluster.assignment()));
             }
         }
-        let mut assignments = BTreeMap::new();
+        let mut assignments = Assignments::default();
         for (name, proto) in &set.endpoints {
             let old_proto = self.previous.accepted.endpoints.get(name);
             let known = in_use.get(name.as_str());
@@ -236,7 +261,7 @@ impl Step<'_> {
             }
             if let (Some(proto), Some(assignment)) = kept {
                 self.next.accepted.endpoints.insert(name.clone(), proto);
-                assignments.insert(name.clone(), assignment);
+                assignments.insert(name.as_str(), assignment);
             }
         }
         assignments
