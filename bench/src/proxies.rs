@@ -117,7 +117,8 @@ impl Proxy {
                 start(process::find("nginx")?, &["-c", &config])?
             }
             Kind::Pilotage | Kind::PilotageFull => {
-                let mesh = folder.join(kind.to_string());
+                // In a folder of its own: Pilotage looks up when something is written beside what it watches.
+                let mesh = folder.join(kind.to_string()).join("mesh");
                 fs::create_dir_all(&mesh)?;
                 let text = configs::mesh(kind.features(), port, upstream);
                 fs::write(mesh.join("mesh.yaml"), text)?;
