@@ -73,7 +73,7 @@ async fn a_connection_without_bytes_is_closed_in_time() {
     let talk = async {
         let mut byte = [0];
         for _ in 0..3 {
-            tokio::time::sleep(Duration::from_secs(9)).await;
+            tokio::time::advance(Duration::from_secs(9)).await;
             client.write_all(b"x").await.unwrap();
             upstream.read_exact(&mut byte).await.unwrap();
         }
