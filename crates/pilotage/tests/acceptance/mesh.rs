@@ -155,7 +155,7 @@ impl Mesh {
                 return line.to_owned();
             }
             assert!(Instant::now() < end, "no line with {texts:?} in the access log:\n{read}");
-            thread::sleep(Duration::from_millis(5));
+            thread::park_timeout(Duration::from_millis(5));
         }
     }
 
@@ -170,7 +170,7 @@ pub(crate) fn wait_until(otherwise: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "{otherwise}");
-        thread::sleep(Duration::from_millis(5));
+        thread::park_timeout(Duration::from_millis(5));
     }
 }
 
