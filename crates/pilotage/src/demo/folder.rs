@@ -135,9 +135,9 @@ mod tests {
         let texts = FILES.into_iter().chain([("bookinfo", services.as_str())]);
         let objects = texts.flat_map(|(name, text)| pilotage_config::load(name, text).objects);
         let objects: Vec<_> = objects.map(std::sync::Arc::new).collect();
-        let mut pipeline = Pipeline::new(Identities { sidecar: None, gateways: true });
-        let compiled = pipeline.compile(&objects, &pilotage_config::mesh::MeshConfig::default());
-        assert!(compiled.problems.is_empty(), "{:?}", compiled.problems);
+        let problems =
+            Pipeline::new(Identities { sidecar: None, gateways: true }).problems(&objects);
+        assert!(problems.is_empty(), "{problems:?}");
     }
 
     #[test]
