@@ -4,7 +4,11 @@
 //! The test starts itself again in the namespace. Addresses 10.9.0.x and fd09::x are on its loopback interface;
 //! connections from 10.9.0.1 and fd09::1 are the application's and redirected, all others are not.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it goes wrong")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may stop where it goes wrong"
+)]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,7 +1,11 @@
 //! The same listeners and the same bytes to a real Envoy and to our proxy: each connection must meet the same fate, be
 //! it the upstream that it reaches with all its bytes, or its end.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it goes wrong")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may stop where it goes wrong"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
