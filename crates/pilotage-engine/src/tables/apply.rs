@@ -48,10 +48,8 @@ type Assignments<'a> = HashMap<&'a str, Arc<LoadAssignment>, FixedState>;
 
 /// Whether two sets hold the very same resources.
 fn identical<P>(a: &BTreeMap<String, Arc<P>>, b: &BTreeMap<String, Arc<P>>) -> bool {
-    let same = |((name, one), (other_name, other)): ((&String, &Arc<P>), (&String, &Arc<P>))| {
-        Arc::ptr_eq(one, other) && name == other_name
-    };
-    a.len() == b.len() && a.iter().zip(b).all(same)
+    let mut pairs = a.iter().zip(b);
+    a.len() == b.len() && pairs.all(|(one, other)| one.0 == other.0 && Arc::ptr_eq(one.1, other.1))
 }
 
 /// Whether a resource is the one that is in force already.

@@ -6,10 +6,16 @@ use pilotage_testkit::workspace::assert_none;
 
 /// Packages that are built twice, each with who wants the older version.
 const TWICE: &[(&str, &str)] = &[
+    ("base64", "prost-reflect 0.16"),
+    ("bit-vec", "yasna, of the certificates that tests make"),
+    ("core-foundation", "system-configuration of hickory-resolver, on macOS only"),
     ("foldhash", "hashbrown 0.15"),
+    ("getrandom", "ring 0.17"),
     ("hashbrown", "petgraph 0.8, of the build of the protos"),
     ("syn", "the derives of prost, miette and logos, of the build of the protos"),
+    ("synstructure", "asn1-rs-derive, of x509-parser"),
     ("unicode-width", "miette, of the build of the protos"),
+    ("windows-sys", "ring 0.17, on Windows only"),
 ];
 
 #[test]
