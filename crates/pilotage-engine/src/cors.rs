@@ -94,9 +94,15 @@ impl CorsPolicy {
             return Verdict::Allow(origin.clone());
         }
         let mut reply = LocalReply::new(StatusCode::OK, "", details::CORS_RESPONSE);
+        reply.as_http = true;
         put(&mut reply.headers, ACCESS_CONTROL_ALLOW_METHODS, self.methods.as_ref());
         put(&mut reply.headers, ACCESS_CONTROL_ALLOW_HEADERS, self.headers.as_ref());
         put(&mut reply.headers, ACCESS_CONTROL_MAX_AGE, self.max_age.as_ref());
+        if self.credentials {
+            // For foreign origins too, whom it helps nothing.
+            let allowed = HeaderValue::from_static("true");
+            reply.headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, allowed);
+        }
         if allowed {
             self.apply(&mut reply.headers, origin);
         }

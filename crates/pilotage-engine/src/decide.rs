@@ -138,7 +138,9 @@ fn filters(
         }
         (Some(abort), _) => {
             let weighted = cluster.weighted(route);
-            own_answer(aborted(abort), route, weighted, head, env)
+            let mut reply = aborted(abort);
+            reply.cluster = cluster.shared().filter(|name| tables.cluster(name).is_some());
+            own_answer(reply, route, weighted, head, env)
         }
         (None, cors::Verdict::Answer(reply)) => {
             trace.note(format_args!("the CORS policy answers the preflight request"));
@@ -278,7 +280,8 @@ fn act(
         RouteAction::Redirect(redirect) => {
             let mut reply = LocalReply::new(redirect.status, "", details::DIRECT_RESPONSE);
             locate(&mut reply, redirect, route, head);
-            own_answer(reply, route, None, head, env)
+            let path = redirect.seen_path(head.path, route.matcher.matched_length(head.path));
+            own_answer(reply, route, None, &RequestHead { path: &path, ..*head }, env)
         }
         RouteAction::DirectResponse(response) => {
             let body = response.body.clone();
@@ -307,9 +310,12 @@ fn own_answer(
     head: &RequestHead<'_>,
     env: &Env<'_>,
 ) -> Decision {
+    // Envoy knows the status only when the answer is on its way.
     let exchange = Exchange {
-        status: Some(reply.status.as_u16()),
+        status: None,
         details: &reply.details,
+        cluster: reply.cluster.as_deref(),
+        flags: reply.flags,
         start: env.unix_time,
         ..Exchange::default()
     };

@@ -72,6 +72,10 @@ pub struct Exchange<'a> {
     pub start: Duration,
     /// Name of this machine.
     pub hostname: &'a str,
+    /// Bytes of the request's body so far.
+    pub bytes_received: u64,
+    /// Time that earlier attempts took.
+    pub elapsed: Duration,
 }
 
 impl Forward {

@@ -74,6 +74,7 @@ pub(crate) enum Operator {
     LocalAddress(AddressPart),
     UpstreamHost(AddressPart),
     UpstreamCluster,
+    /// 0 as long as there is none.
     ResponseCode,
     ResponseCodeDetails,
     ResponseFlags,
@@ -83,6 +84,7 @@ pub(crate) enum Operator {
     PeerUri,
     StartTime(date::Format),
     AttemptCount,
+    BytesReceived,
     /// Something Envoy knows and this proxy has no value for: always empty.
     Nothing,
 }
@@ -147,6 +149,14 @@ impl Template {
         }
     }
 
+    /// Whether the value tells something of the request's head.
+    pub(crate) fn tells_of_request(&self) -> bool {
+        let tells = |part: &Part| {
+            matches!(part, Part::Operator { operator: Operator::RequestHeader { .. }, .. })
+        };
+        matches!(self, Self::Parts(parts) if parts.iter().any(tells))
+    }
+
     /// Operators that never have a value here.
     pub(crate) fn has_unsupported(&self) -> bool {
         match self {
@@ -187,11 +197,7 @@ impl Operator {
                     part.write(address, out);
                 }
             }
-            Self::ResponseCode => {
-                if let Some(status) = context.exchange.status {
-                    append(out, status);
-                }
-            }
+            Self::ResponseCode => append(out, context.exchange.status.unwrap_or(0)),
             Self::UpstreamCluster => {
                 out.extend_from_slice(context.exchange.cluster.unwrap_or_default().as_bytes());
             }
@@ -214,6 +220,7 @@ impl Operator {
                 out.extend_from_slice(format.write(context.exchange.start).as_bytes());
             }
             Self::AttemptCount => append(out, context.exchange.attempts),
+            Self::BytesReceived => append(out, context.exchange.bytes_received),
             Self::Nothing => {}
         }
     }

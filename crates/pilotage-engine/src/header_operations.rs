@@ -93,6 +93,11 @@ impl LevelOperations {
 }
 
 impl HeaderOperations {
+    /// Whether any value tells something of the request's head.
+    pub(crate) fn tell_of_request(&self) -> bool {
+        self.change.iter().any(|change| change.value.tells_of_request())
+    }
+
     fn compile(
         (add_field, add): (&str, &[HeaderValueOption]),
         (remove_field, remove): (&str, &[String]),

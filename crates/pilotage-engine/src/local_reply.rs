@@ -33,6 +33,8 @@ pub struct LocalReply {
     pub cluster: Option<Arc<str>>,
     /// gRPC status to answer gRPC requests with, where the HTTP status alone does not say it.
     pub grpc_status: Option<u32>,
+    /// Nothing in it is an error to tell gRPC clients in their way.
+    pub as_http: bool,
     /// To wait before answering: an injected delay.
     pub delay: Option<Duration>,
     /// A `Connection: close` is due: the client broke the protocol.
@@ -52,6 +54,7 @@ impl LocalReply {
             virtual_host: None,
             cluster: None,
             grpc_status: None,
+            as_http: false,
             delay: None,
             close: false,
         }
@@ -69,11 +72,12 @@ impl LocalReply {
     pub fn into_response(self, is_grpc: bool, is_head: bool) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         let mut headers = self.headers;
-        if is_grpc {
+        if is_grpc && !self.as_http {
             let status = self.grpc_status.unwrap_or_else(|| grpc_status(self.status));
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             headers.insert(GRPC_STATUS, HeaderValue::from(status));
             if !self.body.is_empty()
+                && !is_head
                 && let Ok(message) = HeaderValue::from_str(&percent_encoded(&self.body))
             {
                 headers.insert(GRPC_MESSAGE, message);
@@ -141,6 +145,8 @@ mod tests {
         assert_eq!(response.headers()["grpc-status"], "14");
         assert_eq!(response.headers()["grpc-message"], "no healthy upstream");
         assert!(response.body().is_empty());
+        let head = reply.clone().into_response(true, true);
+        assert_eq!(head.headers().get("grpc-message"), None);
         let response = reply.into_response(false, true);
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["content-length"], "19");

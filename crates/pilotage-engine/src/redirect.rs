@@ -1,5 +1,7 @@
 //! Redirects.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue, StatusCode};
 use pilotage_proto::envoy::config::route::v3::RedirectAction as Proto;
 use pilotage_proto::envoy::config::route::v3::redirect_action::{
@@ -99,6 +101,14 @@ impl Redirect {
         location
     }
 
+    /// The path of the request as operations on the answer's headers see it: rewritten as the redirect says.
+    pub(crate) fn seen_path<'h>(&self, path: &'h str, matched: usize) -> Cow<'h, str> {
+        match &self.path {
+            RedirectPath::Rewrite(rewrite) => Cow::Owned(rewrite.apply(path, matched)),
+            RedirectPath::Keep | RedirectPath::Replace(_) => Cow::Borrowed(path),
+        }
+    }
+
     /// The request's own host. Its port goes when the redirect has one of its own, and when the scheme changes and it
     /// was the default port of the scheme before.
     fn kept_host<'h>(&self, head: &RequestHead<'h>, scheme: &str) -> &'h str {
@@ -115,6 +125,9 @@ impl Redirect {
         match &self.path {
             RedirectPath::Keep => location.push_str(only_path),
             RedirectPath::Replace(path) => {
+                if !path.starts_with('/') {
+                    location.push('/');
+                }
                 location.push_str(path);
                 if path.contains('?') {
                     // A query of its own replaces that of the request.

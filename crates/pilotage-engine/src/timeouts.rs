@@ -98,9 +98,12 @@ impl Timeouts {
         }
     }
 
-    /// What the upstream is told to expect: the limit of this attempt.
-    pub(crate) fn expected(&self) -> Option<Duration> {
-        self.per_try.or(self.global)
+    /// What the upstream is told to expect: the limit of this attempt, after earlier ones took `elapsed`.
+    pub(crate) fn expected(&self, elapsed: Duration) -> Option<Duration> {
+        let expected = self.per_try.or(self.global)?;
+        // Nothing left would read as no limit at all.
+        let left = |global: Duration| global.saturating_sub(elapsed).max(Duration::from_millis(1));
+        Some(self.global.map_or(expected, |global| expected.min(left(global))))
     }
 }
 

@@ -127,16 +127,10 @@ impl Failure {
             Self::DownstreamProtocol => "Bad Request".into(),
             _ => {
                 let again = if retried { "retried and the latest " } else { "" };
-                let transport = match self.transport_reason() {
-                    // Clients learn nothing of certificates.
-                    Some(reason) if !reason.starts_with("TLS_error:") => {
-                        format!(", transport failure reason: {reason}")
-                    }
-                    _ => String::new(),
-                };
+                // Why the transport failed is nothing for clients: it stands in the access log.
                 format!(
                     "upstream connect error or disconnect/reset before headers. \
-                     {again}reset reason: {self}{transport}"
+                     {again}reset reason: {self}"
                 )
                 .into()
             }
@@ -180,7 +174,7 @@ mod tests {
         assert_eq!(
             reply.body,
             "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: \
-             remote connection failure, transport failure reason: delayed connect error: Connection refused"
+             remote connection failure"
         );
         assert_eq!(
             reply.details,

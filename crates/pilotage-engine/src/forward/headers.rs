@@ -46,13 +46,17 @@ impl Forward {
         self.envoy_request_headers(head.headers, original, exchange);
         let Some(action) = self.action() else { return };
         let weighted = self.weighted_cluster();
-        let context = context(original, exchange, &self.route);
+        // What is written into the request is known before an endpoint is, and the same in each attempt.
+        let first = Exchange { attempts: 1, upstream: None, ..*exchange };
+        let context = context(original, &first, &self.route);
         if let Some(weighted) = weighted {
             weighted.operations.request.apply(head.headers, Side::Request, &context);
             if let Some(host) = &weighted.host_rewrite {
                 head.authority = Cow::Owned(host.to_string());
             }
         }
+        let authority = head.authority.clone();
+        let context = FormatContext { authority: &authority, ..context };
         for operations in levels(&self.route, |level| &level.request) {
             operations.apply(head.headers, Side::Request, &context);
         }
@@ -94,7 +98,7 @@ impl Forward {
                 }
             }
         }
-        if let Some(expected) = self.timeouts.expected() {
+        if let Some(expected) = self.timeouts.expected(exchange.elapsed) {
             let millis = u64::try_from(expected.as_millis()).unwrap_or(u64::MAX);
             if !self.suppress_envoy_headers {
                 headers.insert(EXPECTED_TIMEOUT, HeaderValue::from(millis));
@@ -168,12 +172,40 @@ impl Forward {
         if self.route.virtual_host.response_attempt_count {
             headers.insert(ATTEMPT_COUNT, number(exchange.attempts.max(1).into()));
         }
-        let weighted = self.weighted_cluster();
-        apply_response_operations(&self.route, weighted, headers, request, exchange);
+        self.response_operations(headers, request, exchange);
         if let Some(cookie) = &self.set_cookie {
             headers.append(http::header::SET_COOKIE, cookie.clone());
         }
         self.finish_response(headers, request);
+    }
+
+    /// Operations on response headers see the request as it was sent on.
+    fn response_operations(
+        &self,
+        headers: &mut HeaderMap,
+        request: &RequestHead<'_>,
+        exchange: &Exchange<'_>,
+    ) {
+        let weighted = self.weighted_cluster();
+        let own = weighted.map(|weighted| &weighted.operations.response);
+        let mut all = levels(&self.route, |level| &level.response).chain(own);
+        if !all.any(HeaderOperations::tell_of_request) {
+            return apply_response_operations(&self.route, weighted, headers, request, exchange);
+        }
+        let mut sent_headers = request.headers.clone();
+        let mut sent = UpstreamHead {
+            method: request.method,
+            scheme: request.scheme,
+            path: Cow::Borrowed(request.path),
+            authority: Cow::Borrowed(request.authority),
+            headers: &mut sent_headers,
+        };
+        let sending = Exchange { status: None, details: "", ..*exchange };
+        self.apply_request_headers(&mut sent, request, &sending);
+        let (path, authority) = (sent.path.into_owned(), sent.authority.into_owned());
+        let sent =
+            RequestHead { authority: &authority, path: &path, headers: &sent_headers, ..*request };
+        apply_response_operations(&self.route, weighted, headers, &sent, exchange);
     }
 
     /// The part of the response headers that answers from here get as well: CORS, and the decorator.

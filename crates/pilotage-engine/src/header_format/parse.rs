@@ -9,7 +9,6 @@ use crate::rejection::FieldError;
 /// the value is absent, and whoever compiles the template warns.
 const VALUELESS: &[&str] = &[
     "ACCESS_LOG_TYPE",
-    "BYTES_RECEIVED",
     "BYTES_RETRANSMITTED",
     "BYTES_SENT",
     "CONNECTION_ID",
@@ -183,6 +182,7 @@ fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FieldError> 
         "UPSTREAM_CLUSTER" => Operator::UpstreamCluster,
         "UPSTREAM_REQUEST_ATTEMPT_COUNT" => Operator::AttemptCount,
         "RESPONSE_CODE" => Operator::ResponseCode,
+        "BYTES_RECEIVED" => Operator::BytesReceived,
         "RESPONSE_CODE_DETAILS" => Operator::ResponseCodeDetails,
         "RESPONSE_FLAGS" => Operator::ResponseFlags,
         "ROUTE_NAME" => Operator::RouteName,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{DATE, EXPECT};
 use http::uri::PathAndQuery;
@@ -187,10 +187,13 @@ impl Context<'_> {
                     attempts: attempts.count(),
                     cluster: Some(&forward.cluster.settings.name),
                     flags: reply.flags,
-                    status: Some(reply.status.as_u16()),
+                    // Envoy knows the status only when the answer is on its way.
+                    status: None,
                     details: &reply.details,
                     start: self.moment.unix,
                     hostname: &self.client.worker.hostname,
+                    upstream: tail.facts().and_then(|facts| facts.upstream_host),
+                    bytes_received: tail.facts().map_or(0, |facts| facts.received()),
                     ..Exchange::default()
                 };
                 // The route's operations hold for answers in the upstream's place too.
@@ -222,6 +225,8 @@ impl Context<'_> {
             details: "",
             start: self.moment.unix,
             hostname: &self.client.worker.hostname,
+            bytes_received: 0,
+            elapsed: if attempt > 1 { self.moment.instant.elapsed() } else { Duration::ZERO },
         };
         let mut head = UpstreamHead {
             method: self.head.method,
@@ -280,6 +285,8 @@ impl Context<'_> {
             details: details::VIA_UPSTREAM,
             start: self.moment.unix,
             hostname: &worker.hostname,
+            bytes_received: facts.received(),
+            elapsed: Duration::ZERO,
         };
         forward.apply_response_headers(&mut parts.headers, self.head, &exchange);
         forwarded::finish(self.manager(), &mut parts.headers, self.head.headers);

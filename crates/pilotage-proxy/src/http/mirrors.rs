@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use http_body::Frame;
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::Endpoint;
@@ -28,6 +29,8 @@ use crate::pool::EndpointPool;
 /// What may wait to be sent with one copy. A mirror that is slower than that loses the copy: it must not slow down
 /// the request.
 const QUEUE_BYTES: usize = 1024 * 1024;
+const INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Limit of a copy whose route has none.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -46,6 +49,7 @@ pub(super) fn send(context: &Context<'_>, forward: &Forward, body: Option<&Rc<So
         let host = mirror.host(outgoing.authority.to_str().unwrap_or_default());
         let Ok(host) = HeaderValue::try_from(host) else { continue };
         outgoing.authority = host;
+        mark(&mut outgoing.headers);
         outgoing.interim = None;
         let http2 = cluster.settings.protocol.version(context.head.version) == Version::HTTP_2;
         let copied = match body {
@@ -65,6 +69,33 @@ pub(super) fn send(context: &Context<'_>, forward: &Forward, body: Option<&Rc<So
             }
         });
     }
+}
+
+/// A copy comes from the proxy itself, and says so as Envoy's copies do.
+fn mark(headers: &mut HeaderMap) {
+    headers.insert(INTERNAL, HeaderValue::from_static("true"));
+    let own = own_address();
+    let chain = match headers.get(FORWARDED_FOR).and_then(|chain| chain.to_str().ok()) {
+        Some(chain) => format!("{chain},{own}"),
+        None => own.to_string(),
+    };
+    if let Ok(chain) = HeaderValue::try_from(chain) {
+        headers.insert(FORWARDED_FOR, chain);
+    }
+}
+
+/// The address of this machine by which it would go elsewhere; loopback when it cannot.
+fn own_address() -> IpAddr {
+    static OWN: OnceLock<IpAddr> = OnceLock::new();
+    *OWN.get_or_init(|| {
+        // No packet is sent: connecting only asks the routing table. The address is one reserved for documentation.
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0));
+        let asked = socket.and_then(|socket| {
+            socket.connect((Ipv4Addr::new(203, 0, 113, 1), 9))?;
+            socket.local_addr()
+        });
+        asked.map_or(IpAddr::from(Ipv4Addr::LOCALHOST), |address| address.ip())
+    })
 }
 
 async fn deliver(

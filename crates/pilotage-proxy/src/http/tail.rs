@@ -183,12 +183,16 @@ impl Facts {
         if let Some(body) = &self.request_body {
             body.abandon();
         }
-        let received = self.request_body.as_ref().map_or(0, |body| body.received());
-        let received = received + self.tunnel_received;
+        let received = self.received() + self.tunnel_received;
         self.count(now, received);
         if let Some(log) = &Rc::clone(&self.client).worker.log {
             log.write(&self.record(now, received));
         }
+    }
+
+    /// Bytes of the request's body so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.request_body.as_ref().map_or(0, |body| body.received())
     }
 
     fn count(&self, now: Instant, received: u64) {

@@ -54,8 +54,7 @@ fn connection_refused() {
         "upstream_reset_before_response_started{remote_connection_failure|\
          delayed_connect_error:_Connection_refused}",
         "upstream connect error or disconnect/reset before headers. reset reason: \
-         remote connection failure, transport failure reason: delayed connect error: \
-         Connection refused",
+         remote connection failure",
     );
 }
 
