@@ -2,7 +2,10 @@
 //!
 //! Every route configuration gets a plain HTTP listener on a port of the operating system's choice. Every cluster gets
 //! one endpoint, the echo, at an address of its own; clusters without endpoints stay without. Of weighted clusters the
-//! heaviest takes all, faults strike always or never, delays shrink to nothing, mirrors are left out.
+//! heaviest takes all, faults strike always or never, delays shrink to nothing, mirrors are left out. (An exact bed leaves
+//! routes as they are: its rules have nothing in them that depends on chance.)
+//!
+//! Both proxies start from one and the same bootstrap.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -18,9 +21,16 @@ pub struct Bed {
     pub clusters: BTreeMap<String, Value>,
     /// Name of the cluster at each address.
     pub by_address: BTreeMap<String, String>,
+    exact: bool,
 }
 
 impl Bed {
+    /// A bed whose routes stay as they are. Clusters with `dead` in their names refuse connections.
+    #[must_use]
+    pub fn exact() -> Self {
+        Self { exact: true, ..Self::default() }
+    }
+
     /// Adds the route configurations and clusters of `dump`. Returns the names of the new listeners.
     pub fn add(&mut self, place: &str, dump: &Value, echo_port: u16) -> Vec<String> {
         let assigned: BTreeMap<&str, bool> = list(dump, "endpoints")
@@ -37,6 +47,7 @@ impl Bed {
         let mut added = Vec::new();
         for routes in list(dump, "routes") {
             let name = format!("{place}/{}", routes["name"].as_str().unwrap_or_default());
+            let routes = if self.exact { routes.clone() } else { settle(routes) };
             self.listeners.insert(name.clone(), listener(&name, routes));
             added.push(name);
         }
@@ -49,26 +60,28 @@ impl Bed {
         }
         let number = u32::try_from(self.clusters.len()).unwrap_or(0);
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 10, 0, 1)) + number).to_string();
+        // Nobody listens there.
+        let port = if self.exact && name.contains("dead") { 1 } else { port };
         let endpoint = json!({"endpoint": {"address": {"socketAddress": {"address": address, "portValue": port}}}});
         let endpoints = if live { json!([{"lbEndpoints": [endpoint]}]) } else { json!([]) };
         self.by_address.insert(address, name.to_owned());
         let cluster = json!({
             "name": name, "type": "STATIC", "connectTimeout": "10s",
             "loadAssignment": {"clusterName": name, "endpoints": endpoints},
+            // Requests of other cases must not make a difference.
+            "circuitBreakers": {"thresholds": [{
+                "maxConnections": 100_000, "maxPendingRequests": 100_000, "maxRequests": 100_000, "maxRetries": 100_000,
+            }]},
         });
         self.clusters.insert(name.to_owned(), cluster);
     }
 
-    /// The listeners as a list.
+    /// The bootstrap of both proxies.
     #[must_use]
-    pub fn listeners(&self) -> Value {
-        self.listeners.values().cloned().collect()
-    }
-
-    /// The clusters as a list.
-    #[must_use]
-    pub fn clusters(&self) -> Value {
-        self.clusters.values().cloned().collect()
+    pub fn bootstrap(&self) -> Value {
+        let listeners: Value = self.listeners.values().cloned().collect();
+        let clusters: Value = self.clusters.values().cloned().collect();
+        crate::envoy::bootstrap(&listeners, &clusters)
     }
 }
 
@@ -81,10 +94,9 @@ fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// A connection manager as Istio's sidecars have it, around `routes`.
-fn listener(name: &str, routes: &Value) -> Value {
+fn listener(name: &str, mut routes: Value) -> Value {
     const FILTERS: &str = "type.googleapis.com/envoy.extensions.filters.http";
     let filter = |name: &str, message: &str| json!({"name": name, "typedConfig": {"@type": format!("{FILTERS}.{message}")}});
-    let mut routes = settle(routes);
     routes["validateClusters"] = json!(false);
     json!({
         "name": name,

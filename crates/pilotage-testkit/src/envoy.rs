@@ -23,19 +23,24 @@ pub struct Envoy {
     admin: SocketAddr,
 }
 
+/// A bootstrap with these static resources, and admin at any port.
+#[must_use]
+pub fn bootstrap(listeners: &Value, clusters: &Value) -> Value {
+    json!({
+        "node": {"id": "differential", "cluster": "differential"},
+        "admin": {"address": {"socketAddress": {"address": "127.0.0.1", "portValue": 0}}},
+        "staticResources": {"listeners": listeners, "clusters": clusters},
+    })
+}
+
 impl Envoy {
-    /// Starts `program` with `listeners` and `clusters`, protobuf-JSON. Listeners may ask for port 0;
-    /// [`Envoy::listeners`] says what they got.
+    /// Starts `program` from `bootstrap`, protobuf-JSON. Listeners may ask for port 0; [`Envoy::listeners`] says what
+    /// they got.
     ///
     /// # Errors
     /// When it does not start; with what it said.
-    pub fn start(program: &Path, listeners: &Value, clusters: &Value) -> io::Result<Self> {
+    pub fn start(program: &Path, bootstrap: &Value) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let bootstrap = json!({
-            "node": {"id": "differential", "cluster": "differential"},
-            "admin": {"address": {"socketAddress": {"address": "127.0.0.1", "portValue": 0}}},
-            "staticResources": {"listeners": listeners, "clusters": clusters},
-        });
         let configuration = folder.path().join("bootstrap.json");
         fs::write(&configuration, bootstrap.to_string())?;
         let admin_path = folder.path().join("admin");

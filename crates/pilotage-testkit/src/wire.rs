@@ -134,9 +134,17 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 /// # Errors
 /// When the peer cannot be reached, or answers nothing for long.
 pub fn ask(address: SocketAddr, bytes: &[u8]) -> io::Result<Option<Message>> {
-    let mut stream = TcpStream::connect(address)?;
+    let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;
+    ask_on(stream, bytes)
+}
+
+/// Sends `bytes` on a connection and reads one answer. Nothing when the connection is closed without one.
+///
+/// # Errors
+/// When the peer answers nothing for as long as the connection waits.
+pub fn ask_on(mut stream: TcpStream, bytes: &[u8]) -> io::Result<Option<Message>> {
     // A peer that refuses early may close before it has read everything; its answer counts all the same.
     let sent = stream.write_all(bytes);
     let is_head = bytes.starts_with(b"HEAD ");

@@ -16,7 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use pilotage_engine::{LiveState, Severity, Tables};
 use pilotage_proxy::{Proxy, ProxyConfig, ProxyHandle};
-use pilotage_testkit::envoy::Envoy;
+use pilotage_testkit::envoy::{Envoy, bootstrap};
 use pilotage_testkit::{peers, resources};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ const NAMES: [&str; 8] = ["a", "b", "one", "zero", "two", "tls", "raw", "far"];
 fn connections_meet_the_same_fate() {
     let Some(program) = peers::require("envoy") else { return };
     let (listeners, clusters) = (listeners(), clusters());
-    let envoy = Envoy::start(&program, &listeners, &clusters).unwrap();
+    let envoy = Envoy::start(&program, &bootstrap(&listeners, &clusters)).unwrap();
     let theirs = envoy.listeners().unwrap();
     let (_handle, ours) = start_ours(&listeners, &clusters);
     let mut differing = Vec::new();

@@ -15,21 +15,17 @@
 mod hostile;
 #[path = "envoy/judge.rs"]
 mod judge;
+#[path = "envoy/ours.rs"]
+mod ours;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use pilotage_engine::{LiveState, Severity, Tables};
-use pilotage_proxy::{Proxy, ProxyConfig, ProxyHandle};
 use pilotage_testkit::differential::Bed;
 use pilotage_testkit::echo::Echo;
 use pilotage_testkit::envoy::Envoy;
 use pilotage_testkit::ours::Ours;
 use pilotage_testkit::vectors::{self, AREAS, Asker, Case, Request};
 use pilotage_testkit::{peers, resources, wire};
-use serde_json::json;
 
 /// Configurations of the vectors to take from each area.
 const CASES_PER_AREA: usize = 14;
@@ -67,9 +63,9 @@ fn envoy_and_we_do_the_same() {
     );
     assert!(configurations >= 60, "only {configurations} configurations");
 
-    let envoy = Envoy::start(&program, &bed.listeners(), &bed.clusters()).unwrap();
+    let envoy = Envoy::start(&program, &bed.bootstrap()).unwrap();
     let theirs = envoy.listeners().unwrap();
-    let (_handle, mine) = start_ours(&bed);
+    let (_handle, mine) = ours::start(&bed, 1);
     let mut report = judge::Report::default();
     for probe in &probes {
         let (Some(a), Some(b)) = (theirs.get(&probe.listener), mine.get(&probe.listener)) else {
@@ -145,27 +141,4 @@ fn bookinfo(bed: &mut Bed, echo_port: u16) -> Vec<Probe> {
     };
     let requests = hostile::requests();
     listeners.iter().flat_map(|l| requests.iter().map(move |r| to(l, r))).collect()
-}
-
-/// Our proxy on the same resources, and where each listener is bound.
-fn start_ours(bed: &Bed) -> (ProxyHandle, BTreeMap<String, SocketAddr>) {
-    // Each listener asks for a port of its own number, so that the engine keeps them apart; bound is what the system has.
-    let mut listeners = bed.listeners();
-    for (index, listener) in listeners.as_array_mut().unwrap().iter_mut().enumerate() {
-        listener["address"]["socketAddress"]["portValue"] = json!(index + 1);
-    }
-    let dump = json!({"listeners": listeners, "clusters": bed.clusters()});
-    let set = resources::from_dump(&dump).unwrap();
-    let live = Arc::new(LiveState::new());
-    let (tables, rejections) = Tables::apply(&Tables::empty(), &set, &live);
-    let refused: Vec<_> = rejections.iter().filter(|r| r.severity == Severity::Rejected).collect();
-    assert!(refused.is_empty(), "{refused:#?}");
-    let config = ProxyConfig {
-        workers: 1,
-        bind: Arc::new(|wanted| SocketAddr::new(wanted.ip(), 0)),
-        ..ProxyConfig::new()
-    };
-    let handle = Proxy::start(config, Arc::new(ArcSwap::from(tables)), live).unwrap();
-    let bound = handle.listeners().into_iter().map(|l| (l.name.to_string(), l.bound)).collect();
-    (handle, bound)
 }

@@ -90,7 +90,8 @@ fn asker(from: &str) -> Result<Asker, String> {
     }
 }
 
-/// `METHOD URL [-H 'NAME: VALUE']…`, and the port that the scheme implies.
+/// `METHOD URL [-H 'NAME: VALUE']…`, and the port that the scheme implies. The header `SNI` is none: it is the server name
+/// that the client asks for in TLS, where that is not the host of the URL.
 fn request(written: &str) -> Result<(Request, u16), String> {
     let mut words = written.splitn(2, " -H ");
     let line = words.next().unwrap_or_default();
@@ -109,6 +110,9 @@ fn request(written: &str) -> Result<(Request, u16), String> {
     }
     let host = headers.remove("Host").unwrap_or_else(|| authority.to_owned());
     let is_tls = scheme == "https";
+    let named = headers
+        .remove("SNI")
+        .unwrap_or_else(|| authority.split(':').next().unwrap_or_default().to_owned());
     let request = Request {
         host: Some(host),
         path: Some(path.to_owned()),
@@ -117,7 +121,7 @@ fn request(written: &str) -> Result<(Request, u16), String> {
         protocol: matches!(scheme, "grpc" | "tcp").then(|| scheme.to_owned()),
         address: Some(authority.to_owned()),
         tls: is_tls.then(|| "tls".to_owned()),
-        sni: is_tls.then(|| authority.split(':').next().unwrap_or_default().to_owned()),
+        sni: is_tls.then_some(named),
         ..Request::default()
     };
     Ok((request, if is_tls { 443 } else { 80 }))

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use pilotage_engine::{LiveState, Severity, Tables};
 use pilotage_proxy::{Proxy, ProxyConfig, ProxyHandle};
-use pilotage_testkit::envoy::Envoy;
+use pilotage_testkit::envoy::{Envoy, bootstrap};
 use pilotage_testkit::resources;
 use pilotage_testkit::wire::{self, Message, Reader};
 use serde_json::{Value, json};
@@ -172,7 +172,7 @@ impl Stage {
     pub(crate) fn new(program: &Path, clusters: &[Value], routes: &BTreeMap<&str, Value>) -> Self {
         let listeners = json!([listener(clusters, routes)]);
         let clusters: Value = clusters.iter().cloned().collect();
-        let envoy = Envoy::start(program, &listeners, &clusters).unwrap();
+        let envoy = Envoy::start(program, &bootstrap(&listeners, &clusters)).unwrap();
         let theirs = envoy.listeners().unwrap()["l"];
         let mut numbered = listeners;
         numbered[0]["address"]["socketAddress"]["portValue"] = json!(1);

@@ -1,0 +1,323 @@
+//! Many rules and requests at once, in one Envoy and in one proxy of ours.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use pilotage_config::mesh::MeshConfig;
+use pilotage_testkit::differential::Bed;
+use pilotage_testkit::echo::Echo;
+use pilotage_testkit::envoy::Envoy;
+use pilotage_testkit::ours::Ours;
+use pilotage_testkit::resources;
+use pilotage_testkit::vectors::Asker;
+use pilotage_testkit::wire;
+use serde_json::{Value, json};
+
+use super::ours;
+use super::requests::Probe;
+use super::seen::{self, Facts};
+
+/// Clients at the same time.
+const CLIENTS: usize = 12;
+/// A case is different when it was so this many times in a row: a busy machine may be late once.
+const TRIES: usize = 3;
+/// How long mirrored copies may be under way.
+const COPIES_LATE: Duration = Duration::from_secs(3);
+
+/// Rules, and requests to them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trial {
+    /// `root` and perhaps `delegate`: specs of VirtualServices without hosts.
+    pub(crate) rules: Vec<Value>,
+    pub(crate) cases: Vec<Case>,
+}
+
+/// A request, and the number of the rules that it is for.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) rules: usize,
+    pub(crate) probe: Probe,
+}
+
+/// What a trial found.
+pub(crate) struct Outcome {
+    pub(crate) summary: String,
+    pub(crate) differences: Vec<Difference>,
+}
+
+/// A case in which Envoy and we part.
+#[derive(Clone, Debug)]
+pub(crate) struct Difference {
+    /// Its number among the cases of the trial.
+    pub(crate) case: usize,
+    pub(crate) rules: Value,
+    pub(crate) probe: Probe,
+    /// Fact, Envoy's, ours.
+    pub(crate) apart: Vec<(String, String, String)>,
+}
+
+/// The services of all rules.
+const WORLD: &str = r#"
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: backend, namespace: default}
+spec:
+  hosts: [backend.test]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints:
+  - {address: 10.0.0.1, labels: {version: v1}}
+  - {address: 10.0.0.2, labels: {version: v2}}
+  - {address: 10.0.0.3, labels: {version: v3}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: backend, namespace: default}
+spec:
+  host: backend.test
+  subsets:
+  - {name: v1, labels: {version: v1}}
+  - {name: v2, labels: {version: v2}}
+  - {name: v3, labels: {version: v3}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: others, namespace: default}
+spec:
+  hosts: [other.test, dead.test, shadow.test, shade.test]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints: [{address: 10.0.0.4}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: empty, namespace: default}
+spec:
+  hosts: [empty.test]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+"#;
+
+fn host(number: usize) -> String {
+    format!("v{number}.test")
+}
+
+/// The VirtualServices of `rules`, for the host of that number.
+fn objects(number: usize, rules: &Value) -> Vec<Value> {
+    let object = |name: String, spec: Value| {
+        json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": name, "namespace": "default"}, "spec": spec,
+        })
+    };
+    let mut root = rules["root"].clone();
+    root["hosts"] = json!([host(number)]);
+    for rule in root["http"].as_array_mut().into_iter().flatten() {
+        if let Some(delegate) = rule.get_mut("delegate") {
+            *delegate = json!({"name": format!("d{number}")});
+        }
+    }
+    let mut all = vec![object(format!("v{number}"), root)];
+    if let Some(delegate) = rules.get("delegate") {
+        all.push(object(format!("d{number}"), delegate.clone()));
+    }
+    all
+}
+
+fn yaml(number: usize, rules: &Value) -> String {
+    let documents: Vec<String> = objects(number, rules).iter().map(Value::to_string).collect();
+    documents.join("\n---\n")
+}
+
+/// Whether Istio would take the rules.
+pub(crate) fn is_valid(rules: &Value) -> bool {
+    let has_rules = |spec: &Value| spec["http"].as_array().is_some_and(|http| !http.is_empty());
+    let delegates = rules.get("delegate").is_none_or(has_rules);
+    delegates
+        && has_rules(&rules["root"])
+        && !pilotage_config::load("rules", &yaml(0, rules)).has_errors()
+}
+
+impl Trial {
+    /// Sends all requests to both proxies.
+    ///
+    /// # Errors
+    /// When Envoy does not start with these rules, or no socket can be had.
+    pub(crate) fn run(&self, program: &Path) -> io::Result<Outcome> {
+        let begun = Instant::now();
+        let echo = Echo::start()?;
+        let mut bed = Bed::exact();
+        let listeners = bed.add("random", &self.compiled(), echo.port);
+        let listener = listeners.iter().find(|name| name.ends_with("/80")).unwrap();
+        let envoy = Envoy::start(program, &bed.bootstrap())?;
+        let theirs = envoy.listeners()?[listener];
+        let (_handle, mine) = ours::start(&bed, 1);
+        let asking = Asking { trial: self, echo: &echo, bed: &bed, theirs, ours: mine[listener] };
+        let ready = begun.elapsed();
+        let (differences, again) = asking.all();
+        let summary = format!(
+            "{} VirtualServices, {} requests: ready after {ready:.1?}, done after {:.1?}, {again} asked again",
+            self.rules.len(),
+            self.cases.len(),
+            begun.elapsed()
+        );
+        Ok(Outcome { summary, differences })
+    }
+
+    fn compiled(&self) -> Value {
+        let texts: Vec<String> = self.rules.iter().enumerate().map(|(n, r)| yaml(n, r)).collect();
+        let mut files = vec![("world.yaml".to_owned(), WORLD)];
+        files
+            .extend(texts.iter().enumerate().map(|(n, text)| (format!("{n}.yaml"), text.as_str())));
+        let ours = Ours::of(&files, MeshConfig::default());
+        assert_eq!(ours.refusals().count(), 0, "{:?}", ours.refusals().next());
+        let asker = Asker {
+            name: "client".into(),
+            kind: "sidecar".into(),
+            namespace: "default".into(),
+            ip: "10.1.9.9".into(),
+            ..Asker::default()
+        };
+        resources::to_dump(&ours.resources(&asker))
+    }
+}
+
+/// Clients at work.
+struct Asking<'a> {
+    trial: &'a Trial,
+    echo: &'a Echo,
+    bed: &'a Bed,
+    theirs: SocketAddr,
+    ours: SocketAddr,
+}
+
+impl Asking<'_> {
+    /// Differences in the order of the cases, and how many cases were asked more than once.
+    fn all(&self) -> (Vec<Difference>, usize) {
+        let next = AtomicUsize::new(0);
+        let again = AtomicUsize::new(0);
+        let found = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..CLIENTS {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(case) = self.trial.cases.get(number) else { return };
+                        if let Some(apart) = self.differs(number, case, &again) {
+                            let rules = self.trial.rules[case.rules].clone();
+                            let probe = case.probe.clone();
+                            let difference = Difference { case: number, rules, probe, apart };
+                            found.lock().unwrap().push(difference);
+                        }
+                    }
+                });
+            }
+        });
+        let mut found = found.into_inner().unwrap();
+        found.sort_by_key(|difference: &Difference| difference.case);
+        (found, again.into_inner())
+    }
+
+    fn differs(
+        &self,
+        number: usize,
+        case: &Case,
+        again: &AtomicUsize,
+    ) -> Option<Vec<(String, String, String)>> {
+        let mut apart = Vec::new();
+        for attempt in 0..TRIES {
+            if attempt == 1 {
+                again.fetch_add(1, Ordering::Relaxed);
+            }
+            let names = [format!("e{number}-{attempt}"), format!("o{number}-{attempt}")];
+            let seen =
+                [self.ask(self.theirs, case, &names[0]), self.ask(self.ours, case, &names[1])];
+            apart = self.settled(&seen, &names);
+            if apart.is_empty() {
+                return None;
+            }
+        }
+        Some(apart)
+    }
+
+    fn ask(&self, address: SocketAddr, case: &Case, name: &str) -> Facts {
+        let begun = Instant::now();
+        let answer = ask(address, &case.probe.bytes(&host(case.rules), name));
+        seen::answer(answer, begun.elapsed(), &self.bed.by_address)
+    }
+
+    /// What is not alike once everything has arrived: copies may be late.
+    fn settled(&self, seen: &[Facts; 2], names: &[String; 2]) -> Vec<(String, String, String)> {
+        let deadline = Instant::now() + COPIES_LATE;
+        let with_arrivals = |side: usize| {
+            let mut facts = seen[side].clone();
+            facts.extend(seen::arrivals(&self.echo.arrivals(&names[side]), &self.bed.by_address));
+            facts
+        };
+        loop {
+            let (theirs, ours) = (with_arrivals(0), with_arrivals(1));
+            let apart = seen::apart(&theirs, &ours);
+            let late =
+                apart.iter().all(|(name, ..)| name.starts_with("upstream outbound|80||shad"));
+            if apart.is_empty() || !late || Instant::now() > deadline {
+                return apart;
+            }
+            std::thread::sleep(Duration::from_millis(5)); // between two looks
+        }
+    }
+}
+
+/// As [`wire::ask`], but a client that gives up sooner: some upstreams never answer.
+fn ask(address: SocketAddr, bytes: &[u8]) -> io::Result<Option<wire::Message>> {
+    const PATIENCE: Duration = Duration::from_secs(4);
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    wire::ask_on(stream, bytes)
+}
+
+impl Difference {
+    /// The names of the facts, without what differs from rule to rule.
+    pub(crate) fn kind(&self) -> String {
+        let mut names: Vec<String> = self
+            .apart
+            .iter()
+            .map(|(name, theirs, ours)| match name.split_once(" #") {
+                Some((_, fact)) => {
+                    format!("upstream {}", fact.split_once(' ').map_or(fact, |(_, f)| f))
+                }
+                None if name == "status" => format!("status {theirs} {ours}"),
+                None => name.clone(),
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        names.truncate(4);
+        names.join(", ")
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.rules.to_string().len() + self.probe.bytes("", "").len()
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for object in objects(0, &self.rules) {
+            writeln!(f, "  {}", object["spec"])?;
+        }
+        let bytes = self.probe.bytes(&host(0), "…");
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            writeln!(f, "  | {line}")?;
+        }
+        for (name, theirs, ours) in &self.apart {
+            writeln!(f, "    {name}: Envoy `{theirs}` ours `{ours}`")?;
+        }
+        Ok(())
+    }
+}
