@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p pilotage-control`; `-- compile --sample-count 3` for one stage.
 
-#![expect(clippy::expect_used, reason = "a bench that cannot go on has failed")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a bench that cannot go on has failed")]
 
 #[path = "stages/mesh.rs"]
 mod mesh;

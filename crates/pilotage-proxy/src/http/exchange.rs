@@ -14,7 +14,7 @@ use pilotage_engine::forward::{Exchange, Forward};
 use pilotage_engine::forwarded::{self, Arrived};
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::local_reply::LocalReply;
-use pilotage_engine::request::{UpstreamHead, is_grpc};
+use pilotage_engine::request::{PeerCertificate, UpstreamHead, is_grpc};
 use pilotage_engine::response_flag::{ResponseFlags, details};
 use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 
@@ -71,17 +71,10 @@ pub(crate) async fn handle(
         facts.local = place.destination;
     }
     let mut headers = std::mem::take(&mut head.headers);
-    let tls = client.arrival.tls.as_deref();
-    let peer_certificate = tls.and_then(TlsFacts::peer_certificate);
-    let downstream = Downstream {
-        peer: client.arrival.source,
-        local: place.destination,
-        tls: tls.is_some(),
-        server_name: client.arrival.findings.server_name.as_deref(),
-        peer_certificate: peer_certificate.as_ref(),
-    };
-    if let Some(interim) = &head.interim
-        && !place.manager.proxy_100_continue
+    let certificate = client.arrival.tls.as_deref().and_then(TlsFacts::peer_certificate);
+    let downstream = downstream(&client, &place, certificate.as_ref());
+    if !place.manager.proxy_100_continue
+        && let Some(interim) = &head.interim
     {
         interim.send(StatusCode::CONTINUE);
         headers.remove(EXPECT);
@@ -125,12 +118,27 @@ pub(crate) async fn handle(
     if let Err(reply) = &prepared {
         return Box::pin(context.reply(reply.as_ref().clone(), tail)).await;
     }
-    let decision = client
-        .worker
-        .with_env(moment, |env| decide(&tables, manager, &request_head, env, &mut NoTrace));
+    let worker = &client.worker;
+    let decision =
+        worker.with_env(moment, |env| decide(&tables, manager, &request_head, env, &mut NoTrace));
     match decision {
         Decision::Reply(reply) => Box::pin(context.reply(*reply, tail)).await,
         Decision::Forward(forward) => context.forward(forward, body, tail).await,
+    }
+}
+
+/// What is known of the connection that the request came by.
+fn downstream<'a>(
+    client: &'a Client,
+    place: &Place,
+    peer_certificate: Option<&'a PeerCertificate<'a>>,
+) -> Downstream<'a> {
+    Downstream {
+        peer: client.arrival.source,
+        local: place.destination,
+        tls: client.arrival.tls.is_some(),
+        server_name: client.arrival.findings.server_name.as_deref(),
+        peer_certificate,
     }
 }
 

@@ -45,9 +45,9 @@ fn validate(text: &str) -> (i32, String, String) {
     let folder = Folder::new();
     folder.write("envoy.yaml", text);
     let path = folder.file("envoy.yaml");
-    let path = path.to_str().unwrap();
-    let done = pilotage(&["proxy", "-c", path, "--mode", "validate"]);
-    (done.code, done.stdout.replace(path, "FILE"), done.stderr.replace(path, "FILE"))
+    let path = path.display().to_string();
+    let done = pilotage(&["proxy", "-c", &path, "--mode", "validate"]);
+    (done.code, done.stdout.replace(&path, "FILE"), done.stderr.replace(&path, "FILE"))
 }
 
 /// `text` with one part exchanged is refused with exactly these problems: a place and the beginning of the rest.
