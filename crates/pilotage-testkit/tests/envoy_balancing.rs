@@ -21,6 +21,9 @@ use stage::{At, Side, Stage, Upstream, cluster, until};
 const GOOD: &str = "HEALTHY";
 const BAD: &str = "UNHEALTHY";
 
+/// Priority, weight and endpoints of each locality.
+type Localities<'a> = Vec<(u32, u32, &'a [At<'a>])>;
+
 /// Five endpoints of which two are heavier.
 const FIVE: &[At<'_>] = &[(1, 1, GOOD), (2, 1, GOOD), (3, 4, GOOD), (4, 2, GOOD), (5, 1, GOOD)];
 const EVEN: &[At<'_>] = &[(1, 1, GOOD), (2, 1, GOOD), (3, 1, GOOD), (4, 1, GOOD), (5, 1, GOOD)];
@@ -101,7 +104,7 @@ fn shares_are_those_of_envoy() {
     let weak: &[At<'_>] = &[(1, 1, GOOD), (2, 1, BAD), (3, 1, BAD), (4, 1, BAD)];
     let dead: &[At<'_>] = &[(5, 1, BAD), (6, 1, BAD)];
     let other: &[At<'_>] = &[(7, 1, GOOD), (8, 1, GOOD)];
-    let cases: Vec<(&str, Value, Vec<(u32, u32, &[At<'_>])>)> = vec![
+    let cases: Vec<(&str, Value, Localities<'_>)> = vec![
         ("rr", calm("ROUND_ROBIN", 0), vec![(0, 1, FIVE)]),
         ("lr", calm("LEAST_REQUEST", 0), vec![(0, 1, FIVE)]),
         ("random", calm("RANDOM", 0), vec![(0, 1, FIVE)]),

@@ -6,7 +6,7 @@
 //! that differs is shrunk, to the fewest lines of YAML and of the request that still differ, and printed.
 
 #![expect(
-    clippy::print_stdout,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test reports on the terminal and may stop where it goes wrong"

@@ -6,10 +6,9 @@
 //! leave room for one unlucky draw in each area. `PILOTAGE_SHOW=vsm-host/requests` prints the differences.
 
 #![expect(
-    clippy::print_stdout,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "a test reports on the terminal and may stop where it goes wrong"
 )]
 

@@ -156,7 +156,7 @@ fn a_proxy_outside_the_mesh_is_reached_as_bytes() {
             while !line(&mut stream).is_empty() {}
             write!(stream.get_mut(), "HTTP/1.1 200 OK\r\n\r\n{asked}\n").unwrap();
             let first = line(&mut stream);
-            write!(stream.get_mut(), "tunnelled {first}\n").unwrap();
+            writeln!(stream.get_mut(), "tunnelled {first}").unwrap();
         }
     });
     let mesh = Setup::new([])
