@@ -4,6 +4,7 @@ use pilotage_engine::FieldError;
 use pilotage_proto::envoy::config::accesslog::v3::AccessLog;
 use pilotage_proto::envoy::config::accesslog::v3::access_log::ConfigType;
 use pilotage_proto::envoy::config::core::v3::SubstitutionFormatString;
+use pilotage_proto::envoy::config::core::v3::data_source::Specifier;
 use pilotage_proto::envoy::config::core::v3::substitution_format_string::Format;
 use pilotage_proto::envoy::config::listener::v3::Listener;
 use pilotage_proto::envoy::extensions::access_loggers::file::v3::FileAccessLog;
@@ -109,11 +110,16 @@ fn only_text() -> FieldError {
 }
 
 fn text(format: Option<&SubstitutionFormatString>) -> Result<String, FieldError> {
-    match format {
-        None => Ok(ENVOY_FORMAT.to_owned()),
-        Some(SubstitutionFormatString { format: Some(Format::TextFormat(text)), .. }) => {
-            Ok(text.clone())
-        }
-        Some(_) => Err(only_text()),
+    let Some(format) = format else { return Ok(ENVOY_FORMAT.to_owned()) };
+    match &format.format {
+        Some(Format::TextFormat(text)) => Ok(text.clone()),
+        Some(Format::TextFormatSource(source)) => match &source.specifier {
+            Some(Specifier::InlineString(text)) => Ok(text.clone()),
+            _ => Err(FieldError::new(
+                "log_format.text_format_source",
+                "only `inline_string` is read",
+            )),
+        },
+        Some(Format::JsonFormat(_)) | None => Err(only_text()),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use pilotage_engine::Tables;
 use pilotage_engine::cluster::ClusterTable;
-use pilotage_engine::listener::ListenerTable;
+use pilotage_engine::listener::{Direction, ListenerTable};
 use pilotage_engine::server_tls::ServerTls;
 use pilotage_engine::tls::TlsSettings;
 use pilotage_engine::upstream_tls::UpstreamTls;
@@ -203,9 +203,11 @@ impl TlsStore {
     }
 }
 
-/// Whether connections reach the listener at all: captured ones do not, yet.
+/// Whether connections reach the listener at all: those captured on their way in do not, yet.
 fn is_served(listener: &ListenerTable) -> bool {
-    listener.bind_to_port && !listener.use_original_destination
+    listener.bind_to_port
+        && !listener.use_original_destination
+        && listener.direction != Direction::Inbound
 }
 
 fn check_clusters(

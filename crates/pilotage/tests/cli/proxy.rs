@@ -70,6 +70,26 @@ fn a_sound_file_is_ok_as_envoy_says_it() {
 }
 
 #[test]
+fn the_format_of_the_access_log_may_be_a_source() {
+    let log = |format: &str| {
+        let kind = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog";
+        GOOD.replace(
+            "          stat_prefix: front\n",
+            &format!(
+                "          stat_prefix: front\n          access_log:\n          - name: log\n            \
+                 typed_config: {{\"@type\": {kind}, log_format: {{{format}}}}}\n"
+            ),
+        )
+    };
+    let said = validate(&log(r#"text_format_source: {inline_string: "%RESPONSE_CODE%\n"}"#));
+    assert_eq!(said, (0, "configuration 'FILE' OK\n".to_owned(), String::new()));
+    let (code, _, stderr) = validate(&log("text_format_source: {filename: /format}"));
+    let flat = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(code, 65, "{stderr}");
+    assert!(flat.contains("only `inline_string` is read"), "{stderr}");
+}
+
+#[test]
 fn json_will_do() {
     let text = r#"{"staticResources": {"clusters": [{"name": "a", "connectTimeout": "1s"}]}}"#;
     assert_eq!(validate(text).0, 0);
