@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access_log::AccessLogSettings;
-use crate::metrics::Source;
+use crate::metrics::{Registry, Source};
 
 /// Gives the JSON of `/config_dump`.
 pub type ConfigDump = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
@@ -34,6 +34,9 @@ pub struct ProxyConfig {
     pub access_log: AccessLogSettings,
     /// Labels of the metrics' source.
     pub source: Source,
+    /// Where it counts. Proxies of one process may share a registry, so that one scrape shows all of them; `None`: its
+    /// own.
+    pub registry: Option<Arc<Registry>>,
     /// Name of this machine, for `%HOSTNAME%`.
     pub hostname: String,
     /// Where listeners are bound. The default keeps ports and puts wildcard addresses on loopback.
@@ -56,6 +59,7 @@ impl ProxyConfig {
             drain_deadline: Duration::from_secs(5),
             access_log: AccessLogSettings::default(),
             source: Source::default(),
+            registry: None,
             hostname: String::new(),
             bind: Arc::new(on_loopback),
             config_dump: None,

@@ -92,7 +92,7 @@ impl Proxy {
         tables: Arc<ArcSwap<Tables>>,
         live: Arc<LiveState>,
     ) -> Result<ProxyHandle, StartError> {
-        let registry = Arc::new(Registry::default());
+        let registry = config.registry.clone().unwrap_or_default();
         let log = match &config.access_log.target {
             Some(target) => {
                 let format = Arc::new(Format::new(&config.access_log.format)?);

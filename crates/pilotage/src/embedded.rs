@@ -4,6 +4,7 @@ pub(crate) mod access_log;
 mod clock;
 mod config_dump;
 mod gateway_ports;
+mod metrics_source;
 mod publisher;
 pub(crate) mod report;
 
@@ -21,6 +22,7 @@ use pilotage_proxy::{ProxyConfig, StartError};
 use crate::signals::Signals;
 
 pub(crate) use self::clock::time_of_day;
+pub(crate) use self::metrics_source::source_of_workload;
 use self::publisher::EmbeddedPublisher;
 pub(crate) use self::publisher::{Addresses, Proxies};
 

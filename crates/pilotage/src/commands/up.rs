@@ -15,7 +15,8 @@ use pilotage_proxy::ProxyConfig;
 
 use super::CommandError;
 use crate::embedded::access_log;
-use crate::embedded::{Addresses, Embedded, EmbeddedError, Proxies, loopback, report, time_of_day};
+use crate::embedded::{Addresses, Embedded, EmbeddedError, Proxies};
+use crate::embedded::{loopback, report, source_of_workload, time_of_day};
 use crate::exit::Status;
 use crate::inputs::{InputArgs, InputError};
 use crate::logging;
@@ -109,6 +110,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<Status, CommandError> {
     let signals = signals::Signals::new()?;
     let mut config = args.ports.proxy_config();
     config.set_log_filter = Some(logging::start());
+    config.source = source_of_workload(&who.labels, &who.namespace);
     let tell = move |report: &Report, proxies: &Proxies| tell(report, &who, proxies);
     let started = Embedded::start(vec![source], identities, config, &signals, tell)?;
     let Some(embedded) = started else { return Ok(Status::Ok) };

@@ -14,6 +14,7 @@ use pilotage_proxy::{BoundListener, Proxy, ProxyConfig, ProxyHandle, StartError}
 use super::access_log;
 use super::config_dump::config_dump;
 use super::gateway_ports::{GatewayPorts, Replaced};
+use super::metrics_source::source_of_gateway;
 
 /// The proxies of this process, shared by the control loop and whoever looks at them.
 #[derive(Clone, Debug, Default)]
@@ -121,6 +122,7 @@ impl EmbeddedPublisher {
             placing.lock().unwrap_or_else(PoisonError::into_inner).place(wanted)
         });
         let shown = proxies.clone();
+        config.registry = Some(Arc::default());
         config.config_dump = Some(Arc::new(move || config_dump(&shown.generation())));
         Self { proxies, config, ports }
     }
@@ -165,7 +167,8 @@ impl EmbeddedPublisher {
         let config = self.config.clone();
         match id {
             ProxyId::Sidecar => config,
-            ProxyId::Gateway(_) => ProxyConfig {
+            ProxyId::Gateway(selector) => ProxyConfig {
+                source: source_of_gateway(selector),
                 outbound_address: None,
                 admin_address: None,
                 metrics_address: None,

@@ -64,6 +64,15 @@ fn gateways_listen_at_the_ports_of_their_servers() {
     let mut client = Client::connect(gateway);
     assert_eq!(client.get("/", "shop.example.com", "").body, "v2");
     assert_eq!(client.get("/", "other.example.com", "").status, 404);
+    // One scrape shows every proxy of the process.
+    let metrics = Client::connect(up.address("metrics")).get("/stats/prometheus", "x", "").body;
+    let counted = |line: &&str| {
+        line.starts_with("istio_requests_total{")
+            && line.contains("source_app=\"ingressgateway\"")
+            && line.contains("response_code=\"200\"")
+            && line.ends_with("} 1")
+    };
+    assert_eq!(metrics.lines().filter(counted).count(), 1, "{metrics}");
 }
 
 #[test]
