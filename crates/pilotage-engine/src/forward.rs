@@ -97,7 +97,8 @@ impl Forward {
         }
     }
 
-    /// An answer in place of the upstream's: `UH`, `UF`, `UT` and so on, with Envoy's body and details.
+    /// An answer where no endpoint was asked: `UH` or `UO`, with Envoy's body and details. What goes wrong on the way
+    /// to an endpoint is for whoever makes connections to say.
     pub fn failure(&self, failure: UpstreamFailure) -> LocalReply {
         let (status, body, flags, details) = failure.parts();
         let status =
@@ -114,33 +115,13 @@ impl Forward {
 
 const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 
-/// Why there is no answer from upstream.
+/// Why no endpoint was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamFailure {
     /// No endpoint may be used.
     NoHealthyUpstream,
     /// A circuit breaker refused the request.
     Overflow,
-    /// The whole request took too long.
-    Timeout,
-    /// The last attempt took too long.
-    PerTryTimeout,
-    /// The stream was idle for too long.
-    IdleTimeout,
-    /// The request lived longer than it may.
-    MaxDuration,
-    /// No connection could be made.
-    ConnectFailure,
-    /// Making the connection took too long.
-    ConnectTimeout,
-    /// The upstream closed the connection.
-    ConnectionTermination,
-    /// The upstream reset the stream.
-    RemoteReset,
-    /// The upstream refused the stream.
-    RefusedStream,
-    /// The upstream broke the protocol.
-    ProtocolError,
 }
 
 impl UpstreamFailure {
@@ -158,66 +139,6 @@ impl UpstreamFailure {
                 "upstream connect error or disconnect/reset before headers. reset reason: overflow",
                 ResponseFlags::UPSTREAM_OVERFLOW,
                 "upstream_reset_before_response_started{overflow}",
-            ),
-            Self::Timeout => (
-                504,
-                "upstream request timeout",
-                ResponseFlags::UPSTREAM_TIMEOUT,
-                details::RESPONSE_TIMEOUT,
-            ),
-            Self::PerTryTimeout => (
-                504,
-                "upstream request timeout",
-                ResponseFlags::UPSTREAM_TIMEOUT,
-                details::PER_TRY_TIMEOUT,
-            ),
-            Self::IdleTimeout => (
-                408,
-                "stream timeout",
-                ResponseFlags::STREAM_IDLE_TIMEOUT,
-                details::STREAM_IDLE_TIMEOUT,
-            ),
-            Self::MaxDuration => (
-                408,
-                "downstream duration timeout",
-                ResponseFlags::MAX_DURATION_REACHED,
-                details::MAX_DURATION,
-            ),
-            Self::ConnectFailure => (
-                503,
-                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
-                ResponseFlags::UPSTREAM_CONNECTION_FAILURE,
-                "upstream_reset_before_response_started{remote_connection_failure}",
-            ),
-            Self::ConnectTimeout => (
-                503,
-                "upstream connect error or disconnect/reset before headers. reset reason: connection timeout",
-                ResponseFlags::UPSTREAM_CONNECTION_FAILURE,
-                "upstream_reset_before_response_started{connection_timeout}",
-            ),
-            Self::ConnectionTermination => (
-                503,
-                "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
-                ResponseFlags::UPSTREAM_TERMINATION,
-                "upstream_reset_before_response_started{connection_termination}",
-            ),
-            Self::RemoteReset => (
-                503,
-                "upstream connect error or disconnect/reset before headers. reset reason: remote reset",
-                ResponseFlags::UPSTREAM_RESET,
-                "upstream_reset_before_response_started{remote_reset}",
-            ),
-            Self::RefusedStream => (
-                503,
-                "upstream connect error or disconnect/reset before headers. reset reason: remote refused stream reset",
-                ResponseFlags::UPSTREAM_RESET,
-                "upstream_reset_before_response_started{remote_refused_stream_reset}",
-            ),
-            Self::ProtocolError => (
-                502,
-                "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
-                ResponseFlags::UPSTREAM_PROTOCOL_ERROR,
-                "upstream_reset_before_response_started{protocol_error}",
             ),
         }
     }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod body;
+mod detect;
 mod exchange;
 mod head;
 mod http2;

@@ -22,7 +22,6 @@ mod origin;
 mod pool;
 mod proxy;
 mod proxy_protocol;
-mod stream;
 mod tcp;
 mod tls;
 mod transport;

@@ -26,13 +26,13 @@ pub(crate) enum Connection {
 /// A connection with TLS.
 #[derive(Debug)]
 pub(crate) struct Secured {
-    stream: TlsStream<Prefixed>,
+    stream: TlsStream<Prefixed<TcpStream>>,
     facts: TlsFacts,
 }
 
 impl Connection {
     /// A connection whose handshake is done.
-    pub(crate) fn secured(stream: TlsStream<Prefixed>, facts: TlsFacts) -> Self {
+    pub(crate) fn secured(stream: TlsStream<Prefixed<TcpStream>>, facts: TlsFacts) -> Self {
         Self::Tls(Box::new(Secured { stream, facts }))
     }
 
@@ -41,17 +41,11 @@ impl Connection {
         self.socket().local_addr()
     }
 
-    /// The other end's address.
-    #[allow(dead_code, reason = "the seam comes first")]
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.socket().peer_addr()
-    }
-
     /// The socket below, to read or change its options. Its bytes are not the connection's.
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
-            Self::Tls(secured) => secured.stream.get_ref().0.socket(),
+            Self::Tls(secured) => secured.stream.get_ref().0.get_ref(),
         }
     }
 
@@ -66,7 +60,6 @@ impl Connection {
     /// Whether nothing has arrived: no byte, no end, no error. An idle connection of which this is not true must not
     /// be used again. It is as new as the last time the runtime asked the system, and costs no system call when
     /// nothing has happened since.
-    #[allow(dead_code, reason = "the seam comes first")]
     pub(crate) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let mut context = Context::from_waker(Waker::noop());

@@ -7,13 +7,13 @@ use std::task::Poll;
 
 use bytes::BytesMut;
 
+use super::detect::{Detected, detect};
 use super::http2;
 use super::place::{self, Memo};
 use crate::connection::Arrival;
 use crate::drain::Open;
 use crate::http1::{self, Limits, Stream};
-use crate::stream::{Detected, Replay};
-use crate::transport::Connection;
+use crate::transport::{Connection, Prefixed};
 use crate::worker::Worker;
 
 /// A client connection.
@@ -28,25 +28,28 @@ pub(crate) struct Client {
 pub(crate) async fn serve(
     worker: Rc<Worker>,
     arrival: Arrival,
-    stream: Connection,
+    mut stream: Connection,
     first: BytesMut,
     open: &Open,
 ) {
     let client = Rc::new(Client { worker, arrival, memo: Memo::default() });
     // Until the first byte arrives, a drain closes the connection at once.
-    let mut detecting = pin!(Replay::detect(stream, first));
-    let detected = poll_fn(|cx| match open.should_close(cx) {
-        true => Poll::Ready(None),
-        false => detecting.as_mut().poll(cx).map(Result::ok),
-    });
-    match detected.await {
+    let detected = {
+        let mut detecting = pin!(detect(&mut stream, first));
+        poll_fn(|cx| match open.should_close(cx) {
+            true => Poll::Ready(None),
+            false => detecting.as_mut().poll(cx).map(Result::ok),
+        })
+        .await
+    };
+    match detected {
         None | Some((_, Detected::Nothing)) => {}
-        Some((stream, Detected::Http1)) => serve_http1(client, stream, open).await,
-        Some((stream, Detected::Http2)) => serve_http2(client, stream, open).await,
+        Some((first, Detected::Http1)) => serve_http1(client, stream, first, open).await,
+        Some((first, Detected::Http2)) => serve_http2(client, stream, first, open).await,
     }
 }
 
-async fn serve_http1(client: Rc<Client>, stream: Replay<Connection>, open: &Open) {
+async fn serve_http1(client: Rc<Client>, stream: Connection, first: BytesMut, open: &Open) {
     let limits = match place::expected(&client, &client.worker.tables()) {
         Some(place) => Limits {
             bytes: usize::try_from(place.manager.max_request_headers_bytes).unwrap_or(usize::MAX),
@@ -54,11 +57,11 @@ async fn serve_http1(client: Rc<Client>, stream: Replay<Connection>, open: &Open
         },
         None => Limits::default(),
     };
-    let (first, connection) = stream.into_parts();
-    http1::serve(client, Stream::new(connection, first), limits, open).await;
+    http1::serve(client, Stream::new(stream, first), limits, open).await;
 }
 
-async fn serve_http2(client: Rc<Client>, stream: Replay<Connection>, open: &Open) {
+async fn serve_http2(client: Rc<Client>, stream: Connection, first: BytesMut, open: &Open) {
+    let stream = Prefixed::new(first.freeze(), stream);
     if let Err(error) = http2::serve(&client, stream, open).await {
         if error.is_go_away() && error.is_library() {
             client.worker.metrics.shard.connections.protocol_errors.add(1);

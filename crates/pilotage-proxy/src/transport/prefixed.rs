@@ -1,4 +1,4 @@
-//! A socket of which some bytes were read already.
+//! A stream of which some bytes were read already.
 
 use std::io;
 use std::pin::Pin;
@@ -6,50 +6,52 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-/// Gives what was read already before what the socket still holds.
+/// Gives what was read already before what the stream still holds.
 #[derive(Debug)]
-pub(crate) struct Prefixed {
+pub(crate) struct Prefixed<S> {
     first: Bytes,
-    socket: TcpStream,
+    stream: S,
 }
 
-impl Prefixed {
-    /// `socket`, from which `first` was read.
-    pub(crate) fn new(first: Bytes, socket: TcpStream) -> Self {
-        Self { first, socket }
+impl<S> Prefixed<S> {
+    /// `stream`, from which `first` was read.
+    pub(crate) fn new(first: Bytes, stream: S) -> Self {
+        Self { first, stream }
     }
 
-    /// The socket.
-    pub(super) fn socket(&self) -> &TcpStream {
-        &self.socket
+    /// The stream below.
+    pub(super) fn get_ref(&self) -> &S {
+        &self.stream
     }
 }
 
-impl AsyncRead for Prefixed {
+impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
-            return Pin::new(&mut self.socket).poll_read(cx, buf);
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
         }
         let count = self.first.len().min(buf.remaining());
         buf.put_slice(self.first.get(..count).unwrap_or_default());
         self.first.advance(count);
+        if self.first.is_empty() {
+            self.first = Bytes::new(); // Gives the buffer back for the rest of the connection.
+        }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Prefixed {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, data)
+        Pin::new(&mut self.stream).poll_write(cx, data)
     }
 
     fn poll_write_vectored(
@@ -57,18 +59,18 @@ impl AsyncWrite for Prefixed {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, data)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

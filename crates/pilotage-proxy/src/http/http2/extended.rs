@@ -13,6 +13,9 @@ pub(super) fn into_upgrade(parts: &mut http::request::Parts) -> bool {
     parts.method = Method::GET;
     parts.headers.insert(UPGRADE, protocol);
     parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    // What the client sends belongs to the new protocol. An upstream that does not change to it must not wait for a
+    // body, and take the next request on the connection for it.
+    parts.headers.remove(CONTENT_LENGTH);
     true
 }
 
@@ -44,5 +47,27 @@ pub(crate) fn into_switch(response: &mut Response<()>, protocol: HeaderValue) {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response.headers_mut().insert(UPGRADE, protocol);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use h2::ext::Protocol;
+    use http::{Method, Request};
+
+    use super::into_upgrade;
+
+    #[test]
+    fn an_upgrade_promises_no_body() {
+        let (mut parts, ()) = Request::connect("http://a/chat")
+            .extension(Protocol::from_static("websocket"))
+            .header("content-length", "5")
+            .body(())
+            .unwrap()
+            .into_parts();
+        assert!(into_upgrade(&mut parts));
+        assert_eq!(parts.method, Method::GET);
+        assert_eq!(parts.headers.get("upgrade").unwrap(), "websocket");
+        assert!(!parts.headers.contains_key("content-length"));
     }
 }
