@@ -119,6 +119,15 @@ pub struct WeightedCluster {
 }
 
 impl ForwardAction {
+    /// The clusters with their weights, of which a request draws one; nothing where a header names the cluster.
+    pub fn shares(&self) -> impl Iterator<Item = (&WeightedCluster, u64)> {
+        let drawn = match &self.clusters {
+            ClusterChoice::Draw(clusters) => Some(clusters.iter()),
+            ClusterChoice::Header(_) => None,
+        };
+        drawn.into_iter().flatten()
+    }
+
     /// Whether the name of the endpoint becomes the host.
     pub(crate) fn rewrites_host_to_endpoint(&self) -> bool {
         matches!(self.host_rewrite, Some(HostRewrite::Endpoint))

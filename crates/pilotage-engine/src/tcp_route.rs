@@ -78,6 +78,11 @@ impl TcpRoute {
         self.hash_source_address.then(|| xxh64(client.ip().to_string().as_bytes(), 0))
     }
 
+    /// The clusters with their weights.
+    pub fn shares(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
+        self.clusters.iter()
+    }
+
     /// Name of the cluster for a new connection.
     pub fn cluster(&self, env: &mut Env<'_>) -> &Arc<str> {
         self.clusters.draw(|| env.random()).value

@@ -53,6 +53,12 @@ impl<T> Draw<T> {
         Drawn { index: 0, value: &self.first, point: drawn, total }
     }
 
+    /// All of them with their weights.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&T, u64)> {
+        let others = self.others.iter().map(|(value, weight)| (value, *weight));
+        std::iter::once((&self.first, self.first_weight)).chain(others)
+    }
+
     /// Number `index` of them.
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         match index.checked_sub(1) {

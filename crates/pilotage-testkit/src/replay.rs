@@ -7,12 +7,11 @@ mod pool;
 mod tries;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use pilotage_engine::cluster::Discovery;
-use pilotage_engine::{Env, LiveState, Rejection, Tables};
-use pilotage_proto::ResourceSet;
+use pilotage_engine::{Env, Tables};
+pub use pilotage_explain::simulation::tables;
+use pilotage_explain::{Arrival, ClientTls, Protocol, Request};
 use serde_json::Value;
 
 use crate::outcome::{comparable, fits};
@@ -20,40 +19,12 @@ use crate::vectors::{Asker, Exchange};
 
 /// Where clients of gateways come from in the recording.
 const GATEWAY_CLIENT: [u8; 4] = [198, 51, 100, 7];
-/// What names of DNS clusters resolve to.
-const MADE_UP: [u8; 4] = [198, 18, 0, 1];
 /// When requests come: time since some moment.
 const NOW: Duration = Duration::from_secs(3600);
 /// Draws when the recording shows one outcome.
 const FEW_DRAWS: u64 = 12;
 /// Draws when it shows several: enough for a branch of 1 % to be missing only once in 10⁸.
 const MANY_DRAWS: u64 = 2000;
-
-/// The tables that the engine makes of `set`, with what it refused. Names that DNS clusters want resolved get made-up
-/// addresses.
-#[must_use]
-pub fn tables(set: &ResourceSet) -> (Arc<Tables>, Vec<Rejection>) {
-    next_tables(&Tables::empty(), set, &LiveState::new())
-}
-
-/// The same after `previous`, with live state that outlives them.
-fn next_tables(
-    previous: &Tables,
-    set: &ResourceSet,
-    live: &LiveState,
-) -> (Arc<Tables>, Vec<Rejection>) {
-    let (tables, rejections) = Tables::apply(previous, set, live);
-    for name in set.clusters.keys() {
-        let Some(cluster) = tables.cluster(name) else { continue };
-        let by_name = [Discovery::StrictDns, Discovery::LogicalDns];
-        if by_name.contains(&cluster.settings.discovery) {
-            for target in cluster.dns_targets() {
-                cluster.resolved(target, &[IpAddr::from(MADE_UP)]);
-            }
-        }
-    }
-    (tables, rejections)
-}
 
 /// The distinct outcomes of `exchange` at the proxy that `tables` belongs to: over a few draws of chance where one was
 /// recorded, else until all that were recorded came up, or so many draws that each should have.
@@ -102,11 +73,33 @@ fn draw(tables: &Tables, asker: &Asker, exchange: &Exchange, seed: u64) -> Value
         "gateway" => IpAddr::from(GATEWAY_CLIENT),
         _ => asker.ip.parse().expect("an address"),
     };
-    let connection = connection::Connection {
+    let arrival = Arrival {
         client: SocketAddr::new(client, 40_000),
         destination,
         inbound: asker.kind != "gateway" && destination.ip() == client,
-        request: &exchange.request,
     };
-    connection::outcome(tables, &connection, exchange, &mut env)
+    connection::outcome(tables, &arrival, exchange, &mut env)
+}
+
+/// What the client of an exchange sends.
+pub(crate) fn request(exchange: &Exchange) -> Request {
+    let told = &exchange.request;
+    Request {
+        method: told.method.as_deref().unwrap_or("GET").parse().expect("a method"),
+        authority: told.host.clone(),
+        path: told.path.clone().unwrap_or_else(|| "/".to_owned()),
+        headers: exchange::client_headers(exchange),
+        protocol: match told.protocol.as_deref() {
+            Some("grpc" | "http2") => Protocol::Http2,
+            Some("tcp") => Protocol::Tcp,
+            _ => Protocol::Http1,
+        },
+        tls: match told.tls.as_deref() {
+            Some("tls") => ClientTls::Tls,
+            Some("mtls") => ClientTls::Mtls,
+            _ => ClientTls::Plaintext,
+        },
+        server_name: told.sni.clone(),
+        ..Request::default()
+    }
 }

@@ -14,6 +14,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "pilotage-compile",
         &["pilotage-model", "pilotage-proto", "pilotage-identity", "pilotage-config"],
     ),
+    (
+        "pilotage-explain",
+        &[
+            "pilotage-config",
+            "pilotage-model",
+            "pilotage-proto",
+            "pilotage-compile",
+            "pilotage-engine",
+        ],
+    ),
     ("pilotage-xds", &["pilotage-proto"]),
     ("pilotage-engine", &["pilotage-proto", "pilotage-identity"]),
     ("pilotage-proxy", &["pilotage-engine", "pilotage-xds", "pilotage-identity", "pilotage-proto"]),
@@ -39,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pilotage-compile",
             "pilotage-xds",
             "pilotage-engine",
+            "pilotage-explain",
             "pilotage-proxy",
             "pilotage-control",
             "pilotage-kube",
@@ -56,6 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pilotage-compile",
             "pilotage-xds",
             "pilotage-engine",
+            "pilotage-explain",
             "pilotage-proxy",
             "pilotage-control",
             "pilotage-kube",
@@ -64,13 +76,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that compute and never wait: they build without a runtime.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "pilotage-config",
     "pilotage-identity",
     "pilotage-model",
     "pilotage-proto",
     "pilotage-compile",
     "pilotage-engine",
+    "pilotage-explain",
     "pilotage-xds",
 ];
 

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use pilotage_engine::forward::{Exchange as Progress, Forward, UpstreamFailure};
-use pilotage_engine::forwarded::{self, Arrived};
+use pilotage_engine::forwarded;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::local_reply::LocalReply;
-use pilotage_engine::request::{Downstream, RequestHead, UpstreamHead};
+use pilotage_engine::request::{RequestHead, UpstreamHead};
 use pilotage_engine::route::RouteEntry;
-use pilotage_engine::{Decision, Env, NoTrace, Tables, decide};
+use pilotage_engine::{Decision, Env, Tables};
+use pilotage_explain::passage::HttpEnd;
+use pilotage_explain::{Arrival, Request};
 use serde_json::{Map, Value, json};
 
-use super::connection::Connection;
 use super::{pool, tries};
 use crate::vectors::Exchange;
 
@@ -24,7 +25,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// The route of an exchange and the client's request, for the outcome's words.
 struct Told<'a> {
     tables: &'a Tables,
-    connection: &'a Connection<'a>,
+    arrival: &'a Arrival,
     manager: &'a HttpManager,
     sent: &'a HeaderMap,
     is_grpc: bool,
@@ -33,59 +34,25 @@ struct Told<'a> {
 
 pub(super) fn outcome(
     tables: &Tables,
-    manager: &HttpManager,
-    tls: bool,
-    connection: &Connection<'_>,
+    end: &HttpEnd<'_>,
+    (arrival, request): (&Arrival, &Request),
     exchange: &Exchange,
     env: &mut Env<'_>,
 ) -> Value {
-    let request = connection.request;
-    let sent = client_headers(exchange);
-    let mut headers = sent.clone();
-    let method = request.method.as_deref().unwrap_or("GET");
-    let method = Method::from_bytes(method.as_bytes()).expect("a method");
-    let downstream = Downstream {
-        peer: connection.client,
-        local: connection.destination,
-        tls,
-        server_name: request.sni.as_deref(),
-        peer_certificate: None,
-    };
-    let version = if connection.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 };
     let told = Told {
         tables,
-        connection,
-        manager,
-        sent: &sent,
-        is_grpc: pilotage_engine::request::is_grpc(&sent),
-        is_head: method == Method::HEAD,
+        arrival,
+        manager: end.manager,
+        sent: &request.headers,
+        is_grpc: pilotage_engine::request::is_grpc(&request.headers),
+        is_head: request.method == Method::HEAD,
     };
-    let mut arrived = Arrived {
-        method: &method,
-        scheme: None,
-        authority: request.host.as_deref(),
-        path: request.path.as_deref().unwrap_or("/"),
-        version,
-        headers: &mut headers,
-        downstream: &downstream,
-    };
-    let prepared = match forwarded::prepare(manager, &mut arrived, env) {
-        Ok(prepared) => prepared,
-        Err(reply) => return local(&told, *reply, None),
-    };
-    let head = RequestHead {
-        method: &method,
-        scheme: &prepared.scheme,
-        authority: &prepared.authority,
-        path: &prepared.path,
-        version,
-        headers: &headers,
-        downstream: &downstream,
-        client: prepared.client,
-    };
-    match decide(tables, manager, &head, env, &mut NoTrace) {
-        Decision::Reply(reply) => local(&told, *reply, None),
-        Decision::Forward(forward) => upstream(&told, &forward, &head, exchange, env),
+    match (&end.decision, &end.head) {
+        (Decision::Reply(reply), _) => local(&told, LocalReply::clone(reply), None),
+        (Decision::Forward(forward), Some(head)) => {
+            head.with(|head| upstream(&told, forward, head, exchange, env))
+        }
+        (Decision::Forward(_), None) => panic!("a request is forwarded that was never routed"),
     }
 }
 
@@ -97,7 +64,7 @@ fn upstream(
     env: &mut Env<'_>,
 ) -> Value {
     let context = PickContext {
-        original_destination: told.connection.original_destination(),
+        original_destination: told.arrival.original_destination(),
         hash: forward.hash,
         ..PickContext::default()
     };
@@ -223,7 +190,7 @@ fn add_route(outcome: &mut Value, route: &Arc<RouteEntry>) {
 }
 
 /// The headers that the client sends.
-fn client_headers(exchange: &Exchange) -> HeaderMap {
+pub(super) fn client_headers(exchange: &Exchange) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in &exchange.request.headers {
         headers

@@ -8,13 +8,14 @@ use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::{Env, LiveState, Rejection, Tables};
+use pilotage_explain::simulation::next_tables;
 use pilotage_proto::ResourceSet;
 use pilotage_proto::envoy::config::core::v3::address::Address;
 use pilotage_proto::envoy::config::core::v3::socket_address::PortSpecifier;
 use pilotage_proto::envoy::config::endpoint::v3::LbEndpoint;
 use pilotage_proto::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
 
-use super::{NOW, next_tables};
+use super::NOW;
 
 /// One thing that happened. Endpoints are `ip:port`.
 #[derive(Clone, Debug, PartialEq)]
