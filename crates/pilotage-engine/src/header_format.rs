@@ -91,11 +91,16 @@ pub(crate) enum Operator {
 
 /// A request header, or one of the parts of the head that go by a header-like name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HeaderSource {
+pub enum HeaderSource {
+    /// `:method`.
     Method,
+    /// `:path`, with the query.
     Path,
+    /// `:authority`.
     Authority,
+    /// `:scheme`.
     Scheme,
+    /// A header.
     Header(HeaderName),
 }
 

@@ -8,10 +8,10 @@ use pilotage_proto::envoy::config::route::v3::RouteMatch as Proto;
 use pilotage_proto::envoy::config::route::v3::route_match::PathSpecifier;
 use regex::bytes::Regex;
 
-pub use header::HeaderMatch;
+pub use header::{HeaderMatch, HeaderTest};
+pub use query::QueryMatch;
 
 use self::metadata::MetadataMatch;
-use self::query::QueryMatch;
 use crate::fraction::Fraction;
 use crate::path::without_query;
 use crate::rejection::FieldError;
@@ -30,13 +30,38 @@ pub struct RouteMatch {
     grpc: bool,
 }
 
-/// The condition on the path.
+/// The condition on the path, without query.
 #[derive(Debug)]
-enum PathMatch {
-    Prefix { prefix: Box<str>, ignore_case: bool },
-    Exact { path: Box<str>, ignore_case: bool },
-    SeparatedPrefix { prefix: Box<str>, ignore_case: bool },
-    Regex { regex: Box<Regex>, source: Box<str> },
+pub enum PathMatch {
+    /// It begins with this.
+    Prefix {
+        /// Its beginning.
+        prefix: Box<str>,
+        /// Whether ASCII letters of both cases are alike.
+        ignore_case: bool,
+    },
+    /// It is this.
+    Exact {
+        /// The whole path.
+        path: Box<str>,
+        /// Whether ASCII letters of both cases are alike.
+        ignore_case: bool,
+    },
+    /// It is this, or this and a slash and anything.
+    SeparatedPrefix {
+        /// Its first segments, without the slash at the end.
+        prefix: Box<str>,
+        /// Whether ASCII letters of both cases are alike.
+        ignore_case: bool,
+    },
+    /// All of it matches a regular expression.
+    Regex {
+        /// The expression, anchored at both ends.
+        regex: Box<Regex>,
+        /// The expression as written.
+        source: Box<str>,
+    },
+    /// The method is CONNECT.
     Connect,
 }
 
@@ -68,6 +93,36 @@ impl RouteMatch {
             fraction: proto.runtime_fraction.as_ref().map(Fraction::of_runtime),
             grpc: proto.grpc.is_some(),
         })
+    }
+
+    /// The condition on the path.
+    pub fn path(&self) -> &PathMatch {
+        &self.path
+    }
+
+    /// Conditions on headers and on what goes by the name of one, such as `:method`.
+    pub fn headers(&self) -> &[HeaderMatch] {
+        &self.headers
+    }
+
+    /// Conditions on query parameters.
+    pub fn query_parameters(&self) -> &[QueryMatch] {
+        &self.query
+    }
+
+    /// Whether the request has to be gRPC.
+    pub fn is_for_grpc(&self) -> bool {
+        self.grpc
+    }
+
+    /// Whether a share of the requests only is taken, by chance.
+    pub fn depends_on_chance(&self) -> bool {
+        self.fraction.is_some()
+    }
+
+    /// Whether the conditions on metadata hold, which is the same for all requests: no filter provides any.
+    pub fn metadata_holds(&self) -> bool {
+        self.metadata.iter().all(MetadataMatch::matches)
     }
 
     /// Whether all conditions hold. With a listener all of them are tried, without one the first that fails ends it.

@@ -94,8 +94,18 @@ impl RouteTable {
 
     /// The virtual host for requests to `authority`.
     pub fn virtual_host(&self, authority: &str) -> Option<&Arc<VirtualHost>> {
+        self.virtual_hosts.get(self.virtual_host_index(authority)?)
+    }
+
+    /// The number of the virtual host for requests to `authority`.
+    pub fn virtual_host_index(&self, authority: &str) -> Option<usize> {
         let host = if self.ignore_port { without_port(authority) } else { authority };
-        self.virtual_hosts.get(self.domains.find(host)?)
+        self.domains.find(host)
+    }
+
+    /// Whether the port of a request's authority counts when its virtual host is looked for.
+    pub fn ignores_port(&self) -> bool {
+        self.ignore_port
     }
 
     /// Whether a virtual host is for `host` in particular, rather than for everything.
@@ -104,7 +114,7 @@ impl RouteTable {
     }
 
     /// Whether path parameters (`;…`) are left out when paths are compared.
-    pub(crate) fn ignores_path_parameters(&self) -> bool {
+    pub fn ignores_path_parameters(&self) -> bool {
         self.ignore_path_parameters
     }
 }

@@ -17,12 +17,18 @@ pub struct StringMatch {
     ignore_case: bool,
 }
 
+/// What a string matcher compares with.
 #[derive(Clone, Debug)]
-enum Pattern {
+pub enum Pattern {
+    /// The whole text.
     Exact(Box<str>),
+    /// Its beginning.
     Prefix(Box<str>),
+    /// Its end.
     Suffix(Box<str>),
+    /// Some part of it.
     Contains(Box<str>),
+    /// A regular expression, anchored at both ends.
     Regex(Box<Regex>),
 }
 
@@ -70,6 +76,16 @@ impl StringMatch {
             Pattern::Exact(exact) if !self.ignore_case => Some(exact),
             _ => None,
         }
+    }
+
+    /// What is compared with.
+    pub fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
+    /// Whether ASCII letters of both cases are alike; regular expressions say so themselves.
+    pub fn ignores_case(&self) -> bool {
+        self.ignore_case
     }
 
     /// Whether `value` fits.

@@ -15,16 +15,25 @@ use crate::string_match::StringMatch;
 pub struct HeaderMatch {
     name: Box<str>,
     source: HeaderSource,
-    test: Test,
+    test: HeaderTest,
     invert: bool,
     missing_is_empty: bool,
 }
 
+/// What a header matcher asks of a value.
 #[derive(Debug)]
-enum Test {
+pub enum HeaderTest {
+    /// That there is one, or that there is none.
     Present(bool),
+    /// That it fits.
     Text(StringMatch),
-    Range { start: i64, end: i64 },
+    /// That it is a number within these limits.
+    Range {
+        /// The least.
+        start: i64,
+        /// The first that is too much.
+        end: i64,
+    },
 }
 
 impl HeaderMatch {
@@ -33,18 +42,18 @@ impl HeaderMatch {
             FieldError::new("name", format!("`{}` is not a header name", proto.name))
         })?;
         let text = |field, pattern| {
-            StringMatch::of(pattern).map(Test::Text).map_err(|e: FieldError| e.within(field))
+            StringMatch::of(pattern).map(HeaderTest::Text).map_err(|e: FieldError| e.within(field))
         };
         let test = match &proto.header_match_specifier {
-            None => Test::Present(true),
-            Some(Specifier::PresentMatch(present)) => Test::Present(*present),
+            None => HeaderTest::Present(true),
+            Some(Specifier::PresentMatch(present)) => HeaderTest::Present(*present),
             Some(Specifier::RangeMatch(range)) => {
-                Test::Range { start: range.start, end: range.end }
+                HeaderTest::Range { start: range.start, end: range.end }
             }
-            Some(Specifier::StringMatch(matcher)) => {
-                Test::Text(StringMatch::compile(matcher).map_err(|e| e.within("string_match"))?)
-            }
-            Some(Specifier::ExactMatch(s)) => Test::Text(StringMatch::exact(s)),
+            Some(Specifier::StringMatch(matcher)) => HeaderTest::Text(
+                StringMatch::compile(matcher).map_err(|e| e.within("string_match"))?,
+            ),
+            Some(Specifier::ExactMatch(s)) => HeaderTest::Text(StringMatch::exact(s)),
             Some(Specifier::PrefixMatch(s)) => {
                 text("prefix_match", MatchPattern::Prefix(s.clone()))?
             }
@@ -72,6 +81,26 @@ impl HeaderMatch {
         &self.name
     }
 
+    /// What is looked at: a header, or a part of the request line.
+    pub fn source(&self) -> &HeaderSource {
+        &self.source
+    }
+
+    /// What is asked of a value.
+    pub fn test(&self) -> &HeaderTest {
+        &self.test
+    }
+
+    /// Whether the condition holds where the test fails.
+    pub fn is_inverted(&self) -> bool {
+        self.invert
+    }
+
+    /// Whether a header that is not there is tested as an empty value.
+    pub fn missing_is_empty(&self) -> bool {
+        self.missing_is_empty
+    }
+
     /// Whether the condition holds for a request. Of several values of one header, one that fits is enough.
     pub fn matches(&self, head: &RequestHead<'_>) -> bool {
         match &self.source {
@@ -92,7 +121,7 @@ impl HeaderMatch {
     }
 
     fn holds_text(&self, text: &str) -> bool {
-        self.test(text.as_bytes()) != self.invert
+        self.passes(text.as_bytes()) != self.invert
     }
 
     fn holds_any(&self, headers: &HeaderMap, name: &HeaderName) -> bool {
@@ -100,22 +129,22 @@ impl HeaderMatch {
         if values.peek().is_none() {
             return self.holds_missing();
         }
-        values.any(|value| self.test(value.as_bytes())) != self.invert
+        values.any(|value| self.passes(value.as_bytes())) != self.invert
     }
 
     fn holds_missing(&self) -> bool {
         if self.missing_is_empty {
-            return self.test(b"") != self.invert;
+            return self.passes(b"") != self.invert;
         }
         // A missing header fails every condition, the inverted ones too, unless presence itself is asked for.
-        matches!(self.test, Test::Present(wanted) if wanted == self.invert)
+        matches!(self.test, HeaderTest::Present(wanted) if wanted == self.invert)
     }
 
-    fn test(&self, value: &[u8]) -> bool {
+    fn passes(&self, value: &[u8]) -> bool {
         match &self.test {
-            Test::Present(wanted) => *wanted,
-            Test::Text(text) => text.matches(value),
-            Test::Range { start, end } => std::str::from_utf8(value)
+            HeaderTest::Present(wanted) => *wanted,
+            HeaderTest::Text(text) => text.matches(value),
+            HeaderTest::Range { start, end } => std::str::from_utf8(value)
                 .ok()
                 .and_then(|text| text.parse::<i64>().ok())
                 .is_some_and(|number| (*start..*end).contains(&number)),

@@ -9,7 +9,7 @@ use crate::string_match::StringMatch;
 
 /// A compiled query parameter matcher.
 #[derive(Debug)]
-pub(super) struct QueryMatch {
+pub struct QueryMatch {
     name: Box<str>,
     /// What the value must be; `None`: anything, as long as the parameter is there.
     value: Option<StringMatch>,
@@ -32,8 +32,19 @@ impl QueryMatch {
         Ok(Self { name: proto.name.as_str().into(), value, present })
     }
 
-    pub(super) fn name(&self) -> &str {
+    /// Name of the parameter.
+    pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the first raw value has to be; `None`: anything.
+    pub fn value(&self) -> Option<&StringMatch> {
+        self.value.as_ref()
+    }
+
+    /// Whether the parameter has to be there, rather than not.
+    pub fn wants_presence(&self) -> bool {
+        self.present
     }
 
     /// Whether the first raw value of the parameter fits.
