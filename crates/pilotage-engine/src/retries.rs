@@ -5,6 +5,7 @@ mod policy;
 mod previous_priorities;
 #[cfg(test)]
 mod tests;
+mod tried;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use http::{HeaderMap, StatusCode};
 
 pub use self::conditions::RetryConditions;
 pub use self::policy::RetryPolicy;
-pub use self::previous_priorities::TriedPriorities;
+use self::previous_priorities::TriedPriorities;
+pub use self::tried::Tried;
 use crate::cluster::ClusterTable;
 use crate::env::Env;
 use crate::forward::Forward;

@@ -69,6 +69,11 @@ impl Tables {
         self.routes.get(name)
     }
 
+    /// All route configurations, ordered by name.
+    pub fn route_tables(&self) -> impl Iterator<Item = &Arc<RouteTable>> {
+        self.accepted.routes.keys().filter_map(|name| self.routes.get(name.as_str()))
+    }
+
     /// The cluster called `name`.
     pub fn cluster(&self, name: &str) -> Option<&Arc<ClusterTable>> {
         self.clusters.get(name)

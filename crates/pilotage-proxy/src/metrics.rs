@@ -4,6 +4,7 @@ mod cluster;
 mod counter;
 mod exposition;
 mod requests;
+mod routes;
 mod tcp;
 mod upstream;
 
@@ -12,11 +13,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pilotage_engine::Tables;
+use pilotage_engine::route::RouteEntry;
 
 pub(crate) use cluster::ClusterStats;
 pub(crate) use counter::Counter;
 pub use requests::Source;
 pub(crate) use requests::{Destination, RequestKey, RequestSeries};
+pub(crate) use routes::Counts;
+use routes::{RouteKey, RouteStats};
 pub(crate) use tcp::{TcpKey, TcpSeries};
 
 /// All shards; what a scrape reads.
@@ -31,6 +35,7 @@ pub(crate) struct Shard {
     requests: Mutex<Vec<Arc<RequestSeries>>>,
     tcp: Mutex<Vec<Arc<TcpSeries>>>,
     clusters: Mutex<Vec<Arc<ClusterStats>>>,
+    routes: Mutex<Vec<Arc<RouteStats>>>,
     pub(crate) connections: ConnectionStats,
 }
 
@@ -51,6 +56,7 @@ pub(crate) struct WorkerMetrics {
     requests: RefCell<HashMap<RequestKey, Arc<RequestSeries>, foldhash::fast::RandomState>>,
     tcp: RefCell<HashMap<TcpKey, Arc<TcpSeries>, foldhash::fast::RandomState>>,
     clusters: RefCell<HashMap<Arc<str>, Arc<ClusterStats>, foldhash::fast::RandomState>>,
+    routes: RefCell<HashMap<RouteKey, Arc<RouteStats>, foldhash::fast::RandomState>>,
 }
 
 impl Registry {
@@ -64,6 +70,7 @@ impl Registry {
             requests: RefCell::default(),
             tcp: RefCell::default(),
             clusters: RefCell::default(),
+            routes: RefCell::default(),
         }
     }
 
@@ -120,6 +127,23 @@ impl WorkerMetrics {
         let stats = Arc::new(ClusterStats::new(Arc::clone(name)));
         lock(&self.shard.clusters).push(Arc::clone(&stats));
         known.insert(Arc::clone(name), Arc::clone(&stats));
+        stats
+    }
+
+    /// Where a request to the cluster `name` by `route` is counted.
+    pub(crate) fn counts(&self, name: &Arc<str>, route: &RouteEntry) -> Counts {
+        let route = routes::key_of(route).map(|key| self.route(key));
+        Counts { cluster: self.cluster(name), route }
+    }
+
+    fn route(&self, key: RouteKey) -> Arc<RouteStats> {
+        let mut known = self.routes.borrow_mut();
+        if let Some(stats) = known.get(&key) {
+            return Arc::clone(stats);
+        }
+        let stats = Arc::new(RouteStats::new(key.clone()));
+        lock(&self.shard.routes).push(Arc::clone(&stats));
+        known.insert(key, Arc::clone(&stats));
         stats
     }
 }

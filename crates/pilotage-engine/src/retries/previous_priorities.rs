@@ -5,7 +5,7 @@ use crate::endpoint_set::EndpointSet;
 
 /// The priorities that the attempts of one request went to.
 #[derive(Clone, Debug)]
-pub struct TriedPriorities {
+pub(super) struct TriedPriorities {
     /// After every so many attempts the priorities tried so far are excluded.
     update_frequency: usize,
     tried: Vec<u32>,
@@ -14,19 +14,24 @@ pub struct TriedPriorities {
 
 impl TriedPriorities {
     /// Nothing tried yet. `update_frequency` is at least 1.
-    pub fn new(update_frequency: u32) -> Self {
+    pub(super) fn new(update_frequency: u32) -> Self {
         let update_frequency = usize::try_from(update_frequency).unwrap_or(usize::MAX).max(1);
         Self { update_frequency, tried: Vec::new(), excluded: 0 }
     }
 
+    /// Whether there was an attempt.
+    pub(super) fn any(&self) -> bool {
+        !self.tried.is_empty()
+    }
+
     /// An attempt goes to an endpoint of this priority.
-    pub fn note(&mut self, priority: u32) {
+    pub(super) fn note(&mut self, priority: u32) {
         self.tried.push(priority);
     }
 
     /// The priorities that the next attempt avoids, one bit each. When nothing usable would be left, all are allowed
     /// again.
-    pub fn excluded(&mut self, set: &EndpointSet) -> u128 {
+    pub(super) fn excluded(&mut self, set: &EndpointSet) -> u128 {
         let count = self.tried.len();
         if count >= self.update_frequency && count.is_multiple_of(self.update_frequency) {
             for priority in &self.tried {

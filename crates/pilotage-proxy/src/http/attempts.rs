@@ -5,15 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Response, Version};
+use http::{Response, StatusCode, Version};
 use pilotage_engine::cluster::Discovery;
-use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
+use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::forward::Forward;
 use pilotage_engine::live_state::ActiveRequest;
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::response_flag::ResponseFlags;
-use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, TriedPriorities, Verdict};
+use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Tried, Verdict};
 
 use super::body::RequestBody;
 use super::exchange::Context;
@@ -24,7 +24,7 @@ use super::replay::Source;
 use super::tail::Tail;
 use crate::access_log::Captured;
 use crate::failure::Failure;
-use crate::metrics::ClusterStats;
+use crate::metrics::Counts;
 use crate::pool::{Lease, SendError};
 
 /// How often a request that never left is moved to another connection before it counts as failed.
@@ -39,7 +39,7 @@ pub(super) struct Answer {
     pub(super) lease: Lease,
     pub(super) active: ActiveRequest,
     pub(super) attempts: u32,
-    pub(super) stats: Arc<ClusterStats>,
+    pub(super) counts: Counts,
     /// Name of the endpoint; empty when it has none.
     pub(super) hostname: Arc<str>,
 }
@@ -49,12 +49,10 @@ pub(super) struct Answer {
 pub(super) struct Attempts<'a> {
     context: &'a Context<'a>,
     forward: &'a Forward,
-    stats: Arc<ClusterStats>,
+    counts: Counts,
     body: Option<Rc<Source>>,
     retries: Option<RetryState>,
-    tried: Vec<EndpointAddress>,
-    /// For policies that avoid priorities.
-    tried_priorities: Option<TriedPriorities>,
+    tried: Tried,
     count: u32,
     limits: Limits,
     version: Version,
@@ -71,14 +69,10 @@ impl<'a> Attempts<'a> {
             limits: Limits::new(&forward.timeouts, body.as_ref()),
             context,
             forward,
-            stats: context.client.worker.metrics.cluster(&settings.name),
+            counts: context.client.worker.metrics.counts(&settings.name, &forward.route),
             body,
             retries: RetryState::new(forward, context.head),
-            tried: Vec::new(),
-            tried_priorities: forward
-                .action()
-                .and_then(|action| action.retries.as_ref()?.avoid_previous_priorities)
-                .map(TriedPriorities::new),
+            tried: Tried::new(forward.action().and_then(|action| action.retries.as_deref())),
             count: 0,
             version: settings.protocol.version(context.head.version),
         }
@@ -87,6 +81,11 @@ impl<'a> Attempts<'a> {
     /// Attempts made so far.
     pub(super) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// The client gets this status in place of an upstream's answer.
+    pub(super) fn failed(&self, status: StatusCode) {
+        self.counts.answered(status.as_u16());
     }
 
     /// What is left of the time for the whole request.
@@ -109,7 +108,7 @@ impl<'a> Attempts<'a> {
             match verdict {
                 Verdict::Retry(wait) => {
                     discard(result);
-                    self.stats.retries.add(1);
+                    self.counts.retried();
                     let waiting = Box::pin(tokio::time::sleep(wait));
                     if let Err(elapsed) = self.limits.within(waiting).await {
                         return Err(self.elapsed(elapsed));
@@ -117,8 +116,14 @@ impl<'a> Attempts<'a> {
                     continue;
                 }
                 Verdict::Stop => {}
-                Verdict::LimitReached => flag(tail, ResponseFlags::RETRY_LIMIT_EXCEEDED),
-                Verdict::Overflow => flag(tail, ResponseFlags::UPSTREAM_OVERFLOW),
+                Verdict::LimitReached => {
+                    self.counts.retry_limit();
+                    flag(tail, ResponseFlags::RETRY_LIMIT_EXCEEDED);
+                }
+                Verdict::Overflow => {
+                    self.counts.retry_overflow();
+                    flag(tail, ResponseFlags::UPSTREAM_OVERFLOW);
+                }
             }
             if let Some(body) = &self.body {
                 body.forget();
@@ -151,7 +156,11 @@ impl<'a> Attempts<'a> {
         };
         let worker = &self.context.client.worker;
         // Nothing here depends on how much time has passed meanwhile.
-        worker.with_env(self.context.moment, |env| retries.outcome(&outcome, env))
+        let verdict = worker.with_env(self.context.moment, |env| retries.outcome(&outcome, env));
+        if verdict == Verdict::Stop && self.count > 1 {
+            self.counts.retry_helped();
+        }
+        verdict
     }
 
     /// One attempt. A request that provably never left, because the idle connection it was given had just been
@@ -167,7 +176,7 @@ impl<'a> Attempts<'a> {
             http2,
             self.context.head.authority,
             self.context.client_addresses(),
-            || Arc::clone(&self.stats),
+            || Arc::clone(&self.counts.cluster),
         );
         if let Some(facts) = tail.facts() {
             facts.upstream_host = endpoint.address.socket();
@@ -190,7 +199,7 @@ impl<'a> Attempts<'a> {
                 facts.upstream_local = lease.local();
             }
             let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
-            self.stats.requests.add(1);
+            self.counts.sent();
             let sent = self.limits.within(lease.send(head, body)).await;
             let sent = sent.map_err(|elapsed| {
                 self.tell(&endpoint, HostResult::TimedOut);
@@ -204,7 +213,7 @@ impl<'a> Attempts<'a> {
                         lease,
                         active,
                         attempts: self.count,
-                        stats: Arc::clone(&self.stats),
+                        counts: self.counts.clone(),
                         hostname: Arc::clone(&endpoint.hostname),
                     });
                 }
@@ -236,11 +245,11 @@ impl<'a> Attempts<'a> {
         let request_complete = self.body.as_ref().is_none_or(|body| body.ended_at().is_some());
         match elapsed {
             Elapsed::Global => {
-                self.stats.timeouts.add(1);
+                self.counts.timed_out();
                 Failure::Timeout
             }
             Elapsed::PerTry => {
-                self.stats.per_try_timeouts.add(1);
+                self.counts.cluster.per_try_timeouts.add(1);
                 Failure::PerTryTimeout
             }
             Elapsed::Silence => Failure::StreamIdle { request_complete },
@@ -279,18 +288,10 @@ impl<'a> Attempts<'a> {
         {
             destination = address;
         }
-        let policy = self.forward.action().and_then(|action| action.retries.as_ref());
-        let avoids = policy.is_some_and(|policy| policy.avoid_previous_hosts);
-        let excluded_priorities = match &mut self.tried_priorities {
-            Some(tried) if self.count > 1 => tried.excluded(&cluster.endpoints()),
-            _ => 0,
-        };
         let pick = PickContext {
-            excluded_priorities,
             original_destination: (!destination.ip().is_unspecified()).then_some(destination),
             hash: self.forward.hash,
-            avoid: if avoids { &self.tried } else { &[] },
-            max_redraws: policy.map_or(0, |policy| policy.max_redraws),
+            ..self.tried.context(|| cluster.endpoints())
         };
         let moment = if self.count == 1 { self.context.moment } else { Moment::now() };
         let worker = &self.context.client.worker;
@@ -303,15 +304,10 @@ impl<'a> Attempts<'a> {
             picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
         }
         let endpoint = picked.map_err(|_none| {
-            self.stats.none_healthy.add(1);
+            self.counts.cluster.none_healthy.add(1);
             Failure::NoHealthyUpstream
         })?;
-        if avoids {
-            self.tried.push(endpoint.address.clone());
-        }
-        if let Some(tried) = &mut self.tried_priorities {
-            tried.note(endpoint.priority);
-        }
+        self.tried.note(&endpoint);
         Ok(endpoint)
     }
 

@@ -191,6 +191,7 @@ impl Context<'_> {
             Err(failure) => {
                 let mut reply = failure.reply(attempts.count() > 1);
                 reply.flags.insert(forward.flags);
+                attempts.failed(reply.status);
                 let exchange = Exchange {
                     attempts: attempts.count(),
                     cluster: Some(&forward.cluster.settings.name),
@@ -299,7 +300,7 @@ impl Context<'_> {
         forward.apply_response_headers(&mut parts.headers, self.head, &exchange);
         forwarded::finish(self.manager(), &mut parts.headers, self.head.headers);
         add_date(&mut parts.headers);
-        answer.stats.answered(status);
+        answer.counts.answered(status);
         if let Some(log) = &worker.log {
             facts.captured.response = log.capture_response(&parts.headers);
         }

@@ -16,6 +16,8 @@ use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::forward::Forward;
 use pilotage_engine::live_state::ActiveRequest;
 use pilotage_engine::load_balancing::PickContext;
+use pilotage_engine::mirrors::Mirror;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::body::{BodyError, RequestBody};
@@ -34,41 +36,67 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Limit of a copy whose route has none.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Sends the copies that the decision asks for.
+/// Sends the copies that the decision asks for. Nobody waits for them; those that get lost are counted.
 pub(super) fn send(context: &Context<'_>, forward: &Forward, body: Option<&Rc<Source>>) {
     let Some(action) = forward.action() else { return };
     for mirror in forward.mirrors.iter().filter_map(|index| action.mirrors.get(*index)) {
         let worker = &context.client.worker;
         let Some(cluster) = worker.tables().cluster(&mirror.cluster).map(Arc::clone) else {
+            tracing::debug!(cluster = &*mirror.cluster, "a copy is lost: no such cluster");
             continue;
         };
-        let pick = PickContext { hash: forward.hash, ..PickContext::default() };
-        let picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
-        let Ok(endpoint) = picked else { continue };
-        let Some(mut outgoing) = context.outgoing(forward, &endpoint, 1) else { continue };
-        let host = mirror.host(outgoing.authority.to_str().unwrap_or_default());
-        let Ok(host) = HeaderValue::try_from(host) else { continue };
-        outgoing.authority = host;
-        mark(&mut outgoing.headers);
-        outgoing.interim = None;
-        let http2 = cluster.settings.protocol.version(context.head.version) == Version::HTTP_2;
-        let copied = match body {
-            Some(source) => RequestBody::Copy(source.copy()),
-            None => RequestBody::Empty,
-        };
-        let limit = forward.timeouts.global.unwrap_or(LONGEST);
         let stats = worker.metrics.cluster(&cluster.settings.name);
-        let authority = outgoing.authority.to_str().unwrap_or_default();
-        let client = context.client_addresses();
-        let pool =
-            worker.pools.get(&cluster, &endpoint, http2, authority, client, || Arc::clone(&stats));
-        let sending = deliver(pool, stats, cluster, endpoint, http2, outgoing, copied);
-        tokio::task::spawn_local(async move {
-            if tokio::time::timeout(limit, sending).await.is_err() {
-                tracing::debug!("a mirrored request took too long");
-            }
-        });
+        if begin(context, forward, mirror, cluster, &stats, body).is_none() {
+            stats.mirror_drops.add(1);
+        }
     }
+}
+
+/// Begins to send one copy; `None` when it cannot be sent.
+fn begin(
+    context: &Context<'_>,
+    forward: &Forward,
+    mirror: &Mirror,
+    cluster: Arc<ClusterTable>,
+    stats: &Arc<ClusterStats>,
+    body: Option<&Rc<Source>>,
+) -> Option<()> {
+    let worker = &context.client.worker;
+    let pick = PickContext { hash: forward.hash, ..PickContext::default() };
+    let picked = worker.with_env(Moment::now(), |env| cluster.pick(&pick, env));
+    let endpoint = picked.inspect_err(|_| stats.none_healthy.add(1)).ok()?;
+    let mut outgoing = context.outgoing(forward, &endpoint, 1)?;
+    let host = mirror.host(outgoing.authority.to_str().unwrap_or_default());
+    outgoing.authority = HeaderValue::try_from(host).ok()?;
+    mark(&mut outgoing.headers);
+    outgoing.interim = None;
+    let http2 = cluster.settings.protocol.version(context.head.version) == Version::HTTP_2;
+    let (copied, queue) = match body {
+        Some(source) => {
+            let copy = source.copy();
+            let queue = Rc::clone(&copy.queue);
+            (RequestBody::Copy(copy), queue)
+        }
+        None => (RequestBody::Empty, Rc::default()),
+    };
+    let limit = forward.timeouts.global.unwrap_or(LONGEST);
+    let authority = outgoing.authority.to_str().unwrap_or_default();
+    let client = context.client_addresses();
+    let pool =
+        worker.pools.get(&cluster, &endpoint, http2, authority, client, || Arc::clone(stats));
+    let counted = Arc::clone(stats);
+    let sending = deliver(pool, Arc::clone(stats), cluster, endpoint, http2, outgoing, copied);
+    tokio::task::spawn_local(async move {
+        let answered = tokio::select! {
+            sent = tokio::time::timeout(limit, sending) => matches!(sent, Ok(true)),
+            () = queue.overflowed.notified() => false,
+        };
+        if !answered {
+            tracing::debug!(cluster = &*counted.name, "a copy is lost");
+            counted.mirror_drops.add(1);
+        }
+    });
+    Some(())
 }
 
 /// A copy comes from the proxy itself, and says so as Envoy's copies do.
@@ -98,6 +126,7 @@ fn own_address() -> IpAddr {
     })
 }
 
+/// Sends one copy and reads its answer; whether there was one.
 async fn deliver(
     pool: Rc<EndpointPool>,
     stats: Arc<ClusterStats>,
@@ -106,8 +135,10 @@ async fn deliver(
     http2: bool,
     head: Outgoing,
     body: RequestBody,
-) {
-    let Ok(mut lease) = pool.lease(&cluster.settings, &endpoint, http2).await else { return };
+) -> bool {
+    let Ok(mut lease) = pool.lease(&cluster.settings, &endpoint, http2).await else {
+        return false;
+    };
     let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
     stats.requests.add(1);
     match lease.send(head, body).await {
@@ -118,26 +149,36 @@ async fn deliver(
             if lease.is_end_stream() {
                 lease.finish(Instant::now());
             }
+            true
         }
         Err(error) => {
             active.ended(None);
-            tracing::debug!(cluster = cluster.name(), failure = %error.failure, "a copy is lost");
+            tracing::debug!(cluster = cluster.name(), failure = %error.failure, "no answer");
+            false
         }
     }
+}
+
+/// What waits to be sent with a copy.
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Cell<usize>,
+    /// Told when the mirror was too slow: the copy is lost.
+    overflowed: Notify,
 }
 
 /// The receiving end of a copied body.
 #[derive(Debug)]
 pub(crate) struct CopyBody {
     parts: UnboundedReceiver<Part>,
-    queued: Rc<Cell<usize>>,
+    queue: Rc<Queue>,
 }
 
 /// The sending end.
 #[derive(Debug)]
 pub(super) struct CopySender {
     parts: UnboundedSender<Part>,
-    queued: Rc<Cell<usize>>,
+    queue: Rc<Queue>,
 }
 
 #[derive(Debug)]
@@ -150,20 +191,24 @@ enum Part {
 /// A body that is filled while the original is read.
 pub(super) fn copy() -> (CopySender, CopyBody) {
     let (sender, parts) = unbounded_channel();
-    let queued = Rc::<Cell<usize>>::default();
-    (CopySender { parts: sender, queued: Rc::clone(&queued) }, CopyBody { parts, queued })
+    let queue = Rc::<Queue>::default();
+    (CopySender { parts: sender, queue: Rc::clone(&queue) }, CopyBody { parts, queue })
 }
 
 impl CopySender {
     /// Passes a frame on; false when the copy is lost.
     pub(super) fn push(&self, frame: &Frame<Bytes>) -> bool {
-        if let Some(data) = frame.data_ref() {
-            self.queued.set(self.queued.get() + data.len());
-            return self.queued.get() <= QUEUE_BYTES
-                && self.parts.send(Part::Data(data.clone())).is_ok();
+        let Some(data) = frame.data_ref() else {
+            let trailers = frame.trailers_ref().cloned().unwrap_or_default();
+            return self.parts.send(Part::Trailers(trailers)).is_ok();
+        };
+        let waiting = self.queue.bytes.get() + data.len();
+        if waiting > QUEUE_BYTES {
+            self.queue.overflowed.notify_one();
+            return false;
         }
-        let trailers = frame.trailers_ref().cloned().unwrap_or_default();
-        self.parts.send(Part::Trailers(trailers)).is_ok()
+        self.queue.bytes.set(waiting);
+        self.parts.send(Part::Data(data.clone())).is_ok()
     }
 
     /// The original ended. Dropped without this, the copy is broken off.
@@ -179,7 +224,8 @@ impl CopyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         self.parts.poll_recv(cx).map(|part| match part {
             Some(Part::Data(data)) => {
-                self.queued.set(self.queued.get().saturating_sub(data.len()));
+                let waiting = self.queue.bytes.get();
+                self.queue.bytes.set(waiting.saturating_sub(data.len()));
                 Some(Ok(Frame::data(data)))
             }
             Some(Part::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),

@@ -14,6 +14,12 @@ pub(crate) struct ClusterStats {
     pub(crate) classes: [Counter; 5],
     /// `upstream_rq_retry`
     pub(crate) retries: Counter,
+    /// `upstream_rq_retry_limit_exceeded`
+    pub(crate) limit_exceeded: Counter,
+    /// `upstream_rq_retry_overflow`
+    pub(crate) retry_overflows: Counter,
+    /// `upstream_rq_retry_success`
+    pub(crate) retry_successes: Counter,
     /// `upstream_rq_timeout`
     pub(crate) timeouts: Counter,
     /// `upstream_rq_per_try_timeout`
@@ -30,6 +36,9 @@ pub(crate) struct ClusterStats {
     pub(crate) connect_timeouts: Counter,
     /// `upstream_cx_none_healthy`
     pub(crate) none_healthy: Counter,
+    /// `upstream_rq_mirror_dropped`, a name of our own: copies of requests that did not get through, for whichever
+    /// reason. Envoy counts the reasons, most of them under the names above, and lets the rest pass silently.
+    pub(crate) mirror_drops: Counter,
 }
 
 impl ClusterStats {
@@ -39,6 +48,9 @@ impl ClusterStats {
             requests: Counter::default(),
             classes: Default::default(),
             retries: Counter::default(),
+            limit_exceeded: Counter::default(),
+            retry_overflows: Counter::default(),
+            retry_successes: Counter::default(),
             timeouts: Counter::default(),
             per_try_timeouts: Counter::default(),
             overflows: Counter::default(),
@@ -47,6 +59,7 @@ impl ClusterStats {
             connect_failures: Counter::default(),
             connect_timeouts: Counter::default(),
             none_healthy: Counter::default(),
+            mirror_drops: Counter::default(),
         }
     }
 
@@ -72,9 +85,13 @@ impl ClusterStats {
             ("upstream_cx_connect_timeout", false, &self.connect_timeouts),
             ("upstream_cx_none_healthy", false, &self.none_healthy),
             ("upstream_cx_total", false, &self.connections),
+            ("upstream_rq_mirror_dropped", false, &self.mirror_drops),
             ("upstream_rq_pending_overflow", false, &self.overflows),
             ("upstream_rq_per_try_timeout", false, &self.per_try_timeouts),
             ("upstream_rq_retry", false, &self.retries),
+            ("upstream_rq_retry_limit_exceeded", false, &self.limit_exceeded),
+            ("upstream_rq_retry_overflow", false, &self.retry_overflows),
+            ("upstream_rq_retry_success", false, &self.retry_successes),
             ("upstream_rq_timeout", false, &self.timeouts),
             ("upstream_rq_total", false, &self.requests),
         ]

@@ -69,6 +69,7 @@ pub(super) fn prometheus(shards: &[Arc<Shard>], tables: &Tables) -> String {
             line(&mut out, format_args!("envoy_cluster_{name}{{{label}}} {value}"));
         }
     }
+    super::routes::prometheus(shards, tables, &mut out);
     for (name, gauge, value) in connection_values(shards) {
         let kind = if gauge { "gauge" } else { "counter" };
         line(&mut out, format_args!("# TYPE envoy_http_{name} {kind}"));
@@ -79,7 +80,7 @@ pub(super) fn prometheus(shards: &[Arc<Shard>], tables: &Tables) -> String {
 
 /// `name: value` lines, sorted by name.
 pub(super) fn stats(shards: &[Arc<Shard>], tables: &Tables) -> String {
-    let mut lines = BTreeMap::new();
+    let mut lines = super::routes::stats(shards, tables);
     for (name, (_gauge, values)) in cluster_values(shards, tables) {
         for (cluster, value) in values {
             lines.insert(format!("cluster.{cluster}.{name}"), value);

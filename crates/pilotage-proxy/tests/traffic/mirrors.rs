@@ -1,5 +1,6 @@
 //! Copies of requests.
 
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 use serde_json::json;
@@ -7,6 +8,9 @@ use serde_json::json;
 use super::client::Client;
 use super::mesh::Mesh;
 use super::upstream::Upstream;
+
+/// More than sockets and the queue of a copy hold together.
+const BODY: usize = 32 << 20;
 
 #[test]
 fn a_mirror_gets_the_whole_request_under_its_own_host_and_is_not_waited_for() {
@@ -37,5 +41,50 @@ fn a_mirror_gets_the_whole_request_under_its_own_host_and_is_not_waited_for() {
     assert!(head.starts_with("POST /x HTTP/1.1\n"), "{head}");
     assert!(head.contains("host: shop-shadow:80"), "{head}");
     assert_eq!(body, "hello");
+    proxy.finish();
+}
+
+#[test]
+fn copies_that_get_lost_are_counted_and_nothing_else_happens() {
+    let upstream = Upstream::script(|_, conversation| {
+        while conversation.request().is_some_and(|head| head.starts_with("POST")) {
+            conversation.0.exactly(BODY);
+            conversation.answer(200, "stored");
+        }
+    });
+    let (head_seen, wait_head) = channel();
+    let (ended, wait_ended) = channel::<()>();
+    let wait_ended = Mutex::new(wait_ended);
+    // Takes the head and then no more.
+    let slow = Upstream::script(move |_, conversation| {
+        conversation.request().unwrap();
+        head_seen.send(()).unwrap();
+        wait_ended.lock().unwrap().recv().ok();
+    });
+    let route = json!({
+        "cluster": "up",
+        "requestMirrorPolicies": [{"cluster": "slow"}, {"cluster": "empty"}],
+    });
+    let proxy = Mesh::gateway(json!([{"match": {"prefix": "/"}, "route": route}]))
+        .cluster("up", &[upstream.address], json!({}))
+        .cluster("slow", &[slow.address], json!({}))
+        .cluster("empty", &[], json!({}))
+        .start();
+    let mut client = Client::connect(proxy.gateway());
+    client.send(&format!("POST / HTTP/1.1\r\nhost: shop\r\ncontent-length: {BODY}\r\n\r\n"));
+    wait_head.recv().unwrap();
+    client.send(&"x".repeat(BODY));
+    assert_eq!(client.reply().body, "stored");
+    let stats = proxy.stats();
+    for cluster in ["slow", "empty"] {
+        let line = format!("cluster.{cluster}.upstream_rq_mirror_dropped: 1\n");
+        assert!(stats.contains(&line), "{stats}");
+    }
+    assert!(stats.contains("cluster.empty.upstream_cx_none_healthy: 1\n"), "{stats}");
+    assert!(stats.contains("cluster.up.upstream_rq_mirror_dropped: 0\n"), "{stats}");
+    let metrics = proxy.prometheus();
+    let line = "envoy_cluster_upstream_rq_mirror_dropped{cluster_name=\"slow\"} 1\n";
+    assert!(metrics.contains(line), "{metrics}");
+    drop(ended);
     proxy.finish();
 }

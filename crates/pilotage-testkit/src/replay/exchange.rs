@@ -119,9 +119,17 @@ fn upstream(
         "endpoint": endpoint.address.socket().map(|address| address.to_string()),
         "retries": tries::told(forward, head, env),
         "pool": pool::told(&forward.cluster.settings),
+        "statistics": statistics(&forward.route),
     });
     add_route(&mut outcome, &forward.route);
     outcome
+}
+
+/// What the names of the route's own counters begin with.
+fn statistics(route: &RouteEntry) -> Option<String> {
+    let prefix = &route.stat_prefix;
+    let name = || format!("vhost.{}.route.{prefix}", route.virtual_host.name);
+    (!prefix.is_empty()).then(name)
 }
 
 /// An answer of our own, with the headers that its route adds.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use pilotage_engine::Env;
 use pilotage_engine::forward::Forward;
+use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::request::RequestHead;
-use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Verdict};
+use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Tried, Verdict};
 use serde_json::{Map, Value, json};
 
 /// Nobody is told of more tries than that.
@@ -39,7 +40,34 @@ pub(super) fn told(forward: &Forward, head: &RequestHead<'_>, env: &mut Env<'_>)
         "tries": tries,
         "each": text(policy.and_then(|policy| policy.per_try_timeout)),
         "backoff": text(policy.map(|policy| policy.base_interval)),
+        "at": endpoints(forward, head, env).join(" "),
     })
+}
+
+/// Where the attempts go if each is answered with 503; nothing when that is not tried again. Only then, because every
+/// choice moves on those that take turns.
+fn endpoints(forward: &Forward, head: &RequestHead<'_>, env: &mut Env<'_>) -> Vec<String> {
+    let headers = HeaderMap::new();
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let failure = AttemptOutcome::Response { status, headers: &headers };
+    let policy = forward.action().and_then(|action| action.retries.as_deref());
+    let (mut tried, mut state) = (Tried::new(policy), RetryState::new(forward, head));
+    let mut found = Vec::new();
+    if count(forward, head, &failure, env) == 1 {
+        return found;
+    }
+    loop {
+        let context = tried.context(|| forward.cluster.endpoints());
+        let context = PickContext { hash: forward.hash, ..context };
+        let Ok(endpoint) = forward.cluster.pick(&context, env) else { break };
+        tried.note(&endpoint);
+        found.extend(endpoint.address.socket().map(|address| address.to_string()));
+        let again = state.as_mut().map(|state| state.outcome(&failure, env));
+        if !matches!(again, Some(Verdict::Retry(_))) {
+            break;
+        }
+    }
+    found
 }
 
 fn count(

@@ -17,6 +17,8 @@
 //! | endpoint | address and port of the endpoint |
 //! | tries | how often the request is sent if each attempt fails so: `503: 3`, `refused: 3`, `reset: 1`, `timeout: 1` |
 //! | each try, backoff | limit of an attempt, and the longest wait before the first retry |
+//! | tries at | the endpoints of all attempts, in order, if each is answered with 503: `10.0.0.1:80 10.0.0.2:80` |
+//! | statistics | what the names of the counters of the route begin with |
 //! | pool | a limit of the cluster's connections: `requests: 2` |
 //! | error | what a client sees in place of an answer |
 //! | delayed by | an injected delay |
@@ -99,7 +101,7 @@ impl Expectation {
 /// The share and the keyword in the words before a code span.
 fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
     const CONNECTING: [&str; 9] = ["and", "with", "then", "but", "of", "or", "the", "goes", "is"];
-    const KEYWORDS: [&str; 27] = [
+    const KEYWORDS: [&str; 29] = [
         "to",
         "subset",
         "port",
@@ -123,6 +125,8 @@ fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
         "method",
         "endpoint",
         "tries",
+        "tries at",
+        "statistics",
         "each try",
         "backoff",
         "pool",
@@ -166,7 +170,7 @@ fn holds((keyword, wanted): &(String, String), outcome: &Value) -> bool {
         "response header" => has_header(&outcome["seen_downstream"], wanted),
         "no response header" => !has_header(&outcome["seen_downstream"], wanted),
         "location" | "body" => text(&format!("/response/{keyword}")) == wanted,
-        "timeout" | "delayed by" => text(&format!("/{keyword}")) == wanted,
+        "timeout" | "delayed by" | "statistics" => text(&format!("/{keyword}")) == wanted,
         "mirrored to" => outcome["mirrors"].as_array().is_some_and(|mirrors| {
             let hosts = mirrors.iter().filter_map(|m| m.as_str()?.split('|').nth(3));
             hosts.into_iter().any(|host| is_host(host, wanted))
@@ -181,6 +185,7 @@ fn holds((keyword, wanted): &(String, String), outcome: &Value) -> bool {
         "pool" => wanted.split_once(": ").is_some_and(|(limit, value)| {
             outcome["pool"].get(limit).and_then(Value::as_str) == Some(value)
         }),
+        "tries at" => text("/retries/at") == wanted,
         "each try" => text("/retries/each") == wanted,
         "backoff" => text("/retries/backoff") == wanted,
         _ => false,

@@ -1,0 +1,12 @@
+//! One bootstrap, a real Envoy and our proxy side by side: what both do with the same bytes, count and write down.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may stop where it goes wrong"
+)]
+
+#[path = "beside/pair.rs"]
+mod pair;
+#[path = "beside/statistics.rs"]
+mod statistics;

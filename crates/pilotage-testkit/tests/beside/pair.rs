@@ -1,0 +1,111 @@
+//! Both proxies, started from one bootstrap.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use pilotage_engine::{LiveState, Severity, Tables};
+use pilotage_proto::json;
+use pilotage_proxy::bootstrap::Bootstrap;
+use pilotage_proxy::{Proxy, ProxyConfig, ProxyHandle};
+use pilotage_testkit::envoy::{Envoy, bootstrap};
+use pilotage_testkit::{peers, wire};
+use serde_json::{Value, json};
+
+/// A real Envoy and our proxy.
+pub(crate) struct Pair {
+    pub(crate) envoy: Side,
+    pub(crate) ours: Side,
+    _envoy: Envoy,
+    _handle: ProxyHandle,
+}
+
+/// One of them, as a client sees it.
+pub(crate) struct Side {
+    pub(crate) name: &'static str,
+    pub(crate) listeners: BTreeMap<String, SocketAddr>,
+    admin: SocketAddr,
+}
+
+impl Pair {
+    /// Starts both; nothing when there is no Envoy.
+    pub(crate) fn start(listeners: &[Value], clusters: &[Value]) -> Option<Self> {
+        let program = peers::require("envoy")?;
+        let bootstrap = bootstrap(&json!(listeners), &json!(clusters));
+        let envoy = Envoy::start(&program, &bootstrap).unwrap();
+        let theirs =
+            Side { name: "Envoy", listeners: envoy.listeners().unwrap(), admin: envoy.admin() };
+        let handle = start_ours(&bootstrap);
+        let bound = handle.listeners().into_iter().map(|l| (l.name.to_string(), l.bound));
+        let admin = handle.admin_address().unwrap();
+        let ours = Side { name: "we", listeners: bound.collect(), admin };
+        Some(Self { envoy: theirs, ours, _envoy: envoy, _handle: handle })
+    }
+
+    /// Envoy, then we.
+    pub(crate) fn sides(&self) -> [&Side; 2] {
+        [&self.envoy, &self.ours]
+    }
+}
+
+fn start_ours(bootstrap: &Value) -> ProxyHandle {
+    let (bootstrap, problems) = Bootstrap::read(&json::from_value(bootstrap).unwrap());
+    assert!(problems.is_empty(), "{problems:#?}");
+    let live = Arc::new(LiveState::new());
+    let (tables, rejections) = Tables::apply(&Tables::empty(), &bootstrap.resources, &live);
+    let refused: Vec<_> = rejections.iter().filter(|r| r.severity == Severity::Rejected).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    let config = ProxyConfig { workers: 1, ..bootstrap.proxy_config() };
+    Proxy::start(config, Arc::new(ArcSwap::from(tables)), live).unwrap()
+}
+
+impl Side {
+    /// The body of an admin page.
+    pub(crate) fn admin(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+        let answer = wire::ask(self.admin, request.as_bytes()).unwrap().unwrap();
+        String::from_utf8(answer.body).unwrap()
+    }
+}
+
+/// A listener at any port with an HTTP connection manager and the router; `more` goes into the manager.
+pub(crate) fn listener(name: &str, routes: Value, more: Value) -> Value {
+    let mut manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "statPrefix": name,
+        "routeConfig": {
+            "name": name,
+            "validateClusters": false,
+            "virtualHosts": [{"name": name, "domains": ["*"], "routes": routes}],
+        },
+        "httpFilters": [{
+            "name": "envoy.filters.http.router",
+            "typedConfig": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+        }],
+    });
+    for (key, value) in more.as_object().unwrap() {
+        manager[key] = value.clone();
+    }
+    json!({
+        "name": name,
+        "address": {"socketAddress": {"address": "127.0.0.1", "portValue": 0}},
+        "filterChains": [{"filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typedConfig": manager,
+        }]}],
+    })
+}
+
+/// A cluster of these endpoints.
+pub(crate) fn cluster(name: &str, endpoints: &[SocketAddr]) -> Value {
+    let endpoint = |address: &SocketAddr| {
+        let (ip, port) = (address.ip().to_string(), address.port());
+        json!({"endpoint": {"address": {"socketAddress": {"address": ip, "portValue": port}}}})
+    };
+    let endpoints: Vec<Value> = endpoints.iter().map(endpoint).collect();
+    json!({
+        "name": name, "type": "STATIC", "connectTimeout": "10s",
+        "loadAssignment": {"clusterName": name, "endpoints": [{"lbEndpoints": endpoints}]},
+    })
+}
