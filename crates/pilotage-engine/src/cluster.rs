@@ -2,6 +2,7 @@
 
 mod compile;
 mod health;
+mod service;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+pub use self::service::ServiceName;
 use crate::circuit_breakers::CircuitBreakers;
 use crate::dns::{DnsSettings, DnsTarget};
 use crate::endpoint::Endpoint;
@@ -46,6 +48,8 @@ pub enum Discovery {
 pub struct ClusterSettings {
     /// Name, as routes use it.
     pub name: Arc<str>,
+    /// The service that it leads to, where that is said.
+    pub service: Option<ServiceName>,
     /// How endpoints are found.
     pub discovery: Discovery,
     /// How one is chosen.

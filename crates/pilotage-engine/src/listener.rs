@@ -119,6 +119,12 @@ impl ListenerTable {
         tables.listener_for_destination(destination).unwrap_or(self)
     }
 
+    /// Whether it is there for all connections that are redirected on their way to the workload: Istio's
+    /// `virtualInbound`. Clients do not connect to it themselves.
+    pub fn takes_redirected_inbound(&self) -> bool {
+        self.direction == Direction::Inbound && self.inspection.original_destination
+    }
+
     /// The filter chain for a connection, the default one when no other fits. `None`: the connection is closed, with
     /// the details `filter_chain_not_found`.
     pub fn chain(&self, connection: &ConnectionInfo<'_>) -> Option<&Arc<FilterChain>> {

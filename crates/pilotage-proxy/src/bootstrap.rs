@@ -19,7 +19,7 @@ use pilotage_proto::envoy::config::core::v3::{Address, Node};
 use pilotage_proto::{Inconsistency, ResourceSet};
 
 use crate::access_log::AccessLogSettings;
-use crate::config::ProxyConfig;
+use crate::config::{InboundPort, ProxyConfig};
 
 /// What a bootstrap message says.
 #[derive(Clone, Debug, Default)]
@@ -149,6 +149,7 @@ impl Bootstrap {
         ProxyConfig {
             admin_address: self.admin_address,
             access_log: self.access_log.clone(),
+            inbound: InboundPort::AsWritten,
             bind: Arc::new(|wanted| wanted),
             ..ProxyConfig::new()
         }

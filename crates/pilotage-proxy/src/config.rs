@@ -15,6 +15,18 @@ pub type SetLogFilter = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 /// Where a listener that wants this address is really bound.
 pub type BindAddress = Arc<dyn Fn(SocketAddr) -> SocketAddr + Send + Sync>;
 
+/// The port of the listener of all connections that are redirected on their way to the workload, Istio's 15006.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InboundPort {
+    /// Nothing is redirected: it has no socket.
+    #[default]
+    Closed,
+    /// This one instead of its own, on every address; 0 is any that is free.
+    At(u16),
+    /// As its resource says.
+    AsWritten,
+}
+
 /// How a proxy runs.
 #[derive(Clone)]
 pub struct ProxyConfig {
@@ -22,6 +34,8 @@ pub struct ProxyConfig {
     pub workers: usize,
     /// Port for clients that use the proxy as an HTTP proxy or by host name; Istio's 15001. `None`: not bound.
     pub outbound_address: Option<SocketAddr>,
+    /// Where connections that were redirected on their way to the workload arrive.
+    pub inbound: InboundPort,
     /// Admin endpoint; Istio's 15000.
     pub admin_address: Option<SocketAddr>,
     /// Prometheus metrics; Istio's 15090.
@@ -53,6 +67,7 @@ impl ProxyConfig {
         Self {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             outbound_address: None,
+            inbound: InboundPort::default(),
             admin_address: None,
             metrics_address: None,
             ready_address: None,
@@ -79,6 +94,7 @@ impl fmt::Debug for ProxyConfig {
         f.debug_struct("ProxyConfig")
             .field("workers", &self.workers)
             .field("outbound_address", &self.outbound_address)
+            .field("inbound", &self.inbound)
             .field("admin_address", &self.admin_address)
             .field("metrics_address", &self.metrics_address)
             .field("ready_address", &self.ready_address)

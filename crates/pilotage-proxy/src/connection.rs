@@ -17,7 +17,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use pilotage_engine::Tables;
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo, FilterChain};
-use pilotage_engine::listener::{Direction, ListenerTable};
+use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use pilotage_engine::server_tls::ServerTls;
 use tokio::net::TcpStream;
 
@@ -117,10 +117,9 @@ impl Admitting<'_> {
                 captured(&tables, destination)
             }
             Entry::Listener(name) => tables.listener(name).map(|listener| {
-                if listener.inspection.original_destination
-                    && let Some(destination) = capture::original_destination(&stream, local)
-                {
-                    self.arrival.destination = destination;
+                if listener.inspection.original_destination {
+                    let original = capture::original_destination(&stream, local);
+                    self.arrival.destination = original.unwrap_or_else(|| written(listener, local));
                 }
                 listener.redirected(&tables, self.arrival.destination)
             }),
@@ -240,6 +239,15 @@ impl Admitting<'_> {
 
     async fn speak_http(self, stream: Connection) {
         http::serve(Rc::clone(self.worker), self.arrival, stream, self.first, self.open).await;
+    }
+}
+
+/// Where a connection that nobody redirected was going: to `listener` itself, at the port that its resource gives, by
+/// which its chains know that such a connection would go round in a circle.
+fn written(listener: &ListenerTable, local: SocketAddr) -> SocketAddr {
+    match &listener.address {
+        ListenAddress::Socket(address) => SocketAddr::new(local.ip(), address.port()),
+        ListenAddress::Pipe(_) => local,
     }
 }
 

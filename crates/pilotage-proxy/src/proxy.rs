@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::access_log::{Format, FormatError, LogWriter};
 use crate::admin::{Admin, AdminState, State};
-use crate::config::ProxyConfig;
+use crate::config::{InboundPort, ProxyConfig};
 use crate::dns::Names;
 use crate::health;
 use crate::listeners::{BindError, bind_group};
@@ -51,6 +51,8 @@ pub struct BoundListener {
     pub bound: SocketAddr,
     /// What it takes, as a URL says it: `http`, `https`, `tls` or `tcp`.
     pub scheme: &'static str,
+    /// It is the one for connections that are redirected on their way to the workload.
+    pub takes_redirected: bool,
 }
 
 /// The data plane.
@@ -104,7 +106,8 @@ impl Proxy {
         let listeners = Arc::default();
         let published = Arc::new(Notify::new());
         let (names, questions) = Names::new();
-        let tls = Arc::new(TlsStore::new(Arc::clone(&tables)));
+        let tls =
+            Arc::new(TlsStore::new(Arc::clone(&tables), config.inbound != InboundPort::Closed));
         let admin = Admin::start(
             &config,
             AdminState {
@@ -202,14 +205,14 @@ impl ProxyHandle {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted = BTreeMap::new();
         let mut failed = Vec::new();
-        for listener in tables.listeners().filter(|listener| is_own(listener)) {
+        for listener in tables.listeners().filter(|listener| self.has_socket(listener)) {
             let ListenAddress::Socket(address) = listener.address else { continue };
-            wanted.insert(Entry::Listener(Arc::clone(&listener.name)), (address, scheme(listener)));
+            wanted.insert(Entry::Listener(Arc::clone(&listener.name)), (address, listener));
         }
         let gone: BTreeSet<Entry> = listeners
             .iter()
             .filter(|(entry, bound)| {
-                wanted.get(*entry).is_none_or(|(address, _)| *address != bound.wanted)
+                wanted.get(*entry).is_none_or(|(address, ..)| *address != bound.wanted)
             })
             .map(|(entry, _)| entry.clone())
             .collect();
@@ -217,16 +220,22 @@ impl ProxyHandle {
             self.stop_listening(entry);
             listeners.remove(entry);
         }
-        for (entry, (address, scheme)) in wanted {
+        for (entry, (address, listener)) in wanted {
             let Entry::Listener(name) = &entry else { continue };
             if let Some(bound) = listeners.get_mut(&entry) {
-                bound.scheme = scheme;
+                bound.scheme = scheme(listener);
                 continue;
             }
-            match self.listen(&entry, (self.config.bind)(address)) {
+            match self.listen(&entry, self.place(listener, address)) {
                 Ok(bound) => {
-                    let name = Arc::clone(name);
-                    listeners.insert(entry, BoundListener { name, wanted: address, bound, scheme });
+                    let bound = BoundListener {
+                        name: Arc::clone(name),
+                        wanted: address,
+                        bound,
+                        scheme: scheme(listener),
+                        takes_redirected: listener.takes_redirected_inbound(),
+                    };
+                    listeners.insert(entry, bound);
                 }
                 Err(error) => failed.push(error),
             }
@@ -239,6 +248,28 @@ impl ProxyHandle {
         self.published.notify_one();
         self.live.forget_unused();
         failed
+    }
+
+    /// Whether the listener has a socket of its own here. The outbound port takes what is captured on its way out.
+    fn has_socket(&self, listener: &ListenerTable) -> bool {
+        let takes_redirected =
+            listener.use_original_destination && listener.direction != Direction::Inbound;
+        let elsewhere = match self.config.inbound {
+            InboundPort::AsWritten => takes_redirected && self.config.outbound_address.is_some(),
+            InboundPort::Closed => takes_redirected || listener.takes_redirected_inbound(),
+            InboundPort::At(_) => takes_redirected,
+        };
+        listener.bind_to_port && !elsewhere
+    }
+
+    /// Where the listener that wants `address` is bound.
+    fn place(&self, listener: &ListenerTable, address: SocketAddr) -> SocketAddr {
+        match self.config.inbound {
+            InboundPort::At(port) if listener.takes_redirected_inbound() => {
+                SocketAddr::new(address.ip(), port)
+            }
+            _ => (self.config.bind)(address),
+        }
     }
 
     /// Makes what TLS needs of certificates and keys, and says what is wrong with them now that was not before. To be
@@ -304,22 +335,18 @@ impl ProxyHandle {
 /// What the listener takes, as a URL says it.
 fn scheme(listener: &ListenerTable) -> &'static str {
     let any = |of: &dyn Fn(&FilterChain) -> bool| listener.chains().any(|chain| of(chain));
+    if listener.takes_redirected_inbound() {
+        // Whatever clients say to the workload.
+        return "tcp";
+    }
     let is_http = |chain: &FilterChain| matches!(chain.action, ChainAction::Http(_));
-    if any(&|chain| is_http(chain) && chain.tls.is_some()) {
-        "https"
-    } else if any(&is_http) {
+    if any(&|chain| is_http(chain) && chain.tls.is_none()) {
         "http"
+    } else if any(&is_http) {
+        "https"
     } else if any(&|chain| chain.tls.is_some()) || listener.inspection.tls.is_some() {
         "tls"
     } else {
         "tcp"
     }
-}
-
-/// Whether the listener has a socket of its own here. The virtual listeners of a sidecar take captured traffic, which
-/// this proxy does not take yet; their place is the outbound port.
-fn is_own(listener: &ListenerTable) -> bool {
-    listener.bind_to_port
-        && !listener.use_original_destination
-        && listener.direction != Direction::Inbound
 }

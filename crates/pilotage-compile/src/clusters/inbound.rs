@@ -21,7 +21,7 @@ use pilotage_proto::envoy::config::endpoint::v3::{
 
 use super::draft::Draft;
 use super::stat_names::{self, Named};
-use super::{connection_pool, names, passthrough, protocol_options};
+use super::{connection_pool, metadata, names, passthrough, protocol_options};
 use crate::address;
 
 /// The clusters of all ports that lead to the workload: those of its services, or those of a `Sidecar` object that
@@ -52,10 +52,20 @@ fn of_services(view: &ProxyView) -> Vec<Cluster> {
         });
         let policy = target.rule.as_deref().map(|rule| of_rule(rule, target.port.number));
         let mut cluster = cluster(view, port, target.port.protocol, to, policy.flatten());
-        cluster.alt_stat_name = stat_name(view, target);
+        describe(&mut cluster, view, target);
         cluster
     });
     clusters.collect()
+}
+
+/// Says for which service the cluster is, and which destination rule counts for it.
+fn describe(cluster: &mut Cluster, view: &ProxyView, target: &Target) {
+    cluster.alt_stat_name = stat_name(view, target);
+    let mut metadata = metadata::of_service(&target.service);
+    if let Some(rule) = &target.rule {
+        metadata::add_rule(&mut metadata, &rule.origin, None, None);
+    }
+    cluster.metadata = Some(metadata);
 }
 
 fn stat_name(view: &ProxyView, target: &Target) -> String {
@@ -78,7 +88,9 @@ fn of_listener(view: &ProxyView, listener: &IngressListener) -> Option<Cluster> 
     let rule = target.and_then(|target| target.rule.as_deref());
     let policy = rule.and_then(|rule| of_rule(rule, port));
     let mut cluster = cluster(view, port, protocol, to, policy);
-    cluster.alt_stat_name = target.map(|target| stat_name(view, target)).unwrap_or_default();
+    if let Some(target) = target {
+        describe(&mut cluster, view, target);
+    }
     Some(cluster)
 }
 

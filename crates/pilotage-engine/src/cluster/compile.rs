@@ -19,7 +19,7 @@ use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_option
 use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
 use pilotage_proto::unpack;
 
-use super::{ClusterSettings, Discovery, TcpKeepalive};
+use super::{ClusterSettings, Discovery, ServiceName, TcpKeepalive};
 use crate::circuit_breakers::CircuitBreakers;
 use crate::dns::DnsSettings;
 use crate::durations::{limit, optional};
@@ -68,6 +68,7 @@ impl ClusterSettings {
         };
         Ok(Self {
             name: proto.name.as_str().into(),
+            service: ServiceName::of(proto),
             discovery,
             policy,
             slow_start,

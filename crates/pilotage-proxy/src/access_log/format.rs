@@ -314,7 +314,7 @@ fn value(piece: &Piece, record: &Record, time: RenderTime, out: &mut Vec<u8>) ->
         Piece::BytesReceived => display(Some(record.bytes_received), out),
         Piece::BytesSent => display(Some(record.bytes_sent), out),
         Piece::Duration => display(Some(record.duration.as_millis()), out),
-        Piece::UpstreamHost => display(record.upstream_host, out),
+        Piece::UpstreamHost => display(record.upstream_host.as_ref(), out),
         Piece::UpstreamCluster => bytes(record.upstream_cluster.as_deref().map(str::as_bytes), out),
         Piece::UpstreamLocal => display(record.upstream_local, out),
         Piece::DownstreamLocal => display(Some(record.downstream_local), out),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Version};
+use pilotage_engine::endpoint::EndpointAddress;
 use pilotage_engine::response_flag::ResponseFlags;
 
 use crate::tls::TlsFacts;
@@ -31,7 +32,7 @@ pub(crate) struct Record {
     pub(crate) bytes_received: u64,
     /// Body bytes to the client.
     pub(crate) bytes_sent: u64,
-    pub(crate) upstream_host: Option<SocketAddr>,
+    pub(crate) upstream_host: Option<EndpointAddress>,
     pub(crate) upstream_local: Option<SocketAddr>,
     pub(crate) upstream_cluster: Option<Arc<str>>,
     pub(crate) downstream_local: SocketAddr,

@@ -179,7 +179,7 @@ impl<'a> Attempts<'a> {
             || Arc::clone(&self.counts.cluster),
         );
         if let Some(facts) = tail.facts() {
-            facts.upstream_host = endpoint.address.socket();
+            facts.upstream_host = Some(endpoint.address.clone());
         }
         let (mut head, mut body) = self.request(&endpoint, tail)?;
         let mut moves = 0;

@@ -9,7 +9,7 @@ use http::header::{DATE, EXPECT};
 use http::uri::PathAndQuery;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
-use pilotage_engine::endpoint::Endpoint;
+use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
 use pilotage_engine::forward::{Exchange, Forward};
 use pilotage_engine::forwarded::{self, Arrived};
 use pilotage_engine::http_manager::HttpManager;
@@ -201,7 +201,7 @@ impl Context<'_> {
                     details: &reply.details,
                     start: self.moment.unix,
                     hostname: &self.client.worker.hostname,
-                    upstream: tail.facts().and_then(|facts| facts.upstream_host),
+                    upstream: tail.facts().and_then(|facts| facts.upstream_host.as_ref()?.socket()),
                     bytes_received: tail.facts().map_or(0, |facts| facts.received()),
                     ..Exchange::default()
                 };
@@ -285,7 +285,7 @@ impl Context<'_> {
         facts.note_grpc_status(&parts.headers);
         let exchange = Exchange {
             attempts: answer.attempts,
-            upstream: facts.upstream_host,
+            upstream: facts.upstream_host.as_ref().and_then(EndpointAddress::socket),
             upstream_hostname: (!answer.hostname.is_empty()).then_some(&*answer.hostname),
             cluster: Some(&forward.cluster.settings.name),
             flags: facts.flags,

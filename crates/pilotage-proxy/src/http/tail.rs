@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, Version};
 use pilotage_engine::cluster::ClusterTable;
+use pilotage_engine::endpoint::EndpointAddress;
 use pilotage_engine::live_state::ActiveRequest;
 use pilotage_engine::local_reply::LocalReply;
 use pilotage_engine::outlier_detection::HostResult;
@@ -65,7 +66,7 @@ pub(crate) struct Facts {
     pub(crate) cluster: Option<Arc<ClusterTable>>,
     /// The cluster that does not exist.
     pub(crate) missing_cluster: Option<Arc<str>>,
-    pub(crate) upstream_host: Option<SocketAddr>,
+    pub(crate) upstream_host: Option<EndpointAddress>,
     pub(crate) upstream_local: Option<SocketAddr>,
     pub(crate) attempts: u32,
     pub(crate) grpc_status: Option<i32>,
@@ -207,9 +208,10 @@ impl Facts {
             flags: self.flags,
             grpc_status: self.grpc.then_some(self.grpc_status.unwrap_or(0)),
         };
-        let series = metrics.requests(key, || match cluster {
-            Some(cluster) => Destination::of_cluster(cluster),
-            None => Destination::default(),
+        let series = metrics.requests(key, || match (&self.cluster, cluster) {
+            (Some(cluster), _) => Destination::of(&cluster.settings),
+            (None, Some(missing)) => Destination::of_cluster(missing),
+            (None, None) => Destination::default(),
         });
         series.record(now.saturating_duration_since(self.start), received, self.bytes_sent);
     }
@@ -225,7 +227,7 @@ impl Facts {
             transport_failure: self.transport_failure.take(),
             bytes_received: received,
             bytes_sent: self.bytes_sent,
-            upstream_host: self.upstream_host,
+            upstream_host: self.upstream_host.take(),
             upstream_local: self.upstream_local,
             upstream_cluster: match &self.cluster {
                 Some(cluster) => Some(Arc::clone(&cluster.settings.name)),

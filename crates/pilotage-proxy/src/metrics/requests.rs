@@ -4,9 +4,15 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pilotage_engine::cluster::{ClusterSettings, ServiceName};
 use pilotage_engine::response_flag::ResponseFlags;
 
 use super::counter::{Counter, Histogram};
+
+/// How names of clusters towards the proxy's own workload begin.
+const INBOUND: &str = "inbound|";
+/// The cluster of ports of the workload that no service names.
+const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
 
 /// Who this proxy speaks for: the `source_*` labels. Empty values print as `unknown`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +32,8 @@ pub struct Source {
 /// The service that a request went to: the `destination_*` labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Destination {
+    /// It is the proxy's own workload: the proxy speaks as the server.
+    pub(crate) is_own: bool,
     pub(crate) service: String,
     pub(crate) service_name: String,
     pub(crate) service_namespace: String,
@@ -33,9 +41,28 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
+    /// What is known of the service of a cluster.
+    pub(crate) fn of(cluster: &ClusterSettings) -> Self {
+        let of_name = Self::of_cluster(&cluster.name);
+        match &cluster.service {
+            Some(ServiceName { host, name, namespace }) => Self {
+                service: host.clone(),
+                service_name: name.clone(),
+                service_namespace: namespace.clone(),
+                ..of_name
+            },
+            None => of_name,
+        }
+    }
+
     /// What the name of an Istio cluster tells: `outbound|<port>|<subset>|<host>`; for the clusters that are not
-    /// a service (`PassthroughCluster`, `BlackHoleCluster`) the name itself stands for it, as in Istio.
+    /// a service (`PassthroughCluster`, `BlackHoleCluster`) the name itself stands for it, as in Istio. Clusters
+    /// towards the workload (`inbound|<port>||`) have no host in their name.
     pub(crate) fn of_cluster(name: &str) -> Self {
+        if name.starts_with(INBOUND) || name == INBOUND_PASSTHROUGH {
+            let service_name = if name == INBOUND_PASSTHROUGH { name } else { "" };
+            return Self { is_own: true, service_name: service_name.to_owned(), ..Self::default() };
+        }
         let mut parts = name.splitn(4, '|');
         let (Some(_direction), Some(_port), Some(subset), Some(host)) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -51,6 +78,7 @@ impl Destination {
             service_name: short.to_owned(),
             service_namespace: namespace.to_owned(),
             version: subset.to_owned(),
+            is_own: false,
         }
     }
 }
@@ -114,33 +142,40 @@ pub(super) fn connection_labels(
     flags: ResponseFlags,
 ) -> String {
     let flags = if flags.is_empty() { "-".to_owned() } else { flags.to_string() };
+    let nobody = Source::default();
+    let own = Source { namespace: to.service_namespace.clone(), ..Source::default() };
+    // Who asks at the workload is not known without an identity.
+    let (reporter, from, at) =
+        if to.is_own { ("destination", &nobody, source) } else { ("source", source, &own) };
+    let version = if to.is_own { &source.version } else { &to.version };
     let mut out = String::new();
     for (name, value) in [
-        ("reporter", Some("source")),
-        ("source_workload", Some(&*source.workload)),
-        ("source_canonical_service", Some(&*source.app)),
-        ("source_canonical_revision", Some(&*source.version)),
-        ("source_workload_namespace", Some(&*source.namespace)),
+        ("reporter", Some(reporter)),
+        ("source_workload", Some(&*from.workload)),
+        ("source_canonical_service", Some(&*from.app)),
+        ("source_canonical_revision", Some(&*from.version)),
+        ("source_workload_namespace", Some(&*from.namespace)),
         ("source_principal", Some("")),
-        ("source_app", Some(&*source.app)),
-        ("source_version", Some(&*source.version)),
-        ("source_cluster", Some(&*source.cluster)),
-        ("destination_workload", Some("")),
-        ("destination_workload_namespace", Some(&*to.service_namespace)),
+        ("source_app", Some(&*from.app)),
+        ("source_version", Some(&*from.version)),
+        ("source_cluster", Some(&*from.cluster)),
+        ("destination_workload", Some(&*at.workload)),
+        ("destination_workload_namespace", Some(&*at.namespace)),
         ("destination_principal", Some("")),
-        ("destination_app", Some("")),
-        ("destination_version", Some(&*to.version)),
+        ("destination_app", Some(&*at.app)),
+        ("destination_version", Some(&**version)),
         ("destination_service", Some(&*to.service)),
-        ("destination_canonical_service", Some("")),
-        ("destination_canonical_revision", Some("")),
+        ("destination_canonical_service", Some(&*at.app)),
+        ("destination_canonical_revision", Some(&*at.version)),
         ("destination_service_name", Some(&*to.service_name)),
         ("destination_service_namespace", Some(&*to.service_namespace)),
-        ("destination_cluster", Some("")),
+        ("destination_cluster", Some(&*at.cluster)),
         ("request_protocol", Some(protocol)),
         ("response_code", status),
         ("response_flags", Some(&*flags)),
-        // A client-side proxy does not know whether the server took mutual TLS for it.
-        ("connection_security_policy", Some("unknown")),
+        // A client-side proxy does not know whether the server took mutual TLS for it; ours as a server has no identity
+        // to take it with.
+        ("connection_security_policy", Some(if to.is_own { "none" } else { "unknown" })),
     ] {
         let Some(value) = value else { continue };
         push_label(&mut out, name, if value.is_empty() { "unknown" } else { value });

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use pilotage_engine::cluster::ClusterSettings;
-use pilotage_engine::endpoint::Endpoint;
+use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use crate::failure::Failure;
 use crate::proxy_protocol;
@@ -39,18 +40,14 @@ pub(crate) struct ClientAddresses {
 /// Connects to `endpoint` as `settings` say, TLS included.
 ///
 /// # Errors
-/// [`Failure::Connect`] and [`Failure::ConnectTimeout`]; the first also for what is not built yet: Unix sockets.
+/// [`Failure::Connect`] and [`Failure::ConnectTimeout`].
 pub(crate) async fn connect(
     settings: &ClusterSettings,
     endpoint: &Endpoint,
     security: &Security,
 ) -> Result<Connection, Failure> {
-    let unsupported = |what: &'static str| Failure::Connect { reason: what.into() };
-    let Some(address) = endpoint.address.socket() else {
-        return Err(unsupported("Unix domain sockets are not supported"));
-    };
     let connecting = async {
-        let stream = introduced(settings, address, security.client)
+        let stream = introduced(settings, &endpoint.address, security.client)
             .await
             .map_err(|error| format!("delayed connect error: {}", reason(&error)))?;
         let Some(tls) = &endpoint.tls else { return Ok(Connection::Plain(stream)) };
@@ -70,10 +67,13 @@ pub(crate) async fn connect(
 /// A connection whose upstream knows who it is for, where the cluster wants it told.
 async fn introduced(
     settings: &ClusterSettings,
-    address: SocketAddr,
+    address: &EndpointAddress,
     client: ClientAddresses,
 ) -> io::Result<TcpStream> {
-    let mut stream = connect_tcp(settings, address).await?;
+    let mut stream = match address {
+        EndpointAddress::Socket(address) => connect_tcp(settings, *address).await?,
+        EndpointAddress::Pipe(path) => connect_unix(path).await?,
+    };
     if let Some(version) = settings.proxy_protocol {
         let header = proxy_protocol::write(version, client.source, client.destination);
         stream.write_all(&header).await?;
@@ -104,6 +104,13 @@ async fn connect_tcp(settings: &ClusterSettings, address: SocketAddr) -> io::Res
         SockRef::from(&socket).set_tcp_keepalive(&wanted)?;
     }
     TcpSocket::from_std_stream(socket.into()).connect(address).await
+}
+
+/// A Unix socket reads, writes and ends as a TCP socket does, so it passes for one; it has no address, and no options
+/// of TCP.
+async fn connect_unix(path: &str) -> io::Result<TcpStream> {
+    let stream = UnixStream::connect(path).await?.into_std()?;
+    TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(stream)))
 }
 
 /// The system's words without Rust's `(os error 111)`.

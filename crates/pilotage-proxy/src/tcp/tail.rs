@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use pilotage_engine::cluster::{ClusterSettings, ClusterTable};
+use pilotage_engine::endpoint::EndpointAddress;
 use pilotage_engine::response_flag::ResponseFlags;
 
 use crate::access_log::{Captured, Record};
@@ -23,10 +25,10 @@ pub(super) struct Tail {
     pub(super) flags: ResponseFlags,
     pub(super) details: Cow<'static, str>,
     pub(super) transport_failure: Option<Cow<'static, str>>,
-    pub(super) upstream_host: Option<SocketAddr>,
+    pub(super) upstream_host: Option<EndpointAddress>,
     pub(super) upstream_local: Option<SocketAddr>,
     pub(super) attempts: u32,
-    cluster: Option<Arc<str>>,
+    cluster: Option<Arc<ClusterSettings>>,
     /// The series of the connection while it lives; set with the cluster.
     series: Option<Arc<TcpSeries>>,
     received: Cell<u64>,
@@ -53,8 +55,8 @@ impl Tail {
     }
 
     /// Where the connection goes.
-    pub(super) fn routed(&mut self, cluster: &Arc<str>) {
-        self.cluster = Some(Arc::clone(cluster));
+    pub(super) fn routed(&mut self, cluster: &ClusterTable) {
+        self.cluster = Some(Arc::clone(&cluster.settings));
         let series = self.series_with(ResponseFlags::NONE);
         series.opened.add(1);
         self.series = Some(series);
@@ -70,10 +72,14 @@ impl Tail {
         }
     }
 
+    fn cluster_name(&self) -> Option<Arc<str>> {
+        self.cluster.as_ref().map(|cluster| Arc::clone(&cluster.name))
+    }
+
     fn series_with(&self, flags: ResponseFlags) -> Arc<TcpSeries> {
-        let key = TcpKey { cluster: self.cluster.clone(), flags };
+        let key = TcpKey { cluster: self.cluster_name(), flags };
         self.worker.metrics.tcp(key, || match &self.cluster {
-            Some(cluster) => Destination::of_cluster(cluster),
+            Some(cluster) => Destination::of(cluster),
             None => Destination::default(),
         })
     }
@@ -89,9 +95,9 @@ impl Tail {
             transport_failure: self.transport_failure.take(),
             bytes_received: self.received.get(),
             bytes_sent: self.sent.get(),
-            upstream_host: self.upstream_host,
+            upstream_host: self.upstream_host.take(),
             upstream_local: self.upstream_local,
-            upstream_cluster: self.cluster.clone(),
+            upstream_cluster: self.cluster_name(),
             downstream_local: self.arrival.destination,
             downstream_remote: self.arrival.source,
             server_name: self.arrival.findings.server_name.clone(),

@@ -48,7 +48,7 @@ pub(super) async fn open(
         tail.flags.insert(ResponseFlags::NO_CLUSTER);
         return None;
     };
-    tail.routed(&name);
+    tail.routed(&cluster);
     // What comes now may take time; the tables may change meanwhile.
     drop(tables);
     let stats = worker.metrics.cluster(&name);
@@ -86,7 +86,7 @@ async fn attempt(
         stats.none_healthy.add(1);
     })?;
     tail.attempts += 1;
-    tail.upstream_host = endpoint.address.socket();
+    tail.upstream_host = Some(endpoint.address.clone());
     counted.open(&endpoint.state, stats);
     let Arrival { source, destination, .. } = tail.arrival;
     let client = ClientAddresses { source, destination };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use pilotage_engine::Tables;
 use pilotage_engine::cluster::ClusterTable;
-use pilotage_engine::listener::{Direction, ListenerTable};
+use pilotage_engine::listener::ListenerTable;
 use pilotage_engine::server_tls::ServerTls;
 use pilotage_engine::tls::TlsSettings;
 use pilotage_engine::upstream_tls::UpstreamTls;
@@ -39,6 +39,8 @@ impl fmt::Display for TlsProblem {
 #[derive(Debug)]
 pub(crate) struct TlsStore {
     tables: Arc<ArcSwap<Tables>>,
+    /// Whether connections that are redirected to the workload arrive here.
+    inbound: bool,
     state: Mutex<State>,
 }
 
@@ -127,9 +129,10 @@ impl State {
 }
 
 impl TlsStore {
-    /// A store for the proxy with these tables.
-    pub(crate) fn new(tables: Arc<ArcSwap<Tables>>) -> Self {
-        Self { tables, state: Mutex::default() }
+    /// A store for the proxy with these tables; `inbound` says whether it takes connections that are redirected to the
+    /// workload.
+    pub(crate) fn new(tables: Arc<ArcSwap<Tables>>, inbound: bool) -> Self {
+        Self { tables, inbound, state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -186,7 +189,7 @@ impl TlsStore {
         for listener in tables.listeners() {
             for tls in listener.chains().filter_map(|chain| chain.tls.as_deref()) {
                 servers.insert(tls.fingerprint);
-                if is_served(listener) {
+                if self.is_served(listener) {
                     let resource = format!("listener {}", listener.name);
                     let found = state.server(tls, &tables).problems("TLS handshakes fail");
                     let problem = |message| TlsProblem { resource: resource.clone(), message };
@@ -201,13 +204,13 @@ impl TlsStore {
         state.told = problems;
         new
     }
-}
 
-/// Whether connections reach the listener at all: those captured on their way in do not, yet.
-fn is_served(listener: &ListenerTable) -> bool {
-    listener.bind_to_port
-        && !listener.use_original_destination
-        && listener.direction != Direction::Inbound
+    /// Whether connections reach the listener by themselves.
+    fn is_served(&self, listener: &ListenerTable) -> bool {
+        listener.bind_to_port
+            && !listener.use_original_destination
+            && (self.inbound || !listener.takes_redirected_inbound())
+    }
 }
 
 fn check_clusters(

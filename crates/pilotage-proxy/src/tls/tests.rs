@@ -86,7 +86,7 @@ impl World {
         resources.listeners.insert("gate".to_owned(), Arc::new(listener));
         resources.clusters.insert("there".to_owned(), Arc::new(cluster));
         let tables = Arc::new(ArcSwap::new(Tables::empty()));
-        let store = Arc::new(TlsStore::new(Arc::clone(&tables)));
+        let store = Arc::new(TlsStore::new(Arc::clone(&tables), false));
         let mut world = Self { tables, store, resources };
         world.set_secrets(secrets);
         world

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,7 +12,7 @@ use pilotage_control::identities::{Identities, ProxyId};
 use pilotage_control::report::Report;
 use pilotage_control::source::Source;
 use pilotage_model::{ProxyClass, ProxyKind};
-use pilotage_proxy::ProxyConfig;
+use pilotage_proxy::{InboundPort, ProxyConfig};
 
 use super::CommandError;
 use crate::embedded::access_log;
@@ -49,6 +50,12 @@ pub(crate) struct PortArgs {
     #[arg(long, value_name = "PORT", default_value_t = 15001)]
     pub(crate) outbound_port: u16,
 
+    /// Take connections that the kernel redirects to this port on their way to the workload, Istio's 15006; on every
+    /// address, as they arrive at any. Without it only the ports that a Sidecar object opens by itself take traffic for
+    /// the workload
+    #[arg(long, value_name = "PORT")]
+    pub(crate) inbound_port: Option<u16>,
+
     /// Port of the admin endpoint
     #[arg(long, value_name = "PORT", default_value_t = 15000)]
     pub(crate) admin_port: u16,
@@ -79,6 +86,7 @@ impl PortArgs {
     pub(crate) fn proxy_config(&self) -> ProxyConfig {
         let mut config = ProxyConfig {
             outbound_address: Some(loopback(self.outbound_port)),
+            inbound: self.inbound_port.map_or(InboundPort::Closed, InboundPort::At),
             admin_address: Some(loopback(self.admin_port)),
             metrics_address: Some(loopback(self.metrics_port)),
             ready_address: Some(loopback(self.ready_port)),
@@ -149,7 +157,7 @@ fn tell(told: &Report, who: &ProxyClass, proxies: &Proxies) {
         // Writing to a string cannot fail.
         writeln!(
             problems,
-            "warning: a gateway's port {} cannot be had ({}): it is on port {} instead",
+            "warning: a listener's port {} cannot be had ({}): it is on port {} instead",
             replaced.asked, replaced.reason, replaced.used
         )
         .ok();
@@ -183,7 +191,9 @@ fn banner(who: &ProxyClass, addresses: &Addresses) -> String {
         row("mesh", "http", address.to_string(), note.trim_end());
     }
     for (id, listener) in &addresses.listeners {
+        let inbound: Arc<str> = "what is redirected to the workload".into();
         let (kind, note) = match id {
+            ProxyId::Sidecar if listener.takes_redirected => ("inbound", &inbound),
             ProxyId::Sidecar => ("listener", &listener.name),
             ProxyId::Gateway(selector) => ("gateway", selector),
         };

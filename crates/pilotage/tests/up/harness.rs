@@ -90,7 +90,7 @@ impl Up {
 
     /// The address that the banner gives for `what`.
     pub(crate) fn address(&self, what: &str) -> SocketAddr {
-        self.url(what).strip_prefix("http://").unwrap().parse().unwrap()
+        self.url(what).split_once("://").unwrap().1.parse().unwrap()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -10,6 +10,7 @@
 mod bad_input;
 mod demo;
 mod harness;
+mod inbound;
 mod reload;
 mod routing;
 mod shutdown;
