@@ -259,6 +259,12 @@ codes! {
     PIL0202 UnsupportedInBootstrap Error
         "An Envoy bootstrap file asks for something that this proxy does not do. The proxy does not start, \
          because traffic would not be what the file says."
+    PIL0203 BrokenTestFile Error
+        "A file of route tests does not fit its format: a field is unknown, a value cannot be, or something \
+         that a test needs is missing. None of its tests run."
+    PIL0204 BrokenRouteFile Error
+        "The Envoy route configuration that tests are to run on does not fit Envoy's messages, or asks for \
+         something that this proxy does not do, so that tests would say nothing about it."
 }
 
 #[cfg(test)]

@@ -123,12 +123,12 @@ impl<'a> Decoder<'a> {
     }
 
     /// Notes the place of the value in hand.
-    pub(crate) fn note_place(&mut self, span: FieldSpan) {
+    pub fn note_place(&mut self, span: FieldSpan) {
         self.spans.insert(&self.path, span);
     }
 
     /// Notes a problem with the value in hand.
-    pub(crate) fn report(&mut self, mut problem: Diagnostic) {
+    pub fn report(&mut self, mut problem: Diagnostic) {
         self.failed |= problem.is_error();
         if self.problems.len() >= MOST_PROBLEMS {
             self.untold += 1;
@@ -146,7 +146,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reports a value that is not what the field holds.
-    pub(crate) fn wrong_type(&mut self, node: &Node, expected: &str) {
+    pub fn wrong_type(&mut self, node: &Node, expected: &str) {
         if let Some(problem) = self.misplaced_fields(node) {
             self.report(problem);
             return;
@@ -192,7 +192,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reports a value of the right type that cannot be.
-    pub(crate) fn invalid(&mut self, node: &Node, message: String, label: &str) {
+    pub fn invalid(&mut self, node: &Node, message: String, label: &str) {
         let problem = Diagnostic::new(codes::IST0106, message).at(self.source, node.span, label);
         self.report(problem);
     }

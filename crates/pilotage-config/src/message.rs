@@ -1,10 +1,12 @@
-//! One definition per message and enumeration: struct, decoding and schema come from it.
+//! One definition per message and enumeration: struct, decoding and schema come from it. Other crates define their own
+//! file formats with the same macros.
 
 /// Defines a message of the API.
 ///
 /// From one list of fields come the struct, its [`Decode`](crate::decode::Decode) and its table
 /// of fields. A field whose JSON name is not its own name in lowerCamelCase says so with
 /// `as "name"`. `one of [a, b]` after the struct names fields of which at most one may be set.
+#[macro_export]
 macro_rules! message {
     (
         $(#[$meta:meta])*
@@ -23,7 +25,7 @@ macro_rules! message {
             /// The fields, in the order of the definition.
             pub const FIELDS: &'static [$crate::schema::FieldInfo] = &[
                 $( $crate::schema::FieldInfo {
-                    name: $crate::message::json_name!($field $($json)?),
+                    name: $crate::json_name!($field $($json)?),
                     original_name: stringify!($field),
                     shape: <$type as $crate::decode::Decode>::SHAPE,
                 }, )*
@@ -32,7 +34,7 @@ macro_rules! message {
             /// The name in the API and the fields.
             pub const SCHEMA: &'static $crate::schema::MessageSchema =
                 &$crate::schema::MessageSchema {
-                    name: $crate::message::api_name!($name $($api_name)?),
+                    name: $crate::api_name!($name $($api_name)?),
                     fields: Self::FIELDS,
                 };
         }
@@ -55,7 +57,7 @@ macro_rules! message {
                 }
                 $( decoder.at_most_one(
                     node,
-                    &[$( ($crate::message::json_name!($choice), message.$choice.is_some()) ),+],
+                    &[$( ($crate::json_name!($choice), message.$choice.is_some()) ),+],
                 ); )*
                 Some(message)
             }
@@ -82,7 +84,7 @@ macro_rules! enumeration {
         impl $name {
             /// The names and numbers of the values.
             pub const SCHEMA: &'static $crate::schema::EnumSchema = &$crate::schema::EnumSchema {
-                name: $crate::message::api_name!($name $($api_name)?),
+                name: $crate::api_name!($name $($api_name)?),
                 values: &[$( ($text, $number), $( ($alias, $number), )* )+],
             };
 
@@ -113,6 +115,8 @@ macro_rules! enumeration {
 }
 
 /// The JSON name of a field.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! json_name {
     ($field:ident $json:literal) => {
         $json
@@ -128,6 +132,8 @@ macro_rules! json_name {
 }
 
 /// The API's name of a message.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! api_name {
     ($name:ident $api_name:literal) => {
         $api_name
@@ -137,4 +143,4 @@ macro_rules! api_name {
     };
 }
 
-pub(crate) use {api_name, enumeration, json_name, message};
+pub(crate) use {enumeration, message};

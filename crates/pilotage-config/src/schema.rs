@@ -112,7 +112,8 @@ impl EnumSchema {
 }
 
 /// The length of a name in lowerCamelCase.
-pub(crate) const fn camel_length(name: &str) -> usize {
+#[doc(hidden)]
+pub const fn camel_length(name: &str) -> usize {
     let mut bytes = name.as_bytes();
     let mut length = 0;
     while let [first, rest @ ..] = bytes {
@@ -127,7 +128,8 @@ pub(crate) const fn camel_length(name: &str) -> usize {
 /// A snake_case name in lowerCamelCase, by protobuf's rule: each underscore goes and the letter
 /// after it becomes upper case.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, where a slip is an error")]
-pub(crate) const fn camel<const N: usize>(name: &str) -> [u8; N] {
+#[doc(hidden)]
+pub const fn camel<const N: usize>(name: &str) -> [u8; N] {
     let mut out = [0; N];
     let mut bytes = name.as_bytes();
     let mut at = 0;

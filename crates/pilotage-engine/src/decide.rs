@@ -280,7 +280,7 @@ fn act(
         RouteAction::Redirect(redirect) => {
             let mut reply = LocalReply::new(redirect.status, "", details::DIRECT_RESPONSE);
             locate(&mut reply, redirect, route, head);
-            let path = redirect.seen_path(head.path, route.matcher.matched_length(head.path));
+            let path = route.seen_path(head.path);
             own_answer(reply, route, None, &RequestHead { path: &path, ..*head }, env)
         }
         RouteAction::DirectResponse(response) => {

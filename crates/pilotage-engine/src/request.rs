@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use crate::headers::Headers;
-use http::{Method, Version};
+use http::{HeaderMap, Method, Version};
 
 /// What is known of the client's connection.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +62,7 @@ pub struct RequestHead<'a> {
     /// HTTP version of the client.
     pub version: Version,
     /// Headers. A `host` entry may or may not be among them; `authority` is what counts.
-    pub headers: &'a Headers,
+    pub headers: &'a HeaderMap,
     /// The client's connection.
     pub downstream: &'a Downstream<'a>,
     /// The client's address as trusted: from `x-forwarded-for` where that is to be believed.
@@ -79,7 +78,7 @@ impl RequestHead<'_> {
 
 /// Whether any of `headers` is one with which clients steer the router: `x-envoy-retry-on`,
 /// `x-envoy-upstream-rq-timeout-ms` and the like. One look at all names costs less than asking for each of the many.
-pub(crate) fn steers_router(headers: &Headers) -> bool {
+pub(crate) fn steers_router(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| {
         name.as_str().strip_prefix("x-envoy-").is_some_and(|rest| {
             ["upstream-rq-", "expected-rq-", "retry-", "max-retries", "retriable-", "hedge-"]
@@ -90,7 +89,7 @@ pub(crate) fn steers_router(headers: &Headers) -> bool {
 }
 
 /// Whether `headers` are those of a gRPC request: content type `application/grpc` or `application/grpc+…`.
-pub fn is_grpc(headers: &Headers) -> bool {
+pub fn is_grpc(headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(http::header::CONTENT_TYPE) else { return false };
     match kind.as_bytes().strip_prefix(b"application/grpc") {
         Some([]) => true,
@@ -111,5 +110,5 @@ pub struct UpstreamHead<'a> {
     /// Authority.
     pub authority: Cow<'a, str>,
     /// Headers without `host`.
-    pub headers: &'a mut Headers,
+    pub headers: &'a mut HeaderMap,
 }

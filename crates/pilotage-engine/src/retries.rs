@@ -10,8 +10,7 @@ mod tried;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::headers::Headers;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 pub use self::conditions::RetryConditions;
 pub use self::policy::RetryPolicy;
@@ -30,7 +29,7 @@ pub enum AttemptOutcome<'a> {
         /// Status.
         status: StatusCode,
         /// Headers.
-        headers: &'a Headers,
+        headers: &'a HeaderMap,
     },
     /// The stream failed before response headers.
     Reset {

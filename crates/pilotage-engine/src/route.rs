@@ -2,6 +2,7 @@
 
 mod compile;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,6 +117,19 @@ pub struct WeightedCluster {
     pub(crate) host_rewrite: Option<Box<str>>,
     /// Header operations of its own.
     pub(crate) operations: LevelOperations,
+}
+
+impl RouteEntry {
+    /// The path of a request to `path` as what comes after routing sees it, when this route answers: a redirect that
+    /// rewrites the path has done so by then.
+    pub fn seen_path<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        match &self.action {
+            RouteAction::Redirect(redirect) => {
+                redirect.seen_path(path, self.matcher.matched_length(path))
+            }
+            RouteAction::Forward(_) | RouteAction::DirectResponse(_) => Cow::Borrowed(path),
+        }
+    }
 }
 
 impl ForwardAction {

@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo};
 use pilotage_engine::forward::{Exchange, UpstreamFailure};
 use pilotage_engine::forwarded::{self, Arrived};
-use pilotage_engine::headers::Headers;
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::request::UpstreamHead;
 use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState};
@@ -125,7 +124,7 @@ struct Sent {
     method: Method,
     authority: Option<String>,
     path: String,
-    headers: Headers,
+    headers: HeaderMap,
     version: Version,
 }
 
@@ -170,7 +169,7 @@ fn requests() -> impl Strategy<Value = Sent> {
     let headers = prop::collection::vec((prop::sample::select(names), values), 0..8);
     (method, version, authority, path, headers).prop_map(
         |(method, version, authority, path, pairs)| {
-            let mut headers = Headers::new();
+            let mut headers = HeaderMap::new();
             for (name, value) in pairs {
                 headers.append(
                     HeaderName::from_static(name),
@@ -237,8 +236,8 @@ fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
     };
     let forward = match decide(tables, manager, &head, env, &mut NoTrace) {
         Decision::Reply(reply) => {
-            let answer = reply.into_answer(head.is_grpc(), sent.method == Method::HEAD);
-            assert!(answer.status.as_u16() >= 200);
+            let response = reply.into_response(head.is_grpc(), sent.method == Method::HEAD);
+            assert!(response.status().as_u16() >= 200);
             return;
         }
         Decision::Forward(forward) => forward,
@@ -258,7 +257,7 @@ fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
         headers: &mut upstream_headers,
     };
     forward.apply_request_headers(&mut upstream, &head, &progress);
-    let mut answer = Headers::new();
+    let mut answer = HeaderMap::new();
     forward.apply_response_headers(&mut answer, &head, &progress);
     forwarded::finish(manager, &mut answer, &headers);
     if let Some(mut retries) = RetryState::new(&forward, &head) {

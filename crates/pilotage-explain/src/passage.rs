@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{Method, Version};
+use http::{HeaderMap, Method, Version};
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo, FilterChain};
 use pilotage_engine::forwarded::{self, Arrived};
-use pilotage_engine::headers::Headers;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::listener::ListenerTable;
 use pilotage_engine::request::{Downstream, RequestHead};
@@ -70,7 +69,7 @@ pub struct RoutedHead {
     /// Version.
     pub version: Version,
     /// Headers.
-    pub headers: Headers,
+    pub headers: HeaderMap,
     /// The client as trusted.
     pub client: SocketAddr,
     /// Peer of the connection.

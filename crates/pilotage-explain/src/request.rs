@@ -2,8 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::{Method, Version};
-use pilotage_engine::headers::Headers;
+use http::{HeaderMap, Method, Version};
 
 /// What a client sends over a connection of its own.
 #[derive(Clone, Debug)]
@@ -17,7 +16,7 @@ pub struct Request {
     /// Path and query.
     pub path: String,
     /// Headers without `host`.
-    pub headers: Headers,
+    pub headers: HeaderMap,
     /// What the bytes are.
     pub protocol: Protocol,
     /// What the client does with TLS.
@@ -36,7 +35,7 @@ impl Default for Request {
             scheme: None,
             authority: None,
             path: "/".to_owned(),
-            headers: Headers::new(),
+            headers: HeaderMap::new(),
             protocol: Protocol::Http1,
             tls: ClientTls::Plaintext,
             server_name: None,

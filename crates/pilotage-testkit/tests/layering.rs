@@ -24,6 +24,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pilotage-engine",
         ],
     ),
+    (
+        "pilotage-route-test",
+        &[
+            "pilotage-config",
+            "pilotage-model",
+            "pilotage-proto",
+            "pilotage-compile",
+            "pilotage-engine",
+            "pilotage-explain",
+        ],
+    ),
     ("pilotage-xds", &["pilotage-proto"]),
     ("pilotage-engine", &["pilotage-proto", "pilotage-identity"]),
     ("pilotage-proxy", &["pilotage-engine", "pilotage-xds", "pilotage-identity", "pilotage-proto"]),
@@ -50,6 +61,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pilotage-xds",
             "pilotage-engine",
             "pilotage-explain",
+            "pilotage-route-test",
             "pilotage-proxy",
             "pilotage-control",
             "pilotage-kube",
@@ -68,6 +80,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pilotage-xds",
             "pilotage-engine",
             "pilotage-explain",
+            "pilotage-route-test",
             "pilotage-proxy",
             "pilotage-control",
             "pilotage-kube",
@@ -76,7 +89,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that compute and never wait: they build without a runtime.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "pilotage-config",
     "pilotage-identity",
     "pilotage-model",
@@ -84,6 +97,7 @@ const PURE: [&str; 8] = [
     "pilotage-compile",
     "pilotage-engine",
     "pilotage-explain",
+    "pilotage-route-test",
     "pilotage-xds",
 ];
 

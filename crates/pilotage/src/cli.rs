@@ -6,6 +6,7 @@ use crate::commands::analyze::AnalyzeArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::proxy::ProxyArgs;
 use crate::commands::proxy_config::ProxyConfigArgs;
+use crate::commands::test::TestArgs;
 use crate::commands::up::UpArgs;
 
 /// Istio's traffic management in one binary: the same YAML, without the sidecar's cost.
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Look for mistakes in files.
     Analyze(AnalyzeArgs),
+    /// Check what should become of requests, as files of tests say.
+    Test(TestArgs),
     /// Be a proxy that runs from an Envoy bootstrap file.
     Proxy(ProxyArgs),
     /// Show what a proxy is given, compiled from files.

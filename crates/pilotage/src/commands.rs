@@ -4,6 +4,7 @@ pub(crate) mod analyze;
 pub(crate) mod demo;
 pub(crate) mod proxy;
 pub(crate) mod proxy_config;
+pub(crate) mod test;
 pub(crate) mod up;
 
 use std::io;
@@ -92,6 +93,7 @@ pub(crate) fn run(command: Command) -> Status {
         Command::Demo(args) => demo::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::ProxyConfig(args) => proxy_config::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Up(args) => up::run(&args),
     };
     done.unwrap_or_else(|error| {

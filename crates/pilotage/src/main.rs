@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod demo;
 mod embedded;
+mod envoy_text;
 mod exit;
 mod inputs;
 mod logging;

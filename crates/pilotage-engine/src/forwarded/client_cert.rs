@@ -1,7 +1,6 @@
 //! `x-forwarded-client-cert`: what upstreams learn of the client's certificate.
 
-use crate::headers::Headers;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::http_manager::{ClientCertDetails, ForwardClientCert, HttpManager};
 use crate::request::PeerCertificate;
@@ -12,7 +11,7 @@ const NAME: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 /// unless it is forwarded always.
 pub(super) fn forward(
     manager: &HttpManager,
-    headers: &mut Headers,
+    headers: &mut HeaderMap,
     certificate: Option<&PeerCertificate<'_>>,
 ) {
     let mode = manager.forward_client_cert;

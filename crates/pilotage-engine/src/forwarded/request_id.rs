@@ -1,7 +1,6 @@
 //! `x-request-id`.
 
-use crate::headers::Headers;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Seen;
 use crate::env::Env;
@@ -13,7 +12,7 @@ pub(super) const NAME: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) fn set(
     manager: &HttpManager,
     seen: &Seen,
-    headers: &mut Headers,
+    headers: &mut HeaderMap,
     edge: bool,
     env: &mut Env<'_>,
 ) {

@@ -1,7 +1,6 @@
 //! Retry conditions: which failures are worth another attempt.
 
-use crate::headers::Headers;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::ResetReason;
 
@@ -72,7 +71,7 @@ impl RetryConditions {
     pub(super) fn take_response(
         self,
         status: StatusCode,
-        headers: &Headers,
+        headers: &HeaderMap,
         listed: bool,
         by_header: bool,
     ) -> bool {
@@ -88,7 +87,7 @@ impl RetryConditions {
             || self.takes_grpc(headers)
     }
 
-    fn takes_grpc(self, headers: &Headers) -> bool {
+    fn takes_grpc(self, headers: &HeaderMap) -> bool {
         let status = headers.get("grpc-status").and_then(|value| value.to_str().ok());
         match status.and_then(|status| status.parse::<u32>().ok()) {
             Some(1) => self.any(&[Self::GRPC_CANCELLED]),

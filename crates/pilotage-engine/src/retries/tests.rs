@@ -1,5 +1,4 @@
-use crate::headers::Headers;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{ResetReason, RetryConditions};
 
@@ -17,7 +16,7 @@ fn lists_are_read_leniently() {
 
 #[test]
 fn answers() {
-    let none = Headers::new();
+    let none = HeaderMap::new();
     for (text, status, listed, expected) in [
         ("5xx", 500, false, true),
         ("5xx", 404, false, false),
@@ -38,7 +37,7 @@ fn answers() {
         let taken = conditions(text).take_response(status, &none, listed, false);
         assert_eq!(taken, expected, "{text} {status}");
     }
-    let mut headers = Headers::new();
+    let mut headers = HeaderMap::new();
     headers.insert("grpc-status", HeaderValue::from_static("14"));
     assert!(conditions("unavailable").take_response(StatusCode::OK, &headers, false, false));
     assert!(!conditions("cancelled").take_response(StatusCode::OK, &headers, false, false));

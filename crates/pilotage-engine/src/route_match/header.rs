@@ -1,7 +1,6 @@
 //! Conditions on request headers.
 
-use crate::headers::Headers;
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use pilotage_proto::envoy::config::route::v3::HeaderMatcher as Proto;
 use pilotage_proto::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier as Specifier;
 use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
@@ -38,7 +37,11 @@ pub enum HeaderTest {
 }
 
 impl HeaderMatch {
-    pub(crate) fn compile(proto: &Proto) -> Result<Self, FieldError> {
+    /// Compiles `proto`.
+    ///
+    /// # Errors
+    /// When the name is no header name, or a pattern is broken.
+    pub fn compile(proto: &Proto) -> Result<Self, FieldError> {
         let source = HeaderSource::new(&proto.name).ok_or_else(|| {
             FieldError::new("name", format!("`{}` is not a header name", proto.name))
         })?;
@@ -113,8 +116,8 @@ impl HeaderMatch {
         }
     }
 
-    /// Whether the condition holds for headers without a request line: retriable response headers.
-    pub(crate) fn matches_headers(&self, headers: &Headers) -> bool {
+    /// Whether the condition holds for headers without a request line: those of a response.
+    pub fn matches_headers(&self, headers: &HeaderMap) -> bool {
         match &self.source {
             HeaderSource::Header(name) => self.holds_any(headers, name),
             _ => self.holds_missing(),
@@ -125,8 +128,8 @@ impl HeaderMatch {
         self.passes(text.as_bytes()) != self.invert
     }
 
-    fn holds_any(&self, headers: &Headers, name: &HeaderName) -> bool {
-        let mut values = headers.get_all(name).peekable();
+    fn holds_any(&self, headers: &HeaderMap, name: &HeaderName) -> bool {
+        let mut values = headers.get_all(name).iter().peekable();
         if values.peek().is_none() {
             return self.holds_missing();
         }

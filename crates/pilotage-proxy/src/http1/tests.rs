@@ -151,15 +151,14 @@ mod heads {
     //! Heads as they are written.
 
     use http::uri::{PathAndQuery, Scheme};
-    use http::{HeaderName, HeaderValue, StatusCode, Version};
-    use pilotage_engine::headers::Headers;
+    use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
     use super::super::encoder::{self, Asker};
     use super::super::output::Output;
     use super::{Method, bytes_of};
-    use crate::http::{AnswerHead, Outgoing};
+    use crate::http::Outgoing;
 
-    fn map(fields: &[(&'static str, &'static str)]) -> Headers {
+    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         fields
             .iter()
             .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)))
@@ -194,8 +193,10 @@ mod heads {
 
     fn response(status: u16, fields: &[(&'static str, &'static str)], asker: Asker) -> String {
         let mut output = Output::default();
-        let status = StatusCode::from_u16(status).unwrap();
-        encoder::response(&AnswerHead { status, headers: map(fields) }, true, asker, &mut output);
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        *response.headers_mut() = map(fields);
+        encoder::response(&response.into_parts().0, true, asker, &mut output);
         String::from_utf8(bytes_of(&output)).unwrap()
     }
 

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER, TE};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use pilotage_engine::forward::{Exchange as Progress, Forward, UpstreamFailure};
 use pilotage_engine::forwarded;
-use pilotage_engine::headers::Headers;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::load_balancing::PickContext;
-use pilotage_engine::local_reply::{Answer, LocalReply};
+use pilotage_engine::local_reply::LocalReply;
 use pilotage_engine::request::{RequestHead, UpstreamHead};
 use pilotage_engine::route::RouteEntry;
 use pilotage_engine::{Decision, Env, Tables};
@@ -28,7 +27,7 @@ struct Told<'a> {
     tables: &'a Tables,
     arrival: &'a Arrival,
     manager: &'a HttpManager,
-    sent: &'a Headers,
+    sent: &'a HeaderMap,
     is_grpc: bool,
     is_head: bool,
 }
@@ -148,10 +147,14 @@ fn local(
         add_route(&mut outcome, route);
     }
     let details = reply.details.clone();
-    let Answer { status, mut headers, body } = reply.into_answer(told.is_grpc, told.is_head);
+    let (parts, body) = reply.into_response(told.is_grpc, told.is_head).into_parts();
+    let mut headers = parts.headers;
     if let Some((forward, head)) = forwarded {
-        let progress =
-            Progress { status: Some(status.as_u16()), details: &details, ..Progress::default() };
+        let progress = Progress {
+            status: Some(parts.status.as_u16()),
+            details: &details,
+            ..Progress::default()
+        };
         forward.apply_response_headers(&mut headers, head, &progress);
     }
     forwarded::finish(told.manager, &mut headers, told.sent);
@@ -159,13 +162,13 @@ fn local(
     headers.remove(CONTENT_LENGTH);
     let text: String = String::from_utf8_lossy(&body).chars().take(200).collect();
     // No client reads a body there.
-    let text = if status == StatusCode::NO_CONTENT { String::new() } else { text };
-    outcome["status"] = json!(status.as_u16());
+    let text = if parts.status == StatusCode::NO_CONTENT { String::new() } else { text };
+    outcome["status"] = json!(parts.status.as_u16());
     outcome["seen_downstream"] = all(&headers);
     outcome["response"] = json!({
         "location": location,
         "body": Some(text).filter(|text| !text.is_empty()),
-        "headers": changes(&Headers::new(), &headers),
+        "headers": changes(&HeaderMap::new(), &headers),
     });
     outcome
 }
@@ -177,8 +180,8 @@ fn mirrors(forward: &Forward) -> Vec<&str> {
 }
 
 /// All values of all headers.
-fn all(headers: &Headers) -> Value {
-    let values = |name: &HeaderName| headers.get_all(name).map(told).collect::<Vec<_>>();
+fn all(headers: &HeaderMap) -> Value {
+    let values = |name: &HeaderName| headers.get_all(name).iter().map(told).collect::<Vec<_>>();
     let named = headers.keys().map(|name| (name.as_str().to_owned(), json!(values(name))));
     Value::Object(named.filter(|(name, _)| name != REQUEST_ID).collect())
 }
@@ -195,22 +198,22 @@ fn add_route(outcome: &mut Value, route: &Arc<RouteEntry>) {
 }
 
 /// The headers that the client sends.
-pub(super) fn client_headers(exchange: &Exchange) -> Headers {
-    let mut headers = Headers::new();
+pub(super) fn client_headers(exchange: &Exchange) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     for (name, value) in &exchange.request.headers {
         headers
             .append(name.parse::<HeaderName>().expect("a name"), value.parse().expect("a value"));
     }
     if exchange.request.protocol.as_deref() == Some("grpc") {
-        headers.insert_if_absent(CONTENT_TYPE, || HeaderValue::from_static("application/grpc"));
-        headers.insert_if_absent(TE, || HeaderValue::from_static("trailers"));
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/grpc"));
+        headers.entry("te").or_insert(HeaderValue::from_static("trailers"));
     }
     headers
 }
 
 /// The headers that the upstream answers with: some of its own, and those that the case wants to see changed.
-fn upstream_response_headers(exchange: &Exchange) -> Headers {
-    let mut headers = Headers::new();
+fn upstream_response_headers(exchange: &Exchange) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(SERVER, HeaderValue::from_static("echo"));
     let told = exchange.recorded.get("upstream_response_headers").and_then(Value::as_object);
@@ -223,13 +226,13 @@ fn upstream_response_headers(exchange: &Exchange) -> Headers {
 }
 
 /// The headers of `after` that differ from those of `before`: a value, a list of values, or null for a removed one.
-fn changes(before: &Headers, after: &Headers) -> Value {
+fn changes(before: &HeaderMap, after: &HeaderMap) -> Value {
     let mut found = Map::new();
     let names: std::collections::BTreeSet<&str> =
         before.keys().chain(after.keys()).map(HeaderName::as_str).collect();
     for name in names {
-        let old: Vec<&HeaderValue> = before.get_all(name).collect();
-        let new: Vec<&HeaderValue> = after.get_all(name).collect();
+        let old: Vec<&HeaderValue> = before.get_all(name).iter().collect();
+        let new: Vec<&HeaderValue> = after.get_all(name).iter().collect();
         if old == new || name == HOST.as_str() {
             continue;
         }

@@ -1,7 +1,6 @@
 //! `pilotage proxy`: the data plane by itself, from an Envoy bootstrap file.
 
 mod file;
-mod locate;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

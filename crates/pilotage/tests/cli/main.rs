@@ -4,6 +4,7 @@ mod analyze;
 mod proxy;
 mod proxy_config;
 mod support;
+mod test;
 
 use std::fs;
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::header::{CONNECTION, EXPECT};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -21,7 +21,7 @@ use super::{PumpError, STREAM_WINDOW_BYTES};
 use crate::drain::Open;
 use crate::http::body::{Incoming, ResponseBody};
 use crate::http::exchange;
-use crate::http::head::{AnswerHead, Head};
+use crate::http::head::Head;
 use crate::http::place;
 use crate::http::server::Client;
 
@@ -166,22 +166,20 @@ async fn serve_stream(
         })
         .await
     };
-    if let Some((mut head, body)) = response {
+    if let Some(mut response) = response {
         if upgrade {
-            extended::into_answer(&mut head);
+            extended::into_answer(&mut response);
         }
-        answer(respond, head, body).await;
+        answer(respond, response).await;
     }
 }
 
-async fn answer(mut respond: SendResponse<Bytes>, mut head: AnswerHead, body: ResponseBody) {
+async fn answer(mut respond: SendResponse<Bytes>, response: Response<ResponseBody>) {
+    let (mut parts, body) = response.into_parts();
     // There is no such thing in HTTP/2.
-    head.headers.remove(CONNECTION);
-    let mut response = Response::new(());
-    *response.status_mut() = head.status;
-    *response.headers_mut() = HeaderMap::from(head.headers);
+    parts.headers.remove(CONNECTION);
     let ended = body.is_end_stream();
-    match respond.send_response(response, ended) {
+    match respond.send_response(Response::from_parts(parts, ()), ended) {
         Ok(_ended) if ended => {}
         Ok(stream) => {
             let mut pump = Pump::new(stream, body, Reason::INTERNAL_ERROR);

@@ -1,35 +1,25 @@
 //! The texts of a bootstrap: read, checked against Envoy's messages, and merged.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use pilotage_config::yaml::{self, Node};
 use pilotage_config::{Diagnostic, codes};
 use pilotage_engine::FieldError;
+use pilotage_proto::Message as _;
 use pilotage_proto::envoy::config::bootstrap::v3::Bootstrap as Proto;
-use pilotage_proto::json::{self, Misfit, MisfitReason};
-use pilotage_proto::{Message as _, Name as _};
 use pilotage_proxy::bootstrap::Bootstrap;
 
-use super::locate;
+use crate::envoy_text::{EnvoyText, locate};
 use crate::inputs::SourceText;
 
 /// What a bootstrap is read from: a file, a text of the command line, or both.
 #[derive(Debug)]
-pub(super) struct Files(Vec<Read>);
-
-#[derive(Debug)]
-struct Read {
-    name: Arc<str>,
-    text: String,
-    /// What it says, when it is one readable document.
-    node: Option<Node>,
-    problems: Vec<Diagnostic>,
-}
+pub(super) struct Files(Vec<EnvoyText>);
 
 impl Files {
     /// Parses the texts.
     pub(super) fn new(texts: Vec<SourceText>) -> Self {
+        let parse =
+            |source| EnvoyText::parse(source, codes::PIL0201, "a bootstrap", "static_resources");
         Self(texts.into_iter().map(parse).collect())
     }
 
@@ -51,7 +41,7 @@ impl Files {
         let mut problems = Vec::new();
         let mut merged = Proto::default();
         for read in &self.0 {
-            match read.proto() {
+            match read.message::<Proto>() {
                 // Merging with what was encoded just now cannot fail.
                 Ok(proto) => drop(merged.merge(proto.encode_to_vec().as_slice())),
                 Err(found) => problems.extend(found),
@@ -77,7 +67,7 @@ impl Files {
     }
 
     /// Lists of later texts are appended to those of earlier ones: each text has its share of the numbers.
-    fn find(&self, path: &str) -> Option<(&Read, pilotage_config::Span)> {
+    fn find(&self, path: &str) -> Option<(&EnvoyText, pilotage_config::Span)> {
         let mut steps = locate::steps(path);
         for read in &self.0 {
             let Some(node) = &read.node else { continue };
@@ -87,67 +77,5 @@ impl Files {
             }
         }
         None
-    }
-}
-
-fn parse(source: SourceText) -> Read {
-    let name: Arc<str> = source.name.into();
-    let (mut nodes, mut problems) = yaml::documents(&name, &source.text);
-    nodes.retain(|node| !node.is_null());
-    if let Some(second) = nodes.get(1) {
-        let message = "a bootstrap is one document, and here a second one begins";
-        problems.push(Diagnostic::new(codes::PIL0201, message).at(&name, second.span, ""));
-    } else if nodes.is_empty() && problems.is_empty() {
-        let message = "there is nothing in it: a bootstrap has static_resources";
-        problems.push(Diagnostic::new(codes::PIL0201, message).with_source(&name));
-    }
-    Read { name, text: source.text, node: nodes.into_iter().next(), problems }
-}
-
-impl Read {
-    fn proto(&self) -> Result<Proto, Vec<Diagnostic>> {
-        let Some(node) = self.node.as_ref().filter(|_| self.problems.is_empty()) else {
-            return Err(self.problems.clone());
-        };
-        let value = node.to_json();
-        let misfits = json::misfits(&Proto::full_name(), &value).unwrap_or_default();
-        if !misfits.is_empty() {
-            return Err(misfits.iter().map(|misfit| self.misfit(node, misfit)).collect());
-        }
-        json::from_value(&value).map_err(|error| {
-            vec![Diagnostic::new(codes::PIL0201, error.to_string()).with_source(&self.name)]
-        })
-    }
-
-    fn misfit(&self, node: &Node, misfit: &Misfit) -> Diagnostic {
-        let steps: Vec<_> = misfit.place.iter().cloned().map(locate::At::from).collect();
-        let is_key = matches!(
-            misfit.reason,
-            MisfitReason::UnknownField { .. }
-                | MisfitReason::Exclusive { .. }
-                | MisfitReason::Twice(_)
-        );
-        let span =
-            locate::exact(node, &steps).map(|span| if is_key { span.key } else { span.value });
-        let path = locate::path(&steps);
-        let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
-        let diagnostic = Diagnostic::new(codes::PIL0201, format!("{path}{}", misfit.reason));
-        let diagnostic = match span {
-            Some(span) => diagnostic.at(&self.name, span, ""),
-            None => diagnostic.at(&self.name, node.span, ""),
-        };
-        match &misfit.reason {
-            MisfitReason::UnknownField { field, known, .. } => {
-                let meant =
-                    pilotage_config::decode::nearest(field, known.iter().map(String::as_str));
-                match meant {
-                    Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
-                    None => {
-                        diagnostic.help("it may be a field of Envoy that Pilotage lacks, or a slip")
-                    }
-                }
-            }
-            _ => diagnostic,
-        }
     }
 }

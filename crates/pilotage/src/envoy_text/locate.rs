@@ -6,7 +6,7 @@ use pilotage_proto::json::Step;
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum At {
+pub(crate) enum At {
     /// Into the field of this name, in either spelling.
     Field(String),
     /// Into the item of this number.
@@ -23,7 +23,7 @@ impl From<Step> for At {
 }
 
 /// The steps of `a.b[3].c`. Keys of maps stand in brackets too: `d[some.key]`.
-pub(super) fn steps(path: &str) -> Vec<At> {
+pub(crate) fn steps(path: &str) -> Vec<At> {
     let mut steps = Vec::new();
     let mut rest = path;
     while !rest.is_empty() {
@@ -46,7 +46,7 @@ pub(super) fn steps(path: &str) -> Vec<At> {
 }
 
 /// The path of `steps`, as people write it.
-pub(super) fn path(steps: &[At]) -> String {
+pub(crate) fn path(steps: &[At]) -> String {
     let mut out = String::new();
     for step in steps {
         match step {
@@ -60,7 +60,7 @@ pub(super) fn path(steps: &[At]) -> String {
 }
 
 /// Where the field at exactly these steps stands.
-pub(super) fn exact(root: &Node, steps: &[At]) -> Option<FieldSpan> {
+pub(crate) fn exact(root: &Node, steps: &[At]) -> Option<FieldSpan> {
     let mut node = root;
     let mut span = FieldSpan { key: root.span, value: root.span };
     for step in steps {
@@ -74,7 +74,7 @@ pub(super) fn exact(root: &Node, steps: &[At]) -> Option<FieldSpan> {
 ///
 /// # Errors
 /// When the text does not hold the resource at all: how many resources of that list it has, which other texts follow.
-pub(super) fn find(root: &Node, steps: &[At]) -> Result<Span, usize> {
+pub(crate) fn find(root: &Node, steps: &[At]) -> Result<Span, usize> {
     let mut node = root;
     let mut found = root.span;
     for (depth, step) in steps.iter().enumerate() {
@@ -97,7 +97,7 @@ pub(super) fn find(root: &Node, steps: &[At]) -> Result<Span, usize> {
 const RESOURCE: usize = 2;
 
 /// The same steps in the text after one that has this many resources.
-pub(super) fn pass_over(steps: &mut [At], passed: usize) {
+pub(crate) fn pass_over(steps: &mut [At], passed: usize) {
     if let Some(At::Item(index)) = steps.get_mut(RESOURCE) {
         *index = index.saturating_sub(passed);
     }

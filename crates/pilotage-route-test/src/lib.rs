@@ -1,0 +1,17 @@
+//! Route tests: what should become of requests, checked against the tables that a proxy would have.
+//!
+//! Three formats of test files lead to one [`Report`]:
+//!
+//! - [`router_check`]: the files of Envoy's `router_check_tool`, against an Envoy route configuration.
+//!
+//! Nothing here decides anything: requests go through the engine that carries traffic. Nothing here reads a file either:
+//! texts come in, reports go out, and [`render`] writes them.
+
+pub mod coverage;
+mod file;
+pub mod render;
+pub mod report;
+pub mod router_check;
+
+pub use coverage::Coverage;
+pub use report::{Mismatch, Place, Report, Suite, TestResult, Verdict};

@@ -1,0 +1,3 @@
+//! `test`: formats of test files, output and exit codes.
+
+mod router_check;
