@@ -1,11 +1,12 @@
 //! Cross-origin requests.
 
+use crate::headers::Headers;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_METHOD, HeaderName, ORIGIN,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use pilotage_proto::envoy::extensions::filters::http::cors::v3::CorsPolicy as Proto;
 use pilotage_proto::{Any, unpack};
 
@@ -110,7 +111,7 @@ impl CorsPolicy {
     }
 
     /// Adds the headers that every answer to an allowed origin has.
-    pub(crate) fn apply(&self, headers: &mut HeaderMap, origin: &HeaderValue) {
+    pub(crate) fn apply(&self, headers: &mut Headers, origin: &HeaderValue) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         if self.credentials {
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
@@ -119,7 +120,7 @@ impl CorsPolicy {
     }
 }
 
-fn put(headers: &mut HeaderMap, name: HeaderName, value: Option<&HeaderValue>) {
+fn put(headers: &mut Headers, name: HeaderName, value: Option<&HeaderValue>) {
     if let Some(value) = value {
         headers.insert(name, value.clone());
     }

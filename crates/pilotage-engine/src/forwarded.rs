@@ -10,9 +10,10 @@ mod tests;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use crate::headers::Headers;
 use bytes::Bytes;
 use http::header::{CONNECTION, LOCATION, SERVER, TE, TRANSFER_ENCODING, UPGRADE, VIA};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use self::client::Client;
 use crate::domains::split_port;
@@ -37,7 +38,7 @@ pub struct Arrived<'a, 'h> {
     /// HTTP version.
     pub version: Version,
     /// Headers; changed in place. What [`prepare`] finds out does not borrow from them.
-    pub headers: &'h mut HeaderMap,
+    pub headers: &'h mut Headers,
     /// The client's connection.
     pub downstream: &'a Downstream<'a>,
 }
@@ -143,7 +144,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn among(headers: &HeaderMap) -> Self {
+    fn among(headers: &Headers) -> Self {
         let mut seen = Self::default();
         for name in headers.keys() {
             let name = name.as_str();
@@ -196,10 +197,7 @@ fn authority<'a>(
     Err(refuse(StatusCode::BAD_REQUEST, details::MISSING_HOST))
 }
 
-fn check_underscores(
-    manager: &HttpManager,
-    headers: &mut HeaderMap,
-) -> Result<(), Box<LocalReply>> {
+fn check_underscores(manager: &HttpManager, headers: &mut Headers) -> Result<(), Box<LocalReply>> {
     if manager.underscore_headers == UnderscoreHeaders::Allow {
         return Ok(());
     }
@@ -294,7 +292,7 @@ fn stripped_host<'a>(
 }
 
 /// Removes what only concerns the client's own connection. Upgrade requests keep what asks for the upgrade.
-fn sanitize_connection_headers(headers: &mut HeaderMap) {
+fn sanitize_connection_headers(headers: &mut Headers) {
     remove_nominated(headers);
     if !is_upgrade(headers) {
         headers.remove(CONNECTION);
@@ -317,10 +315,9 @@ fn sanitize_connection_headers(headers: &mut HeaderMap) {
 }
 
 /// Removes the headers that `connection` names: they are for this hop only. What this proxy writes itself stays.
-fn remove_nominated(headers: &mut HeaderMap) {
+fn remove_nominated(headers: &mut Headers) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
-        .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
         .filter(|name| {
@@ -347,9 +344,9 @@ fn concerns_connection(name: &str) -> bool {
 }
 
 /// Whether the headers ask for, or grant, an upgrade to another protocol.
-pub fn is_upgrade(headers: &HeaderMap) -> bool {
+pub fn is_upgrade(headers: &Headers) -> bool {
     headers.contains_key(UPGRADE)
-        && headers.get_all(CONNECTION).iter().any(|value| {
+        && headers.get_all(CONNECTION).any(|value| {
             value
                 .as_bytes()
                 .split(|b| *b == b',')
@@ -391,7 +388,7 @@ fn forwarded_proto<'a>(
 }
 
 /// Removes what this client may not say, and tells the upstream who it is.
-fn trust(manager: &HttpManager, seen: &Seen, headers: &mut HeaderMap, client: &Client) {
+fn trust(manager: &HttpManager, seen: &Seen, headers: &mut Headers, client: &Client) {
     if client.internal {
         headers.insert(INTERNAL, HeaderValue::from_static("true"));
         return;
@@ -413,7 +410,7 @@ fn trust(manager: &HttpManager, seen: &Seen, headers: &mut HeaderMap, client: &C
 
 /// Finishes the headers of an answer, ours or the upstream's: `server`, `via`, `x-request-id`, and headers about one
 /// connection removed.
-pub fn finish(manager: &HttpManager, headers: &mut HeaderMap, request_headers: &HeaderMap) {
+pub fn finish(manager: &HttpManager, headers: &mut Headers, request_headers: &Headers) {
     if headers.keys().any(|name| concerns_connection(name.as_str())) {
         if !(is_upgrade(headers) && is_upgrade(request_headers)) {
             headers.remove(CONNECTION);
@@ -429,7 +426,7 @@ pub fn finish(manager: &HttpManager, headers: &mut HeaderMap, request_headers: &
             headers.insert(SERVER, manager.server_name.clone());
         }
         ServerHeader::AppendIfAbsent => {
-            headers.entry(SERVER).or_insert_with(|| manager.server_name.clone());
+            headers.insert_if_absent(SERVER, || manager.server_name.clone());
         }
         ServerHeader::PassThrough => {}
     }

@@ -6,7 +6,8 @@ mod parse;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use crate::headers::Headers;
+use http::{HeaderName, HeaderValue, Version};
 
 use crate::forward::Exchange;
 use crate::rejection::FieldError;
@@ -16,7 +17,7 @@ use crate::request::Downstream;
 #[derive(Clone, Copy, Debug)]
 pub struct FormatContext<'a> {
     /// Request headers.
-    pub request_headers: &'a HeaderMap,
+    pub request_headers: &'a Headers,
     /// Method.
     pub method: &'a str,
     /// Authority.
@@ -32,7 +33,7 @@ pub struct FormatContext<'a> {
     /// The client's address as trusted.
     pub client: SocketAddr,
     /// Response headers, once there are any.
-    pub response_headers: Option<&'a HeaderMap>,
+    pub response_headers: Option<&'a Headers>,
     /// What else is known.
     pub exchange: &'a Exchange<'a>,
     /// Name of the route.

@@ -1,7 +1,7 @@
 //! Header operations: what one level of configuration adds, sets and removes.
 
-use http::header::Entry;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use crate::headers::Headers;
+use http::{HeaderName, HeaderValue};
 use pilotage_proto::envoy::config::core::v3::HeaderValueOption;
 use pilotage_proto::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 
@@ -40,11 +40,7 @@ pub(crate) enum Side {
 
 impl Side {
     /// `context` with `headers` as the headers of this side.
-    fn complete<'a>(
-        self,
-        context: &FormatContext<'a>,
-        headers: &'a HeaderMap,
-    ) -> FormatContext<'a> {
+    fn complete<'a>(self, context: &FormatContext<'a>, headers: &'a Headers) -> FormatContext<'a> {
         match self {
             Self::Request => FormatContext { request_headers: headers, ..*context },
             Self::Response => FormatContext { response_headers: Some(headers), ..*context },
@@ -127,7 +123,7 @@ impl HeaderOperations {
 
     /// Applies all operations to `headers`, which are those of a request or an answer. `context` is completed by the
     /// headers as they are.
-    pub(crate) fn apply(&self, headers: &mut HeaderMap, side: Side, context: &FormatContext<'_>) {
+    pub(crate) fn apply(&self, headers: &mut Headers, side: Side, context: &FormatContext<'_>) {
         for name in &self.remove {
             headers.remove(name);
         }
@@ -185,7 +181,7 @@ impl Change {
     /// The value to put, when there is anything to put.
     fn value(
         &self,
-        headers: &HeaderMap,
+        headers: &Headers,
         side: Side,
         context: &FormatContext<'_>,
     ) -> Option<HeaderValue> {
@@ -202,17 +198,12 @@ impl Change {
         (self.keep_empty || !value.is_empty()).then_some(value)
     }
 
-    fn put(&self, headers: &mut HeaderMap, value: HeaderValue) {
+    fn put(&self, headers: &mut Headers, value: HeaderValue) {
         if self.replaces() {
-            headers.insert(self.name.clone(), value);
+            headers.insert(&self.name, value);
             return;
         }
-        match headers.entry(self.name.clone()) {
-            Entry::Occupied(mut there) => there.append(value),
-            Entry::Vacant(free) => {
-                free.insert(value);
-            }
-        }
+        headers.append(&self.name, value);
     }
 }
 

@@ -32,6 +32,7 @@ pub mod fraction;
 pub mod hash_policy;
 pub mod header_format;
 mod header_operations;
+pub mod headers;
 pub mod http2_options;
 pub mod http_manager;
 pub mod listener;

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::headers::Headers;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use crate::response_flag::ResponseFlags;
 use crate::route::RouteEntry;
@@ -18,7 +19,7 @@ pub struct LocalReply {
     /// Status.
     pub status: StatusCode,
     /// Headers beyond `content-length` and `content-type`: `location` and what the route adds.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Body; plain text unless the headers say otherwise.
     pub body: Bytes,
     /// What went wrong, if anything.
@@ -41,12 +42,23 @@ pub struct LocalReply {
     pub close: bool,
 }
 
+/// An answer as the client gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Header fields.
+    pub headers: Headers,
+    /// The whole body.
+    pub body: Bytes,
+}
+
 impl LocalReply {
     /// An answer of `status` with a text body, which may be empty.
     pub fn new(status: StatusCode, body: impl Into<Bytes>, details: &'static str) -> Self {
         Self {
             status,
-            headers: HeaderMap::new(),
+            headers: Headers::new(),
             body: body.into(),
             flags: ResponseFlags::NONE,
             details: Cow::Borrowed(details),
@@ -67,15 +79,16 @@ impl LocalReply {
         self
     }
 
-    /// The response to send. A gRPC request gets status 200 with the error in `grpc-status` and `grpc-message`; an
+    /// The answer to send. A gRPC request gets status 200 with the error in `grpc-status` and `grpc-message`; an
     /// answer to HEAD has no body.
-    pub fn into_response(self, is_grpc: bool, is_head: bool) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::new());
+    pub fn into_answer(self, is_grpc: bool, is_head: bool) -> Answer {
+        let mut status = StatusCode::OK;
+        let mut body = Bytes::new();
         let mut headers = self.headers;
         if is_grpc && !self.as_http {
-            let status = self.grpc_status.unwrap_or_else(|| grpc_status(self.status));
+            let code = self.grpc_status.unwrap_or_else(|| grpc_status(self.status));
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-            headers.insert(GRPC_STATUS, HeaderValue::from(status));
+            headers.insert(GRPC_STATUS, HeaderValue::from(code));
             if !self.body.is_empty()
                 && !is_head
                 && let Ok(message) = HeaderValue::from_str(&percent_encoded(&self.body))
@@ -83,11 +96,11 @@ impl LocalReply {
                 headers.insert(GRPC_MESSAGE, message);
             }
         } else {
-            *response.status_mut() = self.status;
+            status = self.status;
             if self.body.is_empty() {
                 headers.remove(CONTENT_TYPE);
             } else {
-                headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("text/plain"));
+                headers.insert_if_absent(CONTENT_TYPE, || HeaderValue::from_static("text/plain"));
             }
             // These have no body, whatever the route says.
             let bodiless = matches!(self.status.as_u16(), 100..=199 | 204 | 304);
@@ -95,11 +108,10 @@ impl LocalReply {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
             }
             if !bodiless && !is_head {
-                *response.body_mut() = self.body;
+                body = self.body;
             }
         }
-        *response.headers_mut() = headers;
-        response
+        Answer { status, headers, body }
     }
 }
 
@@ -140,16 +152,16 @@ mod tests {
     #[test]
     fn a_grpc_client_gets_a_grpc_error() {
         let reply = LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, "no healthy upstream", "x");
-        let response = reply.clone().into_response(true, false);
-        assert_eq!(response.status(), 200);
-        assert_eq!(response.headers()["grpc-status"], "14");
-        assert_eq!(response.headers()["grpc-message"], "no healthy upstream");
-        assert!(response.body().is_empty());
-        let head = reply.clone().into_response(true, true);
-        assert_eq!(head.headers().get("grpc-message"), None);
-        let response = reply.into_response(false, true);
-        assert_eq!(response.status(), 503);
-        assert_eq!(response.headers()["content-length"], "19");
-        assert!(response.body().is_empty());
+        let response = reply.clone().into_answer(true, false);
+        assert_eq!(response.status, 200);
+        assert_eq!(response.headers["grpc-status"], "14");
+        assert_eq!(response.headers["grpc-message"], "no healthy upstream");
+        assert!(response.body.is_empty());
+        let head = reply.clone().into_answer(true, true);
+        assert_eq!(head.headers.get("grpc-message"), None);
+        let response = reply.into_answer(false, true);
+        assert_eq!(response.status, 503);
+        assert_eq!(response.headers["content-length"], "19");
+        assert!(response.body.is_empty());
     }
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use crate::headers::Headers;
+use http::{HeaderValue, StatusCode};
 use pilotage_proto::envoy::config::route::v3::RedirectAction as Proto;
 use pilotage_proto::envoy::config::route::v3::redirect_action::{
     PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier,
@@ -145,7 +146,7 @@ fn forwarded_proto<'h>(head: &RequestHead<'h>) -> &'h str {
     header_text(head.headers, "x-forwarded-proto").unwrap_or(head.scheme)
 }
 
-fn header_text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+fn header_text<'h>(headers: &'h Headers, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| HeaderValue::to_str(value).ok())
 }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use http::{HeaderMap, Method, Version};
+use crate::headers::Headers;
+use http::{Method, Version};
 
 /// What is known of the client's connection.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,7 @@ pub struct RequestHead<'a> {
     /// HTTP version of the client.
     pub version: Version,
     /// Headers. A `host` entry may or may not be among them; `authority` is what counts.
-    pub headers: &'a HeaderMap,
+    pub headers: &'a Headers,
     /// The client's connection.
     pub downstream: &'a Downstream<'a>,
     /// The client's address as trusted: from `x-forwarded-for` where that is to be believed.
@@ -78,7 +79,7 @@ impl RequestHead<'_> {
 
 /// Whether any of `headers` is one with which clients steer the router: `x-envoy-retry-on`,
 /// `x-envoy-upstream-rq-timeout-ms` and the like. One look at all names costs less than asking for each of the many.
-pub(crate) fn steers_router(headers: &HeaderMap) -> bool {
+pub(crate) fn steers_router(headers: &Headers) -> bool {
     headers.keys().any(|name| {
         name.as_str().strip_prefix("x-envoy-").is_some_and(|rest| {
             ["upstream-rq-", "expected-rq-", "retry-", "max-retries", "retriable-", "hedge-"]
@@ -89,7 +90,7 @@ pub(crate) fn steers_router(headers: &HeaderMap) -> bool {
 }
 
 /// Whether `headers` are those of a gRPC request: content type `application/grpc` or `application/grpc+…`.
-pub fn is_grpc(headers: &HeaderMap) -> bool {
+pub fn is_grpc(headers: &Headers) -> bool {
     let Some(kind) = headers.get(http::header::CONTENT_TYPE) else { return false };
     match kind.as_bytes().strip_prefix(b"application/grpc") {
         Some([]) => true,
@@ -110,5 +111,5 @@ pub struct UpstreamHead<'a> {
     /// Authority.
     pub authority: Cow<'a, str>,
     /// Headers without `host`.
-    pub headers: &'a mut HeaderMap,
+    pub headers: &'a mut Headers,
 }

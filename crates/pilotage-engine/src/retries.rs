@@ -10,7 +10,8 @@ mod tried;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use crate::headers::Headers;
+use http::StatusCode;
 
 pub use self::conditions::RetryConditions;
 pub use self::policy::RetryPolicy;
@@ -29,7 +30,7 @@ pub enum AttemptOutcome<'a> {
         /// Status.
         status: StatusCode,
         /// Headers.
-        headers: &'a HeaderMap,
+        headers: &'a Headers,
     },
     /// The stream failed before response headers.
     Reset {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use crate::headers::Headers;
+use http::HeaderValue;
 use pilotage_proto::envoy::config::route::v3::route_action::MaxStreamDuration as Proto;
 
 use crate::durations::optional;
@@ -143,13 +144,13 @@ pub(crate) const CLIENT_TIMEOUT: &str = "x-envoy-upstream-rq-timeout-ms";
 pub(crate) const CLIENT_PER_TRY_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 
 /// A header that holds milliseconds.
-fn millis(headers: &HeaderMap, name: &str) -> Option<Duration> {
+fn millis(headers: &Headers, name: &str) -> Option<Duration> {
     let value = headers.get(name)?.to_str().ok()?;
     value.parse().ok().map(Duration::from_millis)
 }
 
 /// The time that a gRPC client grants: up to eight digits and a unit.
-fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+fn grpc_timeout(headers: &Headers) -> Option<Duration> {
     let value = headers.get("grpc-timeout")?.to_str().ok()?;
     let unit = value.chars().next_back()?;
     let digits = value.strip_suffix(unit)?;
@@ -185,7 +186,8 @@ pub(crate) fn to_grpc_timeout(limit: Duration) -> HeaderValue {
 mod tests {
     use std::time::Duration;
 
-    use http::{HeaderMap, HeaderValue};
+    use crate::headers::Headers;
+    use http::HeaderValue;
 
     use super::{capped, grpc_timeout, to_grpc_timeout};
 
@@ -201,7 +203,7 @@ mod tests {
             ("S", None),
             ("-5S", None),
         ] {
-            let mut headers = HeaderMap::new();
+            let mut headers = Headers::new();
             headers.insert("grpc-timeout", HeaderValue::from_static(text));
             assert_eq!(grpc_timeout(&headers), expected.map(Duration::from_millis), "{text}");
         }

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo};
 use pilotage_engine::forward::{Exchange, UpstreamFailure};
 use pilotage_engine::forwarded::{self, Arrived};
+use pilotage_engine::headers::Headers;
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::request::UpstreamHead;
 use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState};
@@ -124,7 +125,7 @@ struct Sent {
     method: Method,
     authority: Option<String>,
     path: String,
-    headers: HeaderMap,
+    headers: Headers,
     version: Version,
 }
 
@@ -169,7 +170,7 @@ fn requests() -> impl Strategy<Value = Sent> {
     let headers = prop::collection::vec((prop::sample::select(names), values), 0..8);
     (method, version, authority, path, headers).prop_map(
         |(method, version, authority, path, pairs)| {
-            let mut headers = HeaderMap::new();
+            let mut headers = Headers::new();
             for (name, value) in pairs {
                 headers.append(
                     HeaderName::from_static(name),
@@ -236,8 +237,8 @@ fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
     };
     let forward = match decide(tables, manager, &head, env, &mut NoTrace) {
         Decision::Reply(reply) => {
-            let response = reply.into_response(head.is_grpc(), sent.method == Method::HEAD);
-            assert!(response.status().as_u16() >= 200);
+            let answer = reply.into_answer(head.is_grpc(), sent.method == Method::HEAD);
+            assert!(answer.status.as_u16() >= 200);
             return;
         }
         Decision::Forward(forward) => forward,
@@ -257,7 +258,7 @@ fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
         headers: &mut upstream_headers,
     };
     forward.apply_request_headers(&mut upstream, &head, &progress);
-    let mut answer = HeaderMap::new();
+    let mut answer = Headers::new();
     forward.apply_response_headers(&mut answer, &head, &progress);
     forwarded::finish(manager, &mut answer, &headers);
     if let Some(mut retries) = RetryState::new(&forward, &head) {

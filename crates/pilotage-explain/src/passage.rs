@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo, FilterChain};
 use pilotage_engine::forwarded::{self, Arrived};
+use pilotage_engine::headers::Headers;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::listener::ListenerTable;
 use pilotage_engine::request::{Downstream, RequestHead};
@@ -69,7 +70,7 @@ pub struct RoutedHead {
     /// Version.
     pub version: Version,
     /// Headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The client as trusted.
     pub client: SocketAddr,
     /// Peer of the connection.

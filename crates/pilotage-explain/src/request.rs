@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
+use pilotage_engine::headers::Headers;
 
 /// What a client sends over a connection of its own.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ pub struct Request {
     /// Path and query.
     pub path: String,
     /// Headers without `host`.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// What the bytes are.
     pub protocol: Protocol,
     /// What the client does with TLS.
@@ -35,7 +36,7 @@ impl Default for Request {
             scheme: None,
             authority: None,
             path: "/".to_owned(),
-            headers: HeaderMap::new(),
+            headers: Headers::new(),
             protocol: Protocol::Http1,
             tls: ClientTls::Plaintext,
             server_name: None,

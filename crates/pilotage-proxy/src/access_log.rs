@@ -14,7 +14,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
+use pilotage_engine::headers::Headers;
 
 pub use format::FormatError;
 pub(crate) use format::{Format, RenderTime};
@@ -93,12 +94,12 @@ impl AccessLog {
     }
 
     /// The header values that the format will print, taken before the request goes on its way.
-    pub(crate) fn capture(&self, headers: &HeaderMap) -> Vec<Option<HeaderValue>> {
+    pub(crate) fn capture(&self, headers: &Headers) -> Vec<Option<HeaderValue>> {
         self.format.request_headers().iter().map(|name| headers.get(name).cloned()).collect()
     }
 
     /// As [`AccessLog::capture`], of a response.
-    pub(crate) fn capture_response(&self, headers: &HeaderMap) -> Vec<Option<HeaderValue>> {
+    pub(crate) fn capture_response(&self, headers: &Headers) -> Vec<Option<HeaderValue>> {
         self.format.response_headers().iter().map(|name| headers.get(name).cloned()).collect()
     }
 

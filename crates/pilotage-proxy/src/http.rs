@@ -17,7 +17,7 @@ mod tail;
 
 pub(crate) use body::{BodyError, Incoming, RequestBody, ResponseBody};
 pub(crate) use exchange::{handle, refuse};
-pub(crate) use head::{Head, Outgoing};
+pub(crate) use head::{AnswerHead, Head, Outgoing};
 pub(crate) use http2::{
     CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Pump, PumpError, SEND_BUFFER_BYTES,
     STREAM_WINDOW_BYTES, extended,

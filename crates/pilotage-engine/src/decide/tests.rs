@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use crate::headers::Headers;
+use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_proto::ResourceSet;
 use pilotage_proto::json::from_value;
 use serde_json::{Value, json};
@@ -61,7 +62,7 @@ fn get<'a>(path: &'a str, headers: &'a [(&'a str, &'a str)]) -> Sent<'a> {
 }
 
 fn with_head<R>(sent: &Sent<'_>, f: impl FnOnce(&RequestHead<'_>) -> R) -> R {
-    let mut headers = HeaderMap::new();
+    let mut headers = Headers::new();
     for (name, value) in sent.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         headers.append(name, HeaderValue::from_str(value).unwrap());
@@ -106,7 +107,7 @@ fn reply(tables: &Tables, sent: &Sent<'_>) -> LocalReply {
 }
 
 /// Cluster, path, authority and headers of what goes upstream.
-fn upstream(tables: &Tables, sent: &Sent<'_>) -> (String, String, String, HeaderMap) {
+fn upstream(tables: &Tables, sent: &Sent<'_>) -> (String, String, String, Headers) {
     with_head(sent, |head| match decided(tables, head, sent.random, &mut NoTrace) {
         Decision::Reply(reply) => panic!("answered {}", reply.status),
         Decision::Forward(forward) => {
@@ -160,7 +161,7 @@ fn weights_share_the_requests() {
     assert_eq!(authority, "two.example");
     assert!(!headers.contains_key("x-envoy-original-host"));
     // From the most specific level to the least; the route itself has none.
-    let levels: Vec<_> = clusters[0].3.get_all("x-level").iter().collect();
+    let levels: Vec<_> = clusters[0].3.get_all("x-level").collect();
     assert_eq!(levels, ["one", "host", "table"]);
 }
 
@@ -257,7 +258,7 @@ fn preflight_requests_are_answered() {
         let Decision::Forward(forward) = decided(&tables, head, 0, &mut NoTrace) else {
             panic!("answered")
         };
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::new();
         forward.apply_response_headers(&mut headers, head, &Exchange::default());
         assert_eq!(headers["access-control-allow-origin"], "https://ui");
         assert_eq!(headers["access-control-allow-credentials"], "true");

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::headers::Headers;
 use http::header::HOST;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use super::{Exchange, Forward};
 use crate::header_format::FormatContext;
@@ -82,7 +83,7 @@ impl Forward {
 
     fn envoy_request_headers(
         &self,
-        headers: &mut HeaderMap,
+        headers: &mut Headers,
         original: &RequestHead<'_>,
         exchange: &Exchange<'_>,
     ) {
@@ -160,7 +161,7 @@ impl Forward {
     /// Applies the route's operations, CORS headers and `x-envoy-…` headers to the headers of the upstream's answer.
     pub fn apply_response_headers(
         &self,
-        headers: &mut HeaderMap,
+        headers: &mut Headers,
         request: &RequestHead<'_>,
         exchange: &Exchange<'_>,
     ) {
@@ -182,7 +183,7 @@ impl Forward {
     /// Operations on response headers see the request as it was sent on.
     fn response_operations(
         &self,
-        headers: &mut HeaderMap,
+        headers: &mut Headers,
         request: &RequestHead<'_>,
         exchange: &Exchange<'_>,
     ) {
@@ -209,7 +210,7 @@ impl Forward {
     }
 
     /// The part of the response headers that answers from here get as well: CORS, and the decorator.
-    pub fn finish_response(&self, headers: &mut HeaderMap, request: &RequestHead<'_>) {
+    pub fn finish_response(&self, headers: &mut Headers, request: &RequestHead<'_>) {
         if let (Some(origin), Some(policy)) = (&self.cors_origin, &self.route.cors) {
             policy.apply(headers, origin);
         }
@@ -230,7 +231,7 @@ impl Forward {
 /// Tells the client of an inbound request the name of the operation, unless it named one itself.
 pub(crate) fn decorate_response(
     route: &RouteEntry,
-    headers: &mut HeaderMap,
+    headers: &mut Headers,
     request: &RequestHead<'_>,
 ) {
     if let Some(decorator) = route.decorator.as_ref().filter(|d| d.propagate)
@@ -244,7 +245,7 @@ pub(crate) fn decorate_response(
 pub(crate) fn apply_response_operations(
     route: &RouteEntry,
     weighted: Option<&WeightedCluster>,
-    headers: &mut HeaderMap,
+    headers: &mut Headers,
     request: &RequestHead<'_>,
     exchange: &Exchange<'_>,
 ) {
@@ -298,7 +299,7 @@ fn context<'a>(
     }
 }
 
-fn append_forwarded_host(headers: &mut HeaderMap, host: &HeaderValue) {
+fn append_forwarded_host(headers: &mut Headers, host: &HeaderValue) {
     let mut list = Vec::new();
     if let Some(there) = headers.get(FORWARDED_HOST) {
         // Not again if it is the last one already.

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use crate::headers::Headers;
+use http::{HeaderName, HeaderValue};
 
 use super::Seen;
 use crate::http_manager::HttpManager;
@@ -26,7 +27,7 @@ impl Client {
     pub(super) fn find(
         manager: &HttpManager,
         seen: &Seen,
-        headers: &HeaderMap,
+        headers: &Headers,
         peer: SocketAddr,
     ) -> Self {
         let hops = usize::try_from(manager.trusted_hops).unwrap_or(usize::MAX);
@@ -57,10 +58,9 @@ fn is_internal(manager: &HttpManager, address: IpAddr) -> bool {
 }
 
 /// The address `hops` places before the last of `x-forwarded-for`, and whether it is the only one.
-fn nth_from_end(headers: &HeaderMap, hops: usize) -> Option<(SocketAddr, bool)> {
+fn nth_from_end(headers: &Headers, hops: usize) -> Option<(SocketAddr, bool)> {
     let values: Vec<&str> = headers
         .get_all(FORWARDED_FOR)
-        .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
@@ -79,7 +79,7 @@ fn parse(text: &str) -> Option<SocketAddr> {
 /// host itself.
 pub(super) fn append_forwarded_for(
     there: bool,
-    headers: &mut HeaderMap,
+    headers: &mut Headers,
     downstream: &Downstream<'_>,
 ) {
     let peer = downstream.peer.ip();
@@ -89,7 +89,7 @@ pub(super) fn append_forwarded_for(
         return;
     }
     let mut list = Vec::new();
-    for value in headers.get_all(FORWARDED_FOR).iter().chain([&own]) {
+    for value in headers.get_all(FORWARDED_FOR).chain([&own]) {
         if !list.is_empty() {
             list.push(b',');
         }

@@ -1,6 +1,7 @@
 //! `x-forwarded-client-cert`: what upstreams learn of the client's certificate.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use crate::headers::Headers;
+use http::{HeaderName, HeaderValue};
 
 use crate::http_manager::{ClientCertDetails, ForwardClientCert, HttpManager};
 use crate::request::PeerCertificate;
@@ -11,7 +12,7 @@ const NAME: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 /// unless it is forwarded always.
 pub(super) fn forward(
     manager: &HttpManager,
-    headers: &mut HeaderMap,
+    headers: &mut Headers,
     certificate: Option<&PeerCertificate<'_>>,
 ) {
     let mode = manager.forward_client_cert;

@@ -1,6 +1,7 @@
 //! `x-request-id`.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use crate::headers::Headers;
+use http::{HeaderName, HeaderValue};
 
 use super::Seen;
 use crate::env::Env;
@@ -12,7 +13,7 @@ pub(super) const NAME: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) fn set(
     manager: &HttpManager,
     seen: &Seen,
-    headers: &mut HeaderMap,
+    headers: &mut Headers,
     edge: bool,
     env: &mut Env<'_>,
 ) {

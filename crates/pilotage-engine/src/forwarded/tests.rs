@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use crate::headers::Headers;
+use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_proto::json::from_value;
 use serde_json::{Value, json};
 
@@ -26,8 +27,8 @@ fn manager(options: Value) -> HttpManager {
     .unwrap()
 }
 
-fn map(headers: &[(&str, &str)]) -> HeaderMap {
-    let mut map = HeaderMap::new();
+fn map(headers: &[(&str, &str)]) -> Headers {
+    let mut map = Headers::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         map.append(name, HeaderValue::from_str(value).unwrap());
@@ -42,7 +43,7 @@ fn prepared(
     authority: Option<&str>,
     version: Version,
     headers: &[(&str, &str)],
-) -> Result<(String, String, HeaderMap, String), (u16, String)> {
+) -> Result<(String, String, Headers, String), (u16, String)> {
     let mut headers = map(headers);
     let downstream = Downstream {
         peer: ([198, 51, 100, 7], 4000).into(),
@@ -199,7 +200,7 @@ fn answers_name_their_server() {
         if let Some(upstream) = upstream {
             headers.insert("server", HeaderValue::from_static(upstream));
         }
-        finish(&manager(options), &mut headers, &HeaderMap::new());
+        finish(&manager(options), &mut headers, &Headers::new());
         let expected =
             map(&expected.map(|server| ("server", server)).into_iter().collect::<Vec<_>>());
         assert_eq!(headers, expected, "{transformation} {upstream:?}");

@@ -1,7 +1,8 @@
 //! Hashing a request by the policies of its route.
 
+use crate::headers::Headers;
+use http::HeaderValue;
 use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
 use xxhash_rust::xxh64::xxh64;
 
 use super::{HashPolicy, HashSource};
@@ -35,7 +36,7 @@ impl HashSource {
         match self {
             Self::Header(name) => {
                 let mut values: Vec<_> =
-                    head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+                    head.headers.get_all(name).map(HeaderValue::as_bytes).collect();
                 values.sort_unstable();
                 let chain = |seed, value: &&[u8]| xxh64(value, seed);
                 (!values.is_empty()).then(|| values.iter().fold(0, chain))
@@ -88,10 +89,9 @@ fn new_cookie_value(head: &RequestHead<'_>) -> String {
 }
 
 /// The value of cookie `name`, without quotes around it.
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+fn cookie<'h>(headers: &'h Headers, name: &str) -> Option<&'h str> {
     let pairs = headers
         .get_all(COOKIE)
-        .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'));
     let (_, value) =
@@ -104,7 +104,8 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 mod tests {
     use std::time::Duration;
 
-    use http::{HeaderMap, HeaderValue, Method, Version};
+    use crate::headers::Headers;
+    use http::{HeaderValue, Method, Version};
     use xxhash_rust::xxh64::xxh64;
 
     use super::{Hashed, hash};
@@ -112,7 +113,7 @@ mod tests {
     use crate::request::{Downstream, RequestHead};
 
     fn hashed(sources: Vec<HashSource>, terminal: bool) -> Hashed {
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::new();
         headers.append("x-user", HeaderValue::from_static("b"));
         headers.append("x-user", HeaderValue::from_static("a"));
         headers.insert("cookie", HeaderValue::from_static("t=1; u=\"two\""));

@@ -1,11 +1,12 @@
-use http::{HeaderMap, HeaderValue, Version};
+use crate::headers::Headers;
+use http::{HeaderValue, Version};
 
 use super::{FormatContext, Template};
 use crate::forward::Exchange;
 use crate::request::Downstream;
 
 fn expand(text: &str) -> String {
-    let mut headers = HeaderMap::new();
+    let mut headers = Headers::new();
     headers.insert("x-user", HeaderValue::from_static("jason"));
     let downstream = Downstream {
         peer: ([10, 0, 0, 1], 4000).into(),

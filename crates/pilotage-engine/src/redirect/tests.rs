@@ -1,4 +1,5 @@
-use http::{HeaderMap, Method, Version};
+use crate::headers::Headers;
+use http::{Method, Version};
 use pilotage_proto::json::from_value;
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::request::{Downstream, RequestHead};
 
 fn location(redirect: &Value, authority: &str, path: &str) -> String {
     let redirect = Redirect::compile(&from_value(redirect).unwrap()).unwrap();
-    let headers = HeaderMap::new();
+    let headers = Headers::new();
     let downstream = Downstream {
         peer: ([10, 0, 0, 1], 4000).into(),
         local: ([10, 0, 0, 2], 80).into(),

@@ -1,6 +1,7 @@
 //! Retry conditions: which failures are worth another attempt.
 
-use http::{HeaderMap, StatusCode};
+use crate::headers::Headers;
+use http::StatusCode;
 
 use super::ResetReason;
 
@@ -71,7 +72,7 @@ impl RetryConditions {
     pub(super) fn take_response(
         self,
         status: StatusCode,
-        headers: &HeaderMap,
+        headers: &Headers,
         listed: bool,
         by_header: bool,
     ) -> bool {
@@ -87,7 +88,7 @@ impl RetryConditions {
             || self.takes_grpc(headers)
     }
 
-    fn takes_grpc(self, headers: &HeaderMap) -> bool {
+    fn takes_grpc(self, headers: &Headers) -> bool {
         let status = headers.get("grpc-status").and_then(|value| value.to_str().ok());
         match status.and_then(|status| status.parse::<u32>().ok()) {
             Some(1) => self.any(&[Self::GRPC_CANCELLED]),

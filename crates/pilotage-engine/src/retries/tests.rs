@@ -1,4 +1,5 @@
-use http::{HeaderMap, HeaderValue, StatusCode};
+use crate::headers::Headers;
+use http::{HeaderValue, StatusCode};
 
 use super::{ResetReason, RetryConditions};
 
@@ -16,7 +17,7 @@ fn lists_are_read_leniently() {
 
 #[test]
 fn answers() {
-    let none = HeaderMap::new();
+    let none = Headers::new();
     for (text, status, listed, expected) in [
         ("5xx", 500, false, true),
         ("5xx", 404, false, false),
@@ -37,7 +38,7 @@ fn answers() {
         let taken = conditions(text).take_response(status, &none, listed, false);
         assert_eq!(taken, expected, "{text} {status}");
     }
-    let mut headers = HeaderMap::new();
+    let mut headers = Headers::new();
     headers.insert("grpc-status", HeaderValue::from_static("14"));
     assert!(conditions("unavailable").take_response(StatusCode::OK, &headers, false, false));
     assert!(!conditions("cancelled").take_response(StatusCode::OK, &headers, false, false));

@@ -1,6 +1,7 @@
 //! Conditions on request headers.
 
-use http::{HeaderMap, HeaderName};
+use crate::headers::Headers;
+use http::HeaderName;
 use pilotage_proto::envoy::config::route::v3::HeaderMatcher as Proto;
 use pilotage_proto::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier as Specifier;
 use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
@@ -117,7 +118,7 @@ impl HeaderMatch {
     }
 
     /// Whether the condition holds for headers without a request line: those of a response.
-    pub fn matches_headers(&self, headers: &HeaderMap) -> bool {
+    pub fn matches_headers(&self, headers: &Headers) -> bool {
         match &self.source {
             HeaderSource::Header(name) => self.holds_any(headers, name),
             _ => self.holds_missing(),
@@ -128,8 +129,8 @@ impl HeaderMatch {
         self.passes(text.as_bytes()) != self.invert
     }
 
-    fn holds_any(&self, headers: &HeaderMap, name: &HeaderName) -> bool {
-        let mut values = headers.get_all(name).iter().peekable();
+    fn holds_any(&self, headers: &Headers, name: &HeaderName) -> bool {
+        let mut values = headers.get_all(name).peekable();
         if values.peek().is_none() {
             return self.holds_missing();
         }

@@ -1,4 +1,5 @@
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use crate::headers::Headers;
+use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_proto::envoy::config::route::v3::RouteMatch as Proto;
 use pilotage_proto::json::from_value;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::trace::{Condition, NoTrace, Trace};
 fn matches(proto: &Value, path: &str, headers: &[(&str, &str)], trace: &mut impl Trace) -> bool {
     let proto: Proto = from_value(proto).unwrap();
     let compiled = RouteMatch::compile(&proto).unwrap();
-    let mut map = HeaderMap::new();
+    let mut map = Headers::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         map.append(name, HeaderValue::from_str(value).unwrap());

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{Response, StatusCode, Version};
+use http::{StatusCode, Version};
 use pilotage_engine::cluster::Discovery;
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::forward::Forward;
@@ -17,7 +17,7 @@ use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Tried, V
 
 use super::body::RequestBody;
 use super::exchange::Context;
-use super::head::Outgoing;
+use super::head::{AnswerHead, Outgoing};
 use super::limit::{Elapsed, Limits};
 use super::moment::Moment;
 use super::replay::Source;
@@ -34,7 +34,7 @@ const MOVES: u32 = 3;
 #[derive(Debug)]
 pub(super) struct Answer {
     /// The head.
-    pub(super) response: Response<()>,
+    pub(super) head: AnswerHead,
     /// Has the body.
     pub(super) lease: Lease,
     pub(super) active: ActiveRequest,
@@ -139,8 +139,8 @@ impl<'a> Attempts<'a> {
         }
         let outcome = match result {
             Ok(answer) => AttemptOutcome::Response {
-                status: answer.response.status(),
-                headers: answer.response.headers(),
+                status: answer.head.status,
+                headers: &answer.head.headers,
             },
             Err(Failure::PerTryTimeout) => AttemptOutcome::PerTryTimeout,
             Err(failure) => match reset(failure) {
@@ -206,10 +206,10 @@ impl<'a> Attempts<'a> {
                 self.elapsed(elapsed)
             });
             match sent? {
-                Ok(response) => {
-                    self.tell(&endpoint, self.answered(&response));
+                Ok(head) => {
+                    self.tell(&endpoint, self.answered(&head));
                     return Ok(Answer {
-                        response,
+                        head,
                         lease,
                         active,
                         attempts: self.count,
@@ -269,14 +269,14 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    fn answered<B>(&self, response: &Response<B>) -> HostResult {
+    fn answered(&self, head: &AnswerHead) -> HostResult {
         let grpc_status = if self.context.head.is_grpc() {
-            let status = response.headers().get("grpc-status");
+            let status = head.headers.get("grpc-status");
             status.and_then(|status| status.to_str().ok()?.parse().ok())
         } else {
             None
         };
-        HostResult::Answered { status: response.status().as_u16(), grpc_status }
+        HostResult::Answered { status: head.status.as_u16(), grpc_status }
     }
 
     async fn pick(&mut self) -> Result<Arc<Endpoint>, Failure> {
@@ -352,7 +352,7 @@ impl<'a> Attempts<'a> {
 /// Gives up an attempt that is to be made again. A connection whose answer had no body can be used again at once.
 fn discard(result: Result<Answer, Failure>) {
     let Ok(answer) = result else { return };
-    answer.active.ended(Some(answer.response.status()));
+    answer.active.ended(Some(answer.head.status));
     if answer.lease.is_end_stream() {
         answer.lease.finish(Instant::now());
     }

@@ -8,19 +8,20 @@ use std::time::{Duration, Instant, SystemTime};
 use http::header::{DATE, EXPECT};
 use http::uri::PathAndQuery;
 use http::uri::Scheme;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
+use http::{HeaderValue, Method, StatusCode};
 use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
 use pilotage_engine::forward::{Exchange, Forward};
 use pilotage_engine::forwarded::{self, Arrived};
+use pilotage_engine::headers::Headers;
 use pilotage_engine::http_manager::HttpManager;
-use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::local_reply::{self, LocalReply};
 use pilotage_engine::request::{PeerCertificate, UpstreamHead, is_grpc};
 use pilotage_engine::response_flag::{ResponseFlags, details};
 use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 
 use super::attempts::{Answer, Attempts};
 use super::body::{Incoming, RequestBody, ResponseBody};
-use super::head::{Head, Outgoing};
+use super::head::{AnswerHead, Head, Outgoing};
 use super::limit::Limits;
 use super::mirrors;
 use super::moment::Moment;
@@ -56,7 +57,7 @@ pub(crate) async fn handle(
     client: Rc<Client>,
     mut head: Head,
     body: Option<Incoming>,
-) -> Response<ResponseBody> {
+) -> (AnswerHead, ResponseBody) {
     let moment = Moment::now();
     let is_grpc = is_grpc(&head.headers);
     let mut tail = Tail::new(Rc::clone(&client), moment.instant, head.version, is_grpc);
@@ -159,7 +160,7 @@ impl Context<'_> {
         forward: Box<Forward>,
         body: Option<Incoming>,
         mut tail: Tail,
-    ) -> Response<ResponseBody> {
+    ) -> (AnswerHead, ResponseBody) {
         if let Some(facts) = tail.facts() {
             facts.flags.insert(forward.flags);
             facts.route = Some(Arc::clone(&forward.route));
@@ -181,13 +182,13 @@ impl Context<'_> {
         match result {
             Ok(answer) => {
                 let limits = attempts.into_limits();
-                if answer.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
                     return Box::pin(self.switch(&forward, answer, tunnel, limits, tail)).await;
                 }
                 self.pass_on(&forward, answer, limits, tail)
             }
             // Nobody is there to be answered.
-            Err(Failure::Downstream) => Response::new(ResponseBody::Empty),
+            Err(Failure::Downstream) => (AnswerHead::default(), ResponseBody::Empty),
             Err(failure) => {
                 let mut reply = failure.reply(attempts.count() > 1);
                 reply.flags.insert(forward.flags);
@@ -272,17 +273,16 @@ impl Context<'_> {
         &self,
         forward: &Forward,
         answer: &Answer,
-        parts: &mut http::response::Parts,
+        head: &mut AnswerHead,
         tail: &mut Tail,
     ) {
         let worker = &self.client.worker;
-        parts.version = Version::HTTP_11;
-        let status = parts.status.as_u16();
+        let status = head.status.as_u16();
         let Some(facts) = tail.facts() else { return };
         facts.status = status;
         facts.details = details::VIA_UPSTREAM.into();
         facts.attempts = answer.attempts;
-        facts.note_grpc_status(&parts.headers);
+        facts.note_grpc_status(head.headers.get("grpc-status"));
         let exchange = Exchange {
             attempts: answer.attempts,
             upstream: facts.upstream_host.as_ref().and_then(EndpointAddress::socket),
@@ -297,12 +297,12 @@ impl Context<'_> {
             bytes_received: facts.received(),
             elapsed: Duration::ZERO,
         };
-        forward.apply_response_headers(&mut parts.headers, self.head, &exchange);
-        forwarded::finish(self.manager(), &mut parts.headers, self.head.headers);
-        add_date(&mut parts.headers);
+        forward.apply_response_headers(&mut head.headers, self.head, &exchange);
+        forwarded::finish(self.manager(), &mut head.headers, self.head.headers);
+        add_date(&mut head.headers);
         answer.counts.answered(status);
         if let Some(log) = &worker.log {
-            facts.captured.response = log.capture_response(&parts.headers);
+            facts.captured.response = log.capture_response(&head.headers);
         }
     }
 
@@ -312,14 +312,13 @@ impl Context<'_> {
         mut answer: Answer,
         limits: Limits,
         mut tail: Tail,
-    ) -> Response<ResponseBody> {
-        let response = std::mem::take(&mut answer.response);
-        let (mut parts, ()) = response.into_parts();
-        self.finish_head(forward, &answer, &mut parts, &mut tail);
+    ) -> (AnswerHead, ResponseBody) {
+        let mut head = std::mem::take(&mut answer.head);
+        self.finish_head(forward, &answer, &mut head, &mut tail);
         if let Some(facts) = tail.facts() {
             facts.active = Some(answer.active);
         }
-        Response::from_parts(parts, ResponseBody::upstream(answer.lease, limits, tail))
+        (head, ResponseBody::upstream(answer.lease, limits, tail))
     }
 
     /// Both sides change to another protocol: from here on bytes go both ways as they come.
@@ -330,7 +329,7 @@ impl Context<'_> {
         tunnel: Option<Rc<Source>>,
         mut limits: Limits,
         tail: Tail,
-    ) -> Response<ResponseBody> {
+    ) -> (AnswerHead, ResponseBody) {
         let begun = tunnel.and_then(|source| Some((source.next_attempt()?, source)));
         let Some((tunnel, source)) = begun else {
             let reply = Failure::Protocol.reply(answer.attempts > 1);
@@ -342,7 +341,7 @@ impl Context<'_> {
     }
 
     /// Answers without an upstream.
-    async fn reply(&self, mut reply: LocalReply, mut tail: Tail) -> Response<ResponseBody> {
+    async fn reply(&self, mut reply: LocalReply, mut tail: Tail) -> (AnswerHead, ResponseBody) {
         if let Some(delay) = reply.delay.take() {
             tokio::time::sleep(delay).await;
         }
@@ -368,7 +367,7 @@ async fn answer_unplaced(
     mut reply: LocalReply,
     mut tail: Tail,
     is_grpc: bool,
-) -> Response<ResponseBody> {
+) -> (AnswerHead, ResponseBody) {
     if let Some(delay) = reply.delay.take() {
         tokio::time::sleep(delay).await;
     }
@@ -392,24 +391,23 @@ fn respond(
     mut tail: Tail,
     is_grpc: bool,
     method: &Method,
-    finish: impl FnOnce(&mut HeaderMap),
-) -> Response<ResponseBody> {
+    finish: impl FnOnce(&mut Headers),
+) -> (AnswerHead, ResponseBody) {
     tail.replied(&reply);
     let close = reply.close;
-    let response = reply.into_response(is_grpc, *method == Method::HEAD);
+    let local_reply::Answer { status, mut headers, body } =
+        reply.into_answer(is_grpc, *method == Method::HEAD);
     tail.finish(Instant::now(), Ending::Complete);
-    let (mut parts, body) = response.into_parts();
-    finish(&mut parts.headers);
-    add_date(&mut parts.headers);
+    finish(&mut headers);
+    add_date(&mut headers);
     if close {
-        let value = HeaderValue::from_static("close");
-        parts.headers.insert(http::header::CONNECTION, value);
+        headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     }
-    Response::from_parts(parts, ResponseBody::Own(body))
+    (AnswerHead { status, headers }, ResponseBody::Own(body))
 }
 
 /// An answer says when it was given; upstreams mostly have said so.
-fn add_date(headers: &mut HeaderMap) {
+fn add_date(headers: &mut Headers) {
     if !headers.contains_key(DATE)
         && let Ok(now) = HeaderValue::from_str(&httpdate::fmt_http_date(SystemTime::now()))
     {
@@ -418,7 +416,7 @@ fn add_date(headers: &mut HeaderMap) {
 }
 
 /// Answers what is no request.
-pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> Response<ResponseBody> {
+pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> (AnswerHead, ResponseBody) {
     let (status, details) = match error {
         MessageError::Malformed => (StatusCode::BAD_REQUEST, "http1.codec_error"),
         MessageError::TooLarge => {
@@ -434,10 +432,10 @@ pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> Response<Respo
     let reply = LocalReply::new(status, text, details);
     let reply = LocalReply { close: true, ..reply };
     let reply = reply.with_flags(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR);
-    let tail = Tail::new(Rc::clone(client), Instant::now(), Version::HTTP_11, false);
+    let tail = Tail::new(Rc::clone(client), Instant::now(), http::Version::HTTP_11, false);
     respond(reply, tail, false, &Method::GET, |headers| {
         if let Some(place) = place::expected(client, &client.worker.tables()) {
-            forwarded::finish(&place.manager, headers, &HeaderMap::new());
+            forwarded::finish(&place.manager, headers, &Headers::new());
         }
     })
 }

@@ -5,7 +5,8 @@
 
 use http::header::{CONNECTION, HOST, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use pilotage_engine::headers::Headers;
 
 use crate::http1::Interim;
 
@@ -20,7 +21,7 @@ pub(crate) struct Head {
     /// `None` for CONNECT.
     pub(crate) path: Option<PathAndQuery>,
     pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     /// The client wants to change to another protocol; what is its body then is sent in that one.
     pub(crate) upgrade: bool,
     /// The client waits to be told to go on before it sends its body.
@@ -42,7 +43,7 @@ impl Head {
             authority,
             path: uri.path_and_query,
             version: parts.version,
-            headers: parts.headers,
+            headers: parts.headers.into(),
             upgrade: false,
             interim: None,
         }
@@ -57,6 +58,13 @@ impl Head {
     }
 }
 
+/// The head of an answer, an upstream's or our own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AnswerHead {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Headers,
+}
+
 /// A request head on its way upstream, as one attempt sends it.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -65,7 +73,7 @@ pub(crate) struct Outgoing {
     pub(crate) authority: HeaderValue,
     pub(crate) path: PathAndQuery,
     /// Without `host`.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     /// Where interim answers go, when they are wanted.
     pub(crate) interim: Option<Interim>,
 }
@@ -83,7 +91,7 @@ impl Outgoing {
         *request.version_mut() = Version::HTTP_2;
         self.headers.remove(CONNECTION);
         self.headers.remove(UPGRADE);
-        *request.headers_mut() = self.headers;
+        *request.headers_mut() = HeaderMap::from(self.headers);
         Some(request)
     }
 }
@@ -91,14 +99,15 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use http::uri::{PathAndQuery, Scheme};
-    use http::{HeaderMap, HeaderName, HeaderValue, Method};
+    use http::{HeaderName, HeaderValue, Method};
+    use pilotage_engine::headers::Headers;
 
     use super::Outgoing;
 
     #[test]
     fn heads_for_http2() {
         let value = HeaderValue::from_static("upgrade");
-        let headers = HeaderMap::from_iter([(HeaderName::from_static("connection"), value)]);
+        let headers = Headers::from_iter([(HeaderName::from_static("connection"), value)]);
         let outgoing = Outgoing {
             method: Method::GET,
             scheme: Scheme::HTTP,

@@ -14,6 +14,7 @@ use http_body::Frame;
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::forward::Forward;
+use pilotage_engine::headers::Headers;
 use pilotage_engine::live_state::ActiveRequest;
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::mirrors::Mirror;
@@ -100,7 +101,7 @@ fn begin(
 }
 
 /// A copy comes from the proxy itself, and says so as Envoy's copies do.
-fn mark(headers: &mut HeaderMap) {
+fn mark(headers: &mut Headers) {
     headers.insert(INTERNAL, HeaderValue::from_static("true"));
     let own = own_address();
     let chain = match headers.get(FORWARDED_FOR).and_then(|chain| chain.to_str().ok()) {
@@ -142,9 +143,9 @@ async fn deliver(
     let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
     stats.requests.add(1);
     match lease.send(head, body).await {
-        Ok(response) => {
-            stats.answered(response.status().as_u16());
-            active.ended(Some(response.status()));
+        Ok(answer) => {
+            stats.answered(answer.status.as_u16());
+            active.ended(Some(answer.status));
             while let Some(Ok(_ignored)) = poll_fn(|cx| lease.poll_frame(cx)).await {}
             if lease.is_end_stream() {
                 lease.finish(Instant::now());

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderMap, Version};
+use http::{HeaderValue, Version};
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::EndpointAddress;
 use pilotage_engine::live_state::ActiveRequest;
@@ -139,9 +139,9 @@ impl Drop for Tail {
 
 impl Facts {
     /// `grpc-status` from response headers or trailers.
-    pub(crate) fn note_grpc_status(&mut self, headers: &HeaderMap) {
+    pub(crate) fn note_grpc_status(&mut self, status: Option<&HeaderValue>) {
         if self.grpc
-            && let Some(status) = headers.get("grpc-status")
+            && let Some(status) = status
         {
             self.grpc_status = status.to_str().ok().and_then(|text| text.parse().ok());
         }

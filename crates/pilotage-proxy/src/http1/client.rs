@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Response, StatusCode};
+use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
 use super::decoder::{Decoder, Piece};
@@ -15,7 +15,7 @@ use super::response;
 use super::scan::Limits;
 use super::stream::Stream;
 use crate::failure::Failure;
-use crate::http::{BodyError, Outgoing, RequestBody};
+use crate::http::{AnswerHead, BodyError, Outgoing, RequestBody};
 use crate::transport::Connection;
 
 /// An upstream connection, with the request that is on it.
@@ -84,17 +84,14 @@ impl Upstream {
     ///
     /// # Errors
     /// When there will be none.
-    pub(crate) fn poll_head(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<()>, Failure>> {
+    pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnswerHead, Failure>> {
         loop {
             self.poll_upload(cx)?;
             let to_head = self.to_head;
             let parse = |scanner: &_, head: &_| response::parse(scanner, head, to_head);
             let head = self.stream.head(Limits::default(), parse);
             if let Some(head) = head.map_err(|_| Failure::Protocol)? {
-                let status = head.response.status();
+                let status = head.head.status;
                 if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
                     if let Some(interim) = &self.interim {
                         interim.send(status);
@@ -103,7 +100,7 @@ impl Upstream {
                 }
                 self.persistent = head.persistent;
                 self.decoder = Some(Decoder::new(head.framing));
-                return Poll::Ready(Ok(head.response));
+                return Poll::Ready(Ok(head.head));
             }
             match ready!(self.stream.poll_fill(cx)) {
                 Ok(1..) => {}

@@ -4,12 +4,13 @@ use std::io::Write;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body::Frame;
+use pilotage_engine::headers::Headers;
 
 use super::framing::{Framing, is_bodiless, parse_length};
 use super::output::Output;
-use crate::http::Outgoing;
+use crate::http::{AnswerHead, Outgoing};
 
 /// Writes one body.
 #[derive(Debug)]
@@ -123,7 +124,7 @@ pub(super) struct Asker {
 
 /// Writes the head of an answer, and says how its body follows; `has_body` is false when it is known to be empty.
 pub(super) fn response(
-    parts: &response::Parts,
+    head: &AnswerHead,
     has_body: bool,
     asker: Asker,
     output: &mut Output,
@@ -131,21 +132,21 @@ pub(super) fn response(
     let buffer = output.buffer();
     let old = asker.version == Version::HTTP_10;
     buffer.extend_from_slice(if old { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
-    buffer.extend_from_slice(parts.status.as_str().as_bytes());
+    buffer.extend_from_slice(head.status.as_str().as_bytes());
     buffer.push(b' ');
-    buffer.extend_from_slice(parts.status.canonical_reason().unwrap_or_default().as_bytes());
+    buffer.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
     buffer.extend_from_slice(b"\r\n");
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        fields(buffer, &parts.headers, |_| true);
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        fields(buffer, &head.headers, |_| true);
         buffer.extend_from_slice(b"\r\n");
         return Encoder::new(Framing::UntilClose);
     }
-    let never = is_bodiless(parts.status);
-    let no_length = never && parts.status != StatusCode::NOT_MODIFIED;
-    fields(buffer, &parts.headers, |name| {
+    let never = is_bodiless(head.status);
+    let no_length = never && head.status != StatusCode::NOT_MODIFIED;
+    fields(buffer, &head.headers, |name| {
         *name != CONNECTION && *name != TRANSFER_ENCODING && !(no_length && *name == CONTENT_LENGTH)
     });
-    let framing = match declared_length(&parts.headers) {
+    let framing = match declared_length(&head.headers) {
         _ if never => Framing::Empty,
         Some(_) if asker.head_only => Framing::Empty,
         Some(length) => Framing::Length(length),
@@ -169,12 +170,12 @@ pub(super) fn response(
     Encoder::new(framing)
 }
 
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
+fn declared_length(headers: &Headers) -> Option<u64> {
     parse_length(headers.get(CONTENT_LENGTH)?.as_bytes())
 }
 
-fn fields(buffer: &mut Vec<u8>, headers: &HeaderMap, keep: impl Fn(&HeaderName) -> bool) {
-    for (name, value) in headers {
+fn fields(buffer: &mut Vec<u8>, headers: &Headers, keep: impl Fn(&HeaderName) -> bool) {
+    for (name, value) in headers.iter() {
         if keep(name) {
             field(buffer, name.as_str(), value);
         }

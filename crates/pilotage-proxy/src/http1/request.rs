@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderValue, Method, Version};
 use pilotage_engine::forwarded::is_upgrade;
+use pilotage_engine::headers::Headers;
 
 use super::MessageError;
 use super::framing::{Declared, Framing};
@@ -32,7 +33,7 @@ const ADDED_HEADERS: usize = 8;
 /// When it is none.
 pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageError> {
     let line = Line::parse(scanner.start_line(head))?;
-    let mut headers = HeaderMap::with_capacity(scanner.field_count() + ADDED_HEADERS);
+    let mut headers = Headers::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut host = None;
     let mut declared = Declared::default();
     let mut persistent = line.version == Version::HTTP_11;

@@ -2,17 +2,19 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, Response, StatusCode, Version};
+use http::{StatusCode, Version};
+use pilotage_engine::headers::Headers;
 
 use super::MessageError;
 use super::framing::{Declared, Framing};
 use super::request::persistence;
 use super::scan::Scanner;
+use crate::http::AnswerHead;
 
 /// A response up to its body.
 #[derive(Debug)]
 pub(super) struct ResponseHead {
-    pub(super) response: Response<()>,
+    pub(super) head: AnswerHead,
     /// Where the body ends.
     pub(super) framing: Framing,
     /// The upstream would take further requests on this connection.
@@ -32,7 +34,7 @@ pub(super) fn parse(
     to_head: bool,
 ) -> Result<ResponseHead, MessageError> {
     let (version, status) = status_line(scanner.start_line(head)).ok_or(MessageError::Malformed)?;
-    let mut headers = HeaderMap::with_capacity(scanner.field_count() + ADDED_HEADERS);
+    let mut headers = Headers::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut declared = Declared::default();
     let mut persistent = version == Version::HTTP_11;
     for field in scanner.fields(head) {
@@ -51,12 +53,8 @@ pub(super) fn parse(
         headers.append(name, value);
     }
     let framing = declared.of_response(status, to_head)?;
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    *response.version_mut() = version;
-    *response.headers_mut() = headers;
     let persistent = persistent && framing != Framing::UntilClose;
-    Ok(ResponseHead { response, framing, persistent })
+    Ok(ResponseHead { head: AnswerHead { status, headers }, framing, persistent })
 }
 
 /// The reason phrase says nothing that the status does not say.
@@ -96,8 +94,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\nServer: x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n",
         )
         .unwrap();
-        assert_eq!(head.response.status(), 200);
-        assert_eq!(head.response.headers().len(), 1);
+        assert_eq!(head.head.status, 200);
+        assert_eq!(head.head.headers.len(), 1);
         assert_eq!(head.framing, Framing::Chunked);
         assert!(head.persistent);
         assert!(!response("HTTP/1.1 200 OK\r\n\r\n").unwrap().persistent);

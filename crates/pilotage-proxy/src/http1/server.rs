@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{Method, Response, Version};
+use http::{Method, Version};
 use http_body::Body;
 
 use super::MessageError;
@@ -20,7 +20,7 @@ use super::request::{self, Request, persistence};
 use super::scan::Limits;
 use super::stream::Stream;
 use crate::drain::Open;
-use crate::http::{Client, Incoming, ResponseBody, handle, refuse};
+use crate::http::{AnswerHead, Client, Incoming, ResponseBody, handle, refuse};
 
 /// How long a client may go on sending what nobody reads, so that the answer reaches it before the connection is
 /// reset; Envoy's `delayed_close_timeout`.
@@ -121,7 +121,7 @@ impl Server<'_> {
         }
     }
 
-    fn handle(&self, request: Request) -> impl Future<Output = Response<ResponseBody>> {
+    fn handle(&self, request: Request) -> impl Future<Output = (AnswerHead, ResponseBody)> {
         let Request { mut head, framing, expects_continue, .. } = request;
         // What comes after a change of protocol has no end but that of the connection.
         let framing = if head.upgrade { Framing::UntilClose } else { framing };
@@ -138,8 +138,8 @@ impl Server<'_> {
     fn poll_answer(
         &self,
         cx: &mut Context<'_>,
-        handling: Pin<&mut impl Future<Output = Response<ResponseBody>>>,
-    ) -> Poll<Option<Response<ResponseBody>>> {
+        handling: Pin<&mut impl Future<Output = (AnswerHead, ResponseBody)>>,
+    ) -> Poll<Option<(AnswerHead, ResponseBody)>> {
         let answered = handling.poll(cx);
         let side = &mut *self.side.borrow_mut();
         if side.gone {
@@ -156,15 +156,18 @@ impl Server<'_> {
     }
 
     /// Writes an answer as it comes.
-    async fn send(&self, response: Response<ResponseBody>, mut asker: Asker) -> io::Result<Sent> {
-        let (parts, mut body) = response.into_parts();
-        if parts.headers.get(CONNECTION).and_then(persistence) == Some(false) {
+    async fn send(
+        &self,
+        (head, mut body): (AnswerHead, ResponseBody),
+        mut asker: Asker,
+    ) -> io::Result<Sent> {
+        if head.headers.get(CONNECTION).and_then(persistence) == Some(false) {
             asker.persistent = false;
         }
         let mut sending = {
             let output = &mut self.side.borrow_mut().stream.output;
             Sending {
-                encoder: encoder::response(&parts, !body.is_end_stream(), asker, output),
+                encoder: encoder::response(&head, !body.is_end_stream(), asker, output),
                 ended: false,
                 broken: false,
             }

@@ -151,14 +151,15 @@ mod heads {
     //! Heads as they are written.
 
     use http::uri::{PathAndQuery, Scheme};
-    use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
+    use http::{HeaderName, HeaderValue, StatusCode, Version};
+    use pilotage_engine::headers::Headers;
 
     use super::super::encoder::{self, Asker};
     use super::super::output::Output;
     use super::{Method, bytes_of};
-    use crate::http::Outgoing;
+    use crate::http::{AnswerHead, Outgoing};
 
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+    fn map(fields: &[(&'static str, &'static str)]) -> Headers {
         fields
             .iter()
             .map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v)))
@@ -193,10 +194,8 @@ mod heads {
 
     fn response(status: u16, fields: &[(&'static str, &'static str)], asker: Asker) -> String {
         let mut output = Output::default();
-        let mut response = Response::new(());
-        *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        *response.headers_mut() = map(fields);
-        encoder::response(&response.into_parts().0, true, asker, &mut output);
+        let status = StatusCode::from_u16(status).unwrap();
+        encoder::response(&AnswerHead { status, headers: map(fields) }, true, asker, &mut output);
         String::from_utf8(bytes_of(&output)).unwrap()
     }
 

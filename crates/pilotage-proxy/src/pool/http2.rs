@@ -21,8 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{EndpointPool, Lease, SendError};
 use crate::failure::Failure;
 use crate::http::{
-    BodyError, CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Outgoing, Pump, PumpError,
-    RequestBody, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, extended,
+    AnswerHead, BodyError, CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Outgoing, Pump,
+    PumpError, RequestBody, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, extended,
 };
 
 /// Largest response head, Envoy's default.
@@ -124,7 +124,7 @@ impl Stream {
         &mut self,
         head: Outgoing,
         body: RequestBody,
-    ) -> Result<Response<()>, SendError> {
+    ) -> Result<AnswerHead, SendError> {
         // What was sent may have been looked at: connections say goodbye before they go, so it is not just bad luck.
         let failed = |failure, unsent| SendError { failure, unsent, reused: unsent };
         let wanted = extended::wanted(&head.headers);
@@ -148,11 +148,11 @@ impl Stream {
         let response = poll_fn(|cx| self.poll_response(&mut response, cx)).await;
         let (parts, body) = response.map_err(|failure| failed(failure, false))?.into_parts();
         self.answer = Some(Http2Body::new(body, &parts.headers));
-        let mut response = Response::from_parts(parts, ());
+        let mut answer = AnswerHead { status: parts.status, headers: parts.headers.into() };
         if let Some(protocol) = wanted {
-            extended::into_switch(&mut response, protocol);
+            extended::into_switch(&mut answer, protocol);
         }
-        Ok(response)
+        Ok(answer)
     }
 
     fn poll_response(

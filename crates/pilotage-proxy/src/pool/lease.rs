@@ -7,12 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::Response;
 use http_body::{Frame, SizeHint};
 
 use super::{EndpointPool, http1, http2};
 use crate::failure::Failure;
-use crate::http::{BodyError, Outgoing, RequestBody};
+use crate::http::{AnswerHead, BodyError, Outgoing, RequestBody};
 
 /// A connection while a request is on it: the request goes out by [`Lease::send`], the body of its answer comes in by
 /// [`Lease::poll_frame`]. Dropping it before [`Lease::finish`] gives the connection up.
@@ -66,7 +65,7 @@ impl Lease {
         &mut self,
         head: Outgoing,
         body: RequestBody,
-    ) -> Result<Response<()>, SendError> {
+    ) -> Result<AnswerHead, SendError> {
         match &mut self.0 {
             Held::Http1 { connection, reused, .. } => {
                 let upstream = &mut *connection.upstream;

@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_engine::forward::{Exchange, Forward};
+use pilotage_engine::headers::Headers;
 use pilotage_engine::local_reply::LocalReply;
 use pilotage_engine::request::{Downstream, RequestHead, UpstreamHead};
 use pilotage_engine::route::RouteAction;
@@ -25,7 +26,7 @@ pub(super) fn ask(stage: &Stage, input: &ValidationInput) -> Result<Entry, Strin
     let method = Method::from_bytes(input.method.as_bytes())
         .map_err(|_| format!("`{}` is no HTTP method", input.method))?;
     let scheme = if input.ssl == Some(true) { "https" } else { "http" };
-    let mut headers = HeaderMap::new();
+    let mut headers = Headers::new();
     headers.insert("x-forwarded-proto", HeaderValue::from_static(scheme));
     if input.internal == Some(true) {
         headers.insert("x-envoy-internal", HeaderValue::from_static("true"));
@@ -54,7 +55,7 @@ pub(super) fn ask(stage: &Stage, input: &ValidationInput) -> Result<Entry, Strin
     let mut env = Env { now: Duration::ZERO, unix_time: Duration::ZERO, rng: &mut rng };
     match decide(&stage.tables, manager, &head, &mut env, &mut NoTrace) {
         Decision::Forward(forward) => {
-            let mut answer = HeaderMap::new();
+            let mut answer = Headers::new();
             add(&mut answer, &input.additional_response_headers)?;
             Ok(Entry::Forwarded(Box::new(forwarded(&forward, &head, answer))))
         }
@@ -62,7 +63,7 @@ pub(super) fn ask(stage: &Stage, input: &ValidationInput) -> Result<Entry, Strin
     }
 }
 
-fn add(headers: &mut HeaderMap, written: &[Written]) -> Result<(), String> {
+fn add(headers: &mut Headers, written: &[Written]) -> Result<(), String> {
     for Written { key, value } in written {
         let name = HeaderName::from_bytes(key.as_bytes())
             .map_err(|_| format!("`{key}` is no header name"))?;
@@ -73,7 +74,7 @@ fn add(headers: &mut HeaderMap, written: &[Written]) -> Result<(), String> {
     Ok(())
 }
 
-fn forwarded(forward: &Forward, head: &RequestHead<'_>, mut answer: HeaderMap) -> Forwarded {
+fn forwarded(forward: &Forward, head: &RequestHead<'_>, mut answer: Headers) -> Forwarded {
     let exchange = Exchange { attempts: 1, ..Exchange::default() };
     let mut headers = head.headers.clone();
     let mut upstream = UpstreamHead {
@@ -134,6 +135,6 @@ fn replied(
     let path = route.as_ref().map_or(Cow::Borrowed(head.path), |route| route.seen_path(head.path));
     let sent = Sent::new(head, path.into_owned(), head.authority.to_owned(), head.headers.clone());
     let code = reply.status.as_u16();
-    let answer = reply.into_response(false, false).into_parts().0.headers;
+    let answer = reply.into_answer(false, false).headers;
     Ok(Entry::Direct(Box::new(Direct { route, url, code, sent, answer })))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use http::HeaderMap;
+use pilotage_engine::headers::Headers;
 use pilotage_engine::request::RequestHead;
 use pilotage_engine::route::RouteAction;
 use pilotage_engine::route_match::HeaderMatch;
@@ -170,7 +170,7 @@ impl Check<'_> {
         for (index, raw) in wanted.response_header_matches.iter().enumerate() {
             let what = format!("response_header_matches[{index}]");
             let wanted = Condition::read(&what, raw)?;
-            let empty = HeaderMap::new();
+            let empty = Headers::new();
             let answer = self.entry.answer().unwrap_or(&empty);
             if !wanted.compiled.matches_headers(answer) {
                 let got = header(answer, &wanted.name);
@@ -233,7 +233,7 @@ impl Condition {
 
     fn holds(&self, head: &RequestHead<'_>) -> bool {
         if self.unknown {
-            self.compiled.matches_headers(&HeaderMap::new())
+            self.compiled.matches_headers(&Headers::new())
         } else {
             self.compiled.matches(head)
         }

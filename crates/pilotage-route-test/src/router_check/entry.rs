@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
+use pilotage_engine::headers::Headers;
 use pilotage_engine::request::{Downstream, RequestHead};
 use pilotage_engine::route::RouteEntry;
 
@@ -26,7 +27,7 @@ pub(super) struct Forwarded {
     pub(super) weighted_index: usize,
     pub(super) sent: Sent,
     /// Headers of the answer.
-    pub(super) answer: HeaderMap,
+    pub(super) answer: Headers,
 }
 
 /// A request that is answered.
@@ -38,7 +39,7 @@ pub(super) struct Direct {
     pub(super) code: u16,
     pub(super) sent: Sent,
     /// Headers of the answer.
-    pub(super) answer: HeaderMap,
+    pub(super) answer: Headers,
 }
 
 /// The head of a request after routing.
@@ -48,7 +49,7 @@ pub(super) struct Sent {
     scheme: String,
     pub(super) authority: String,
     pub(super) path: String,
-    headers: HeaderMap,
+    headers: Headers,
     peer: SocketAddr,
     tls: bool,
 }
@@ -58,7 +59,7 @@ impl Sent {
         head: &RequestHead<'_>,
         path: String,
         authority: String,
-        headers: HeaderMap,
+        headers: Headers,
     ) -> Self {
         Self {
             method: head.method.clone(),
@@ -108,7 +109,7 @@ impl Entry {
     }
 
     /// Headers of the answer.
-    pub(super) fn answer(&self) -> Option<&HeaderMap> {
+    pub(super) fn answer(&self) -> Option<&Headers> {
         match self {
             Self::None(_) => None,
             Self::Forwarded(forwarded) => Some(&forwarded.answer),
@@ -153,9 +154,9 @@ impl Sent {
 }
 
 /// All values of a header, joined by commas.
-pub(super) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn header(headers: &Headers, name: &str) -> Option<String> {
     let name = http::HeaderName::from_bytes(name.as_bytes()).ok()?;
     let values: Vec<_> =
-        headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+        headers.get_all(&name).map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(","))
 }

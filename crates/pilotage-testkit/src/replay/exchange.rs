@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER, TE};
+use http::{HeaderValue, Method, StatusCode};
 use pilotage_engine::forward::{Exchange as Progress, Forward, UpstreamFailure};
 use pilotage_engine::forwarded;
+use pilotage_engine::headers::Headers;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::load_balancing::PickContext;
-use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::local_reply::{Answer, LocalReply};
 use pilotage_engine::request::{RequestHead, UpstreamHead};
 use pilotage_engine::route::RouteEntry;
 use pilotage_engine::{Decision, Env, Tables};
@@ -27,7 +28,7 @@ struct Told<'a> {
     tables: &'a Tables,
     arrival: &'a Arrival,
     manager: &'a HttpManager,
-    sent: &'a HeaderMap,
+    sent: &'a Headers,
     is_grpc: bool,
     is_head: bool,
 }
@@ -147,14 +148,10 @@ fn local(
         add_route(&mut outcome, route);
     }
     let details = reply.details.clone();
-    let (parts, body) = reply.into_response(told.is_grpc, told.is_head).into_parts();
-    let mut headers = parts.headers;
+    let Answer { status, mut headers, body } = reply.into_answer(told.is_grpc, told.is_head);
     if let Some((forward, head)) = forwarded {
-        let progress = Progress {
-            status: Some(parts.status.as_u16()),
-            details: &details,
-            ..Progress::default()
-        };
+        let progress =
+            Progress { status: Some(status.as_u16()), details: &details, ..Progress::default() };
         forward.apply_response_headers(&mut headers, head, &progress);
     }
     forwarded::finish(told.manager, &mut headers, told.sent);
@@ -162,13 +159,13 @@ fn local(
     headers.remove(CONTENT_LENGTH);
     let text: String = String::from_utf8_lossy(&body).chars().take(200).collect();
     // No client reads a body there.
-    let text = if parts.status == StatusCode::NO_CONTENT { String::new() } else { text };
-    outcome["status"] = json!(parts.status.as_u16());
+    let text = if status == StatusCode::NO_CONTENT { String::new() } else { text };
+    outcome["status"] = json!(status.as_u16());
     outcome["seen_downstream"] = all(&headers);
     outcome["response"] = json!({
         "location": location,
         "body": Some(text).filter(|text| !text.is_empty()),
-        "headers": changes(&HeaderMap::new(), &headers),
+        "headers": changes(&Headers::new(), &headers),
     });
     outcome
 }
@@ -180,8 +177,8 @@ fn mirrors(forward: &Forward) -> Vec<&str> {
 }
 
 /// All values of all headers.
-fn all(headers: &HeaderMap) -> Value {
-    let values = |name: &HeaderName| headers.get_all(name).iter().map(told).collect::<Vec<_>>();
+fn all(headers: &Headers) -> Value {
+    let values = |name: &HeaderName| headers.get_all(name).map(told).collect::<Vec<_>>();
     let named = headers.keys().map(|name| (name.as_str().to_owned(), json!(values(name))));
     Value::Object(named.filter(|(name, _)| name != REQUEST_ID).collect())
 }
@@ -198,22 +195,22 @@ fn add_route(outcome: &mut Value, route: &Arc<RouteEntry>) {
 }
 
 /// The headers that the client sends.
-pub(super) fn client_headers(exchange: &Exchange) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+pub(super) fn client_headers(exchange: &Exchange) -> Headers {
+    let mut headers = Headers::new();
     for (name, value) in &exchange.request.headers {
         headers
             .append(name.parse::<HeaderName>().expect("a name"), value.parse().expect("a value"));
     }
     if exchange.request.protocol.as_deref() == Some("grpc") {
-        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/grpc"));
-        headers.entry("te").or_insert(HeaderValue::from_static("trailers"));
+        headers.insert_if_absent(CONTENT_TYPE, || HeaderValue::from_static("application/grpc"));
+        headers.insert_if_absent(TE, || HeaderValue::from_static("trailers"));
     }
     headers
 }
 
 /// The headers that the upstream answers with: some of its own, and those that the case wants to see changed.
-fn upstream_response_headers(exchange: &Exchange) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+fn upstream_response_headers(exchange: &Exchange) -> Headers {
+    let mut headers = Headers::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(SERVER, HeaderValue::from_static("echo"));
     let told = exchange.recorded.get("upstream_response_headers").and_then(Value::as_object);
@@ -226,13 +223,13 @@ fn upstream_response_headers(exchange: &Exchange) -> HeaderMap {
 }
 
 /// The headers of `after` that differ from those of `before`: a value, a list of values, or null for a removed one.
-fn changes(before: &HeaderMap, after: &HeaderMap) -> Value {
+fn changes(before: &Headers, after: &Headers) -> Value {
     let mut found = Map::new();
     let names: std::collections::BTreeSet<&str> =
         before.keys().chain(after.keys()).map(HeaderName::as_str).collect();
     for name in names {
-        let old: Vec<&HeaderValue> = before.get_all(name).iter().collect();
-        let new: Vec<&HeaderValue> = after.get_all(name).iter().collect();
+        let old: Vec<&HeaderValue> = before.get_all(name).collect();
+        let new: Vec<&HeaderValue> = after.get_all(name).collect();
         if old == new || name == HOST.as_str() {
             continue;
         }

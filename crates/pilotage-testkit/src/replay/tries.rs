@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use pilotage_engine::Env;
 use pilotage_engine::forward::Forward;
+use pilotage_engine::headers::Headers;
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::request::RequestHead;
 use pilotage_engine::retries::{AttemptOutcome, ResetReason, RetryState, Tried, Verdict};
@@ -17,7 +18,7 @@ const STATUSES: [u16; 5] = [409, 500, 502, 503, 504];
 
 /// Tries by kind of failure (a status, `refused`, `reset` or `timeout`), the limit of each and the first wait.
 pub(super) fn told(forward: &Forward, head: &RequestHead<'_>, env: &mut Env<'_>) -> Value {
-    let headers = HeaderMap::new();
+    let headers = Headers::new();
     let mut tries = Map::new();
     for code in STATUSES {
         let status = StatusCode::from_u16(code).expect("a status");
@@ -47,7 +48,7 @@ pub(super) fn told(forward: &Forward, head: &RequestHead<'_>, env: &mut Env<'_>)
 /// Where the attempts go if each is answered with 503; nothing when that is not tried again. Only then, because every
 /// choice moves on those that take turns.
 fn endpoints(forward: &Forward, head: &RequestHead<'_>, env: &mut Env<'_>) -> Vec<String> {
-    let headers = HeaderMap::new();
+    let headers = Headers::new();
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let failure = AttemptOutcome::Response { status, headers: &headers };
     let policy = forward.action().and_then(|action| action.retries.as_deref());

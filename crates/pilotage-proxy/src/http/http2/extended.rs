@@ -3,8 +3,11 @@
 
 use h2::ext::Protocol;
 use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use pilotage_engine::forwarded::is_upgrade;
+use pilotage_engine::headers::Headers;
+
+use crate::http::head::AnswerHead;
 
 /// Makes a client's extended CONNECT the request of HTTP/1 that means the same. Says whether it was one.
 pub(super) fn into_upgrade(parts: &mut http::request::Parts) -> bool {
@@ -20,16 +23,16 @@ pub(super) fn into_upgrade(parts: &mut http::request::Parts) -> bool {
 }
 
 /// Makes the answer to such a request that of HTTP/2.
-pub(super) fn into_answer<B>(response: &mut Response<B>) {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        *response.status_mut() = StatusCode::OK;
-        response.headers_mut().remove(CONTENT_LENGTH);
+pub(super) fn into_answer(answer: &mut AnswerHead) {
+    if answer.status == StatusCode::SWITCHING_PROTOCOLS {
+        answer.status = StatusCode::OK;
+        answer.headers.remove(CONTENT_LENGTH);
     }
-    response.headers_mut().remove(UPGRADE);
+    answer.headers.remove(UPGRADE);
 }
 
 /// What a request wants to change to, before [`into_connect`] makes it one of HTTP/2.
-pub(crate) fn wanted(headers: &http::HeaderMap) -> Option<HeaderValue> {
+pub(crate) fn wanted(headers: &Headers) -> Option<HeaderValue> {
     headers.get(UPGRADE).filter(|_| is_upgrade(headers)).cloned()
 }
 
@@ -42,11 +45,11 @@ pub(crate) fn into_connect<B>(request: &mut Request<B>, protocol: &HeaderValue) 
 }
 
 /// Makes the answer to such a request that of HTTP/1.
-pub(crate) fn into_switch(response: &mut Response<()>, protocol: HeaderValue) {
-    if response.status() == StatusCode::OK {
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        response.headers_mut().insert(UPGRADE, protocol);
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+pub(crate) fn into_switch(answer: &mut AnswerHead, protocol: HeaderValue) {
+    if answer.status == StatusCode::OK {
+        answer.status = StatusCode::SWITCHING_PROTOCOLS;
+        answer.headers.insert(UPGRADE, protocol);
+        answer.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     }
 }
 

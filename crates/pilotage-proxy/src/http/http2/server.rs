@@ -10,7 +10,7 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::header::{CONNECTION, EXPECT};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -21,7 +21,7 @@ use super::{PumpError, STREAM_WINDOW_BYTES};
 use crate::drain::Open;
 use crate::http::body::{Incoming, ResponseBody};
 use crate::http::exchange;
-use crate::http::head::Head;
+use crate::http::head::{AnswerHead, Head};
 use crate::http::place;
 use crate::http::server::Client;
 
@@ -166,20 +166,22 @@ async fn serve_stream(
         })
         .await
     };
-    if let Some(mut response) = response {
+    if let Some((mut head, body)) = response {
         if upgrade {
-            extended::into_answer(&mut response);
+            extended::into_answer(&mut head);
         }
-        answer(respond, response).await;
+        answer(respond, head, body).await;
     }
 }
 
-async fn answer(mut respond: SendResponse<Bytes>, response: Response<ResponseBody>) {
-    let (mut parts, body) = response.into_parts();
+async fn answer(mut respond: SendResponse<Bytes>, mut head: AnswerHead, body: ResponseBody) {
     // There is no such thing in HTTP/2.
-    parts.headers.remove(CONNECTION);
+    head.headers.remove(CONNECTION);
+    let mut response = Response::new(());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = HeaderMap::from(head.headers);
     let ended = body.is_end_stream();
-    match respond.send_response(Response::from_parts(parts, ()), ended) {
+    match respond.send_response(response, ended) {
         Ok(_ended) if ended => {}
         Ok(stream) => {
             let mut pump = Pump::new(stream, body, Reason::INTERNAL_ERROR);
