@@ -16,6 +16,7 @@ use crate::local_reply::LocalReply;
 use crate::response_flag::ResponseFlags;
 use crate::route::{ClusterChoice, ForwardAction, RouteAction, RouteEntry, WeightedCluster};
 use crate::timeouts::Timeouts;
+use crate::tls::TlsSession;
 
 /// A request on its way upstream.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub struct Exchange<'a> {
     pub attempts: u32,
     /// The endpoint that answered.
     pub upstream: Option<SocketAddr>,
+    /// TLS towards it, when its connection has some.
+    pub upstream_tls: Option<&'a TlsSession>,
     /// Host name of that endpoint.
     pub upstream_hostname: Option<&'a str>,
     /// Name of the upstream cluster.

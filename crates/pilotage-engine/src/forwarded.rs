@@ -117,8 +117,9 @@ pub fn prepare<'a>(
     if manager.generate_request_id {
         request_id::set(manager, &seen, request.headers, client.edge, env);
     }
-    if seen.client_cert || request.downstream.peer_certificate.is_some() {
-        client_cert::forward(manager, request.headers, request.downstream.peer_certificate);
+    let session = request.downstream.session.filter(|session| session.peer.is_some());
+    if seen.client_cert || session.is_some() {
+        client_cert::forward(manager, request.headers, session);
     }
     if !manager.via.is_empty()
         && let Ok(via) = HeaderValue::from_str(&manager.via)

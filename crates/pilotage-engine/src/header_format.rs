@@ -1,6 +1,6 @@
 //! Command operators in header values: `%REQ(x-user)%`, `%DOWNSTREAM_REMOTE_ADDRESS%` and so on.
 
-mod date;
+pub(crate) mod date;
 mod parse;
 
 use std::fmt::Write as _;
@@ -9,9 +9,11 @@ use std::net::SocketAddr;
 use crate::headers::Headers;
 use http::{HeaderName, HeaderValue, Version};
 
+pub use self::date::Format as TimeFormat;
 use crate::forward::Exchange;
 use crate::rejection::FieldError;
 use crate::request::Downstream;
+use crate::tls::TlsOperator;
 
 /// What command operators may look at.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +84,8 @@ pub(crate) enum Operator {
     RouteName,
     Hostname,
     RequestedServerName,
-    PeerUri,
+    DownstreamTls(TlsOperator),
+    UpstreamTls(TlsOperator),
     StartTime(date::Format),
     AttemptCount,
     BytesReceived,
@@ -218,9 +221,13 @@ impl Operator {
                 let name = context.downstream.server_name.unwrap_or_default();
                 out.extend_from_slice(name.as_bytes());
             }
-            Self::PeerUri => {
-                let uri = context.downstream.principal().unwrap_or_default();
-                out.extend_from_slice(uri.as_bytes());
+            Self::DownstreamTls(operator) => {
+                let text = context.downstream.session.map(|session| operator.text(session));
+                out.extend_from_slice(text.unwrap_or_default().as_bytes());
+            }
+            Self::UpstreamTls(operator) => {
+                let text = context.exchange.upstream_tls.map(|session| operator.text(session));
+                out.extend_from_slice(text.unwrap_or_default().as_bytes());
             }
             Self::StartTime(format) => {
                 out.extend_from_slice(format.write(context.exchange.start).as_bytes());

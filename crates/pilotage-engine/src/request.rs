@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use crate::headers::Headers;
 use http::{Method, Version};
 
+use crate::tls::TlsSession;
+
 /// What is known of the client's connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Downstream<'a> {
@@ -17,33 +19,14 @@ pub struct Downstream<'a> {
     pub tls: bool,
     /// Server name that the client asked for.
     pub server_name: Option<&'a str>,
-    /// The client's certificate, when it presented one that was verified.
-    pub peer_certificate: Option<&'a PeerCertificate<'a>>,
-}
-
-/// What other proxies are told of a client's certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PeerCertificate<'a> {
-    /// SHA-256 of the certificate, in lower-case hexadecimal.
-    pub sha256: &'a str,
-    /// Subject, as RFC 2253 writes it.
-    pub subject: &'a str,
-    /// URI names: `spiffe://…`.
-    pub uris: &'a [String],
-    /// DNS names.
-    pub dns_names: &'a [String],
-    /// The certificate as PEM, URL-encoded.
-    pub pem: &'a str,
-    /// The chain that the client sent, as PEM, URL-encoded.
-    pub chain: &'a str,
-    /// URI names of the certificate that this proxy showed.
-    pub local_uris: &'a [String],
+    /// What the handshake has shown, where this proxy ends the client's TLS.
+    pub session: Option<&'a TlsSession>,
 }
 
 impl<'a> Downstream<'a> {
     /// Who the client is: the first URI name of its certificate.
     pub fn principal(&self) -> Option<&'a str> {
-        self.peer_certificate?.uris.first().map(String::as_str)
+        self.session?.peer.as_ref()?.uris.first().map(String::as_str)
     }
 }
 

@@ -189,7 +189,7 @@ fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_certificate: None,
+        session: None,
     };
     let Some(listener) = tables.listener_for_destination(downstream.local) else { return };
     let connection = ConnectionInfo {

@@ -91,7 +91,7 @@ impl RoutedHead {
             local: self.local,
             tls: self.tls,
             server_name: self.server_name.as_deref(),
-            peer_certificate: None,
+            session: None,
         };
         use_it(&RequestHead {
             method: &self.method,
@@ -182,7 +182,7 @@ fn http<'t>(
         local: arrival.destination,
         tls,
         server_name: request.server_name.as_deref(),
-        peer_certificate: None,
+        session: None,
     };
     let mut headers = request.headers.clone();
     let mut arrived = Arrived {

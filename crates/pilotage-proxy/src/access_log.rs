@@ -5,7 +5,6 @@
 
 mod format;
 mod record;
-mod tls;
 mod writer;
 
 use std::cell::{Cell, RefCell};

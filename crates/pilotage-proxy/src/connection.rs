@@ -19,6 +19,7 @@ use pilotage_engine::Tables;
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo, FilterChain};
 use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use pilotage_engine::server_tls::ServerTls;
+use pilotage_engine::tls::TlsSession;
 use tokio::net::TcpStream;
 
 pub(crate) use self::inspect::Look;
@@ -44,7 +45,7 @@ pub(crate) struct Arrival {
     /// What the first bytes told.
     pub(crate) findings: Findings,
     /// Its TLS, when that was ended here.
-    pub(crate) tls: Option<Rc<TlsFacts>>,
+    pub(crate) tls: Option<Arc<TlsSession>>,
 }
 
 /// What the first bytes of a connection tell, as far as its listener asks.
@@ -216,15 +217,15 @@ impl Admitting<'_> {
         match unless_draining(self.open, accepting).await? {
             Ok(stream) => {
                 if let Some(facts) = stream.tls() {
-                    let TlsFacts { server_name, application_protocol, version, .. } = facts;
+                    let TlsFacts { server_name, application_protocol, session } = facts;
                     tracing::debug!(
                         ?server_name,
                         ?application_protocol,
-                        version,
+                        version = session.version,
                         "TLS with a client"
                     );
                     self.arrival.findings.server_name.clone_from(server_name);
-                    self.arrival.tls = Some(Rc::new(facts.clone()));
+                    self.arrival.tls = Some(Arc::clone(session));
                 }
                 Some(stream)
             }

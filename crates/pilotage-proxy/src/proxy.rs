@@ -97,7 +97,7 @@ impl Proxy {
         let registry = config.registry.clone().unwrap_or_default();
         let log = match &config.access_log.target {
             Some(target) => {
-                let format = Arc::new(Format::new(&config.access_log.format)?);
+                let format = Arc::new(Format::new(&config.access_log.format, &config.hostname)?);
                 Some((format, Arc::new(LogWriter::start(target).map_err(StartError::Log)?)))
             }
             None => None,

@@ -22,6 +22,6 @@ mod verify;
 
 pub(crate) use self::accept::accept;
 pub(crate) use self::connect::{connect, host_of};
-pub(crate) use self::facts::{PeerFacts, TlsFacts};
+pub(crate) use self::facts::TlsFacts;
 pub use self::store::TlsProblem;
 pub(crate) use self::store::TlsStore;

@@ -5,8 +5,10 @@ mod prefixed;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use pilotage_engine::tls::TlsSession;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -28,6 +30,22 @@ pub(crate) enum Connection {
 pub(crate) struct Secured {
     stream: TlsStream<Prefixed<TcpStream>>,
     facts: TlsFacts,
+}
+
+/// What requests tell of the connection below them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Transport {
+    /// Our end's address.
+    pub(crate) local: Option<SocketAddr>,
+    /// What the TLS handshake has shown; `None` without TLS.
+    pub(crate) tls: Option<Arc<TlsSession>>,
+}
+
+impl Transport {
+    pub(crate) fn of(connection: &Connection) -> Self {
+        let tls = connection.tls().map(|facts| Arc::clone(&facts.session));
+        Self { local: connection.local_addr().ok(), tls }
+    }
 }
 
 impl Connection {

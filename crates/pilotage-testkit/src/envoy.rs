@@ -50,6 +50,7 @@ impl Envoy {
             .arg("--admin-address-path")
             .arg(&admin_path)
             .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error"])
+            .args(["--file-flush-interval-msec", "50"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(folder.path().join("log"))?)

@@ -46,6 +46,11 @@ impl<R: Read> Reader<R> {
         Self { source, buffer: Vec::new() }
     }
 
+    /// What is read from.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.source
+    }
+
     /// The next message; nothing at the end of the stream. An answer without a length goes on until then, if
     /// `until_end`.
     ///

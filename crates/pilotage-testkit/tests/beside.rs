@@ -10,3 +10,5 @@
 mod pair;
 #[path = "beside/statistics.rs"]
 mod statistics;
+#[path = "beside/tls_operators.rs"]
+mod tls_operators;

@@ -72,7 +72,7 @@ fn with_head<R>(sent: &Sent<'_>, f: impl FnOnce(&RequestHead<'_>) -> R) -> R {
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_certificate: None,
+        session: None,
     };
     f(&RequestHead {
         method: &sent.method,

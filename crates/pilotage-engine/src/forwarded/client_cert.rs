@@ -4,22 +4,19 @@ use crate::headers::Headers;
 use http::{HeaderName, HeaderValue};
 
 use crate::http_manager::{ClientCertDetails, ForwardClientCert, HttpManager};
-use crate::request::PeerCertificate;
+use crate::tls::{Certificate, TlsSession};
 
 const NAME: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
 /// Removes, keeps or writes the header, as the manager says. What a client without a certificate sends is not believed,
 /// unless it is forwarded always.
-pub(super) fn forward(
-    manager: &HttpManager,
-    headers: &mut Headers,
-    certificate: Option<&PeerCertificate<'_>>,
-) {
+pub(super) fn forward(manager: &HttpManager, headers: &mut Headers, session: Option<&TlsSession>) {
     let mode = manager.forward_client_cert;
     if mode == ForwardClientCert::AlwaysForwardOnly {
         return;
     }
-    let Some(certificate) = certificate.filter(|_| mode != ForwardClientCert::Sanitize) else {
+    let shown = session.and_then(|session| Some((session.peer.as_deref()?, &*session.local)));
+    let Some((peer, local)) = shown.filter(|_| mode != ForwardClientCert::Sanitize) else {
         headers.remove(NAME);
         return;
     };
@@ -33,7 +30,7 @@ pub(super) fn forward(
             text.push(b',');
         }
     }
-    text.extend_from_slice(element(manager.client_cert_details, certificate).as_bytes());
+    text.extend_from_slice(element(manager.client_cert_details, peer, local).as_bytes());
     match HeaderValue::from_bytes(&text) {
         Ok(value) => headers.insert(NAME, value),
         // A certificate with names that no header can hold is not told at all.
@@ -41,10 +38,9 @@ pub(super) fn forward(
     };
 }
 
-/// The element that describes `certificate`.
-fn element(wanted: ClientCertDetails, certificate: &PeerCertificate<'_>) -> String {
-    let mut parts: Vec<String> =
-        certificate.local_uris.iter().map(|uri| format!("By={uri}")).collect();
+/// The element that describes `certificate`, which was shown to somebody with the certificate `local`.
+fn element(wanted: ClientCertDetails, certificate: &Certificate, local: &Certificate) -> String {
+    let mut parts: Vec<String> = local.uris.iter().map(|uri| format!("By={uri}")).collect();
     if !certificate.sha256.is_empty() {
         parts.push(format!("Hash={}", certificate.sha256));
     }
@@ -73,28 +69,29 @@ fn element(wanted: ClientCertDetails, certificate: &PeerCertificate<'_>) -> Stri
 mod tests {
     use super::element;
     use crate::http_manager::ClientCertDetails;
-    use crate::request::PeerCertificate;
+    use crate::tls::Certificate;
 
     #[test]
     fn details_come_in_envoys_order() {
-        let uris = ["spiffe://t/ns/a/sa/b".to_owned(), "spiffe://t/ns/c/sa/d".to_owned()];
-        let certificate = PeerCertificate {
-            sha256: "c0ffee",
-            subject: "CN=client",
-            uris: &uris,
-            dns_names: &["client.example".to_owned()],
-            pem: "pem",
-            chain: "",
-            local_uris: &["spiffe://t/ns/x/sa/y".to_owned()],
+        let certificate = Certificate {
+            sha256: "c0ffee".to_owned(),
+            subject: "CN=client".to_owned(),
+            uris: ["spiffe://t/ns/a/sa/b", "spiffe://t/ns/c/sa/d"].map(str::to_owned).into(),
+            dns_names: vec!["client.example".to_owned()],
+            pem: "pem".to_owned(),
+            ..Certificate::default()
         };
+        let local =
+            Certificate { uris: vec!["spiffe://t/ns/x/sa/y".to_owned()], ..Certificate::default() };
         let all =
             ClientCertDetails { subject: true, cert: true, chain: true, dns: true, uri: true };
         assert_eq!(
-            element(all, &certificate),
+            element(all, &certificate, &local),
             "By=spiffe://t/ns/x/sa/y;Hash=c0ffee;Cert=\"pem\";Subject=\"CN=client\";\
              URI=spiffe://t/ns/a/sa/b;URI=spiffe://t/ns/c/sa/d;DNS=client.example"
         );
         let none = ClientCertDetails::default();
-        assert_eq!(element(none, &PeerCertificate::default()), "");
+        let nobody = Certificate::default();
+        assert_eq!(element(none, &nobody, &nobody), "");
     }
 }

@@ -50,7 +50,7 @@ fn prepared(
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_certificate: None,
+        session: None,
     };
     let mut arrived = Arrived {
         method: &Method::GET,
@@ -209,8 +209,9 @@ fn answers_name_their_server() {
 
 #[test]
 fn client_certificates_are_told_only_by_those_who_have_one() {
-    use crate::request::PeerCertificate;
-    let certificate = PeerCertificate { sha256: "aa", ..PeerCertificate::default() };
+    use crate::tls::{Certificate, TlsSession};
+    let peer = Certificate { sha256: "aa".to_owned(), ..Certificate::default() };
+    let session = TlsSession { peer: Some(Box::new(peer)), ..TlsSession::default() };
     for (mode, mutual, expected) in [
         ("SANITIZE", true, None),
         ("SANITIZE_SET", false, None),
@@ -223,7 +224,7 @@ fn client_certificates_are_told_only_by_those_who_have_one() {
     ] {
         let mut headers = map(&[("x-forwarded-client-cert", "By=a;Hash=b")]);
         let manager = manager(json!({"forwardClientCertDetails": mode}));
-        super::client_cert::forward(&manager, &mut headers, mutual.then_some(&certificate));
+        super::client_cert::forward(&manager, &mut headers, mutual.then_some(&session));
         let told = headers.get("x-forwarded-client-cert").map(|v| v.to_str().unwrap().to_owned());
         assert_eq!(told.as_deref(), expected, "{mode} {mutual}");
     }

@@ -122,7 +122,7 @@ mod tests {
             local: ([10, 0, 0, 2], 80).into(),
             tls: false,
             server_name: None,
-            peer_certificate: None,
+            session: None,
         };
         let head = RequestHead {
             method: &Method::GET,

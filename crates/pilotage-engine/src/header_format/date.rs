@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-/// How a time is written.
+/// How a time is written: in the way of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), or as an `strftime`-like
+/// format says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub struct Format(Form);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
     /// `2018-12-10T12:00:00.123Z`.
     Iso,
-    /// Pieces of an `strftime`-like format.
     Pieces(Vec<Piece>),
 }
 
 /// One piece of a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+enum Piece {
     Text(String),
     /// Seconds since the epoch.
     Epoch,
@@ -28,9 +31,13 @@ pub(crate) enum Piece {
 }
 
 impl Format {
-    pub(super) fn compile(text: &str) -> Result<Self, String> {
+    /// Reads a format; an empty one means `2018-12-10T12:00:00.123Z`.
+    ///
+    /// # Errors
+    /// What is wrong with it, or not supported.
+    pub fn compile(text: &str) -> Result<Self, String> {
         if text.is_empty() {
-            return Ok(Self::Iso);
+            return Ok(Self(Form::Iso));
         }
         let mut pieces = Vec::new();
         let mut chars = text.chars();
@@ -74,15 +81,15 @@ impl Format {
                 None => return Err("time format ends with `%`".into()),
             }
         }
-        Ok(Self::Pieces(pieces))
+        Ok(Self(Form::Pieces(pieces)))
     }
 
     /// `time` since the Unix epoch, in UTC.
-    pub(super) fn write(&self, time: Duration) -> String {
+    pub fn write(&self, time: Duration) -> String {
         let seconds = time.as_secs();
         let (year, month, day) = civil(seconds / 86_400);
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-        let Self::Pieces(pieces) = self else {
+        let Form::Pieces(pieces) = &self.0 else {
             let millis = time.subsec_millis();
             return format!(
                 "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
@@ -130,8 +137,9 @@ mod tests {
 
     #[test]
     fn times_are_written_in_utc() {
-        let iso =
-            |seconds, millis: u32| Format::Iso.write(Duration::new(seconds, millis * 1_000_000));
+        let iso = |seconds, millis: u32| {
+            Format::compile("").unwrap().write(Duration::new(seconds, millis * 1_000_000))
+        };
         assert_eq!(iso(0, 0), "1970-01-01T00:00:00.000Z");
         assert_eq!(iso(1_709_210_096, 7), "2024-02-29T12:34:56.007Z");
         assert_eq!(iso(4_102_444_799, 999), "2099-12-31T23:59:59.999Z");

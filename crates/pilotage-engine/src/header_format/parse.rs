@@ -4,6 +4,7 @@ use http::HeaderName;
 
 use super::{AddressPart, HeaderSource, Operator, Part, date};
 use crate::rejection::FieldError;
+use crate::tls::TlsOperator;
 
 /// Commands that Envoy has and for which this proxy has no value. They expand to nothing, as they do in Envoy when
 /// the value is absent, and whoever compiles the template warns.
@@ -19,25 +20,7 @@ const VALUELESS: &[&str] = &[
     "DOWNSTREAM_HEADER_BYTES_RECEIVED",
     "DOWNSTREAM_HEADER_BYTES_SENT",
     "DOWNSTREAM_HANDSHAKE_DURATION",
-    "DOWNSTREAM_LOCAL_DNS_SAN",
-    "DOWNSTREAM_LOCAL_EMAIL_SAN",
-    "DOWNSTREAM_LOCAL_IP_SAN",
-    "DOWNSTREAM_LOCAL_SUBJECT",
-    "DOWNSTREAM_LOCAL_URI_SAN",
-    "DOWNSTREAM_PEER_CERT",
-    "DOWNSTREAM_PEER_CERT_V_END",
-    "DOWNSTREAM_PEER_CERT_V_START",
-    "DOWNSTREAM_PEER_DNS_SAN",
-    "DOWNSTREAM_PEER_EMAIL_SAN",
-    "DOWNSTREAM_PEER_FINGERPRINT_1",
-    "DOWNSTREAM_PEER_FINGERPRINT_256",
-    "DOWNSTREAM_PEER_IP_SAN",
-    "DOWNSTREAM_PEER_ISSUER",
-    "DOWNSTREAM_PEER_SERIAL",
-    "DOWNSTREAM_PEER_SUBJECT",
-    "DOWNSTREAM_TLS_CIPHER",
     "DOWNSTREAM_TLS_SESSION_ID",
-    "DOWNSTREAM_TLS_VERSION",
     "DOWNSTREAM_TRANSPORT_FAILURE_REASON",
     "DOWNSTREAM_WIRE_BYTES_RECEIVED",
     "DOWNSTREAM_WIRE_BYTES_SENT",
@@ -81,12 +64,8 @@ const VALUELESS: &[&str] = &[
     "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT",
     "UPSTREAM_LOCAL_PORT",
     "UPSTREAM_METADATA",
-    "UPSTREAM_PEER_CERT",
-    "UPSTREAM_PEER_SUBJECT",
     "UPSTREAM_PROTOCOL",
-    "UPSTREAM_TLS_CIPHER",
     "UPSTREAM_TLS_SESSION_ID",
-    "UPSTREAM_TLS_VERSION",
     "UPSTREAM_TRANSPORT_FAILURE_REASON",
     "UPSTREAM_WIRE_BYTES_RECEIVED",
     "UPSTREAM_WIRE_BYTES_SENT",
@@ -153,6 +132,9 @@ fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FieldError> 
     if let Some(address) = address(name) {
         return Ok(address);
     }
+    if let Some(operator) = tls(name, argument)? {
+        return Ok(operator);
+    }
     Ok(match name {
         "REQ" => {
             let (name, alternative) = header_names(argument)?;
@@ -188,7 +170,6 @@ fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FieldError> 
         "ROUTE_NAME" => Operator::RouteName,
         "HOSTNAME" => Operator::Hostname,
         "REQUESTED_SERVER_NAME" => Operator::RequestedServerName,
-        "DOWNSTREAM_PEER_URI_SAN" => Operator::PeerUri,
         "START_TIME" => Operator::StartTime(
             date::Format::compile(argument.unwrap_or_default())
                 .map_err(|message| FieldError::new("value", message))?,
@@ -196,6 +177,19 @@ fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FieldError> 
         _ if VALUELESS.contains(&name) => Operator::Nothing,
         _ => return Err(unknown()),
     })
+}
+
+/// The operators that tell of a connection's TLS.
+fn tls(name: &str, argument: Option<&str>) -> Result<Option<Operator>, FieldError> {
+    let operator =
+        |name| TlsOperator::of(name, argument).map_err(|message| FieldError::new("value", message));
+    if let Some(name) = name.strip_prefix("DOWNSTREAM_") {
+        return Ok(operator(name)?.map(Operator::DownstreamTls));
+    }
+    match name.strip_prefix("UPSTREAM_") {
+        Some(name) => Ok(operator(name)?.map(Operator::UpstreamTls)),
+        None => Ok(None),
+    }
 }
 
 /// The operators that print an address or a part of one.

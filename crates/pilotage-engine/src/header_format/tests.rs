@@ -13,7 +13,7 @@ fn expand(text: &str) -> String {
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_certificate: None,
+        session: None,
     };
     let exchange = Exchange { hostname: "box", attempts: 1, ..Exchange::default() };
     let context = FormatContext {

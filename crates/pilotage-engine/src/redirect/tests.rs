@@ -14,7 +14,7 @@ fn location(redirect: &Value, authority: &str, path: &str) -> String {
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_certificate: None,
+        session: None,
     };
     let head = RequestHead {
         method: &Method::GET,

@@ -22,7 +22,7 @@ fn matches(proto: &Value, path: &str, headers: &[(&str, &str)], trace: &mut impl
         local: ([10, 0, 0, 2], 80).into(),
         tls: false,
         server_name: None,
-        peer_certificate: None,
+        session: None,
     };
     let head = RequestHead {
         method: &Method::GET,

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Version};
 use pilotage_engine::endpoint::EndpointAddress;
 use pilotage_engine::response_flag::ResponseFlags;
-
-use crate::tls::TlsFacts;
+use pilotage_engine::tls::TlsSession;
 
 /// One finished request, or connection that is not HTTP. Names follow Envoy's command operators.
 #[derive(Clone, Debug)]
@@ -34,13 +32,19 @@ pub(crate) struct Record {
     pub(crate) bytes_sent: u64,
     pub(crate) upstream_host: Option<EndpointAddress>,
     pub(crate) upstream_local: Option<SocketAddr>,
+    /// `%UPSTREAM_PROTOCOL%`
+    pub(crate) upstream_protocol: Option<Version>,
+    /// TLS towards the upstream.
+    pub(crate) upstream_tls: Option<Arc<TlsSession>>,
+    /// `%GRPC_STATUS_NUMBER%`
+    pub(crate) grpc_status: Option<i32>,
     pub(crate) upstream_cluster: Option<Arc<str>>,
     pub(crate) downstream_local: SocketAddr,
     pub(crate) downstream_remote: SocketAddr,
     /// `%REQUESTED_SERVER_NAME%`
     pub(crate) server_name: Option<Box<str>>,
     /// The client's TLS, when it ended here.
-    pub(crate) tls: Option<Rc<TlsFacts>>,
+    pub(crate) tls: Option<Arc<TlsSession>>,
     pub(crate) route_name: Option<Arc<str>>,
     /// The object and field that the route was written in.
     pub(crate) origin: Option<Arc<str>>,

@@ -196,7 +196,7 @@ impl<'a> Attempts<'a> {
             };
             self.tell(&endpoint, HostResult::Connected);
             if let Some(facts) = tail.facts() {
-                facts.upstream_local = lease.local();
+                facts.upstream = Some((self.version, lease.transport().clone()));
             }
             let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
             self.counts.sent();

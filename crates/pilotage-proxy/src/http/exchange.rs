@@ -15,7 +15,7 @@ use pilotage_engine::forwarded::{self, Arrived};
 use pilotage_engine::headers::Headers;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::local_reply::{self, LocalReply};
-use pilotage_engine::request::{PeerCertificate, UpstreamHead, is_grpc};
+use pilotage_engine::request::{UpstreamHead, is_grpc};
 use pilotage_engine::response_flag::{ResponseFlags, details};
 use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 
@@ -33,7 +33,6 @@ use crate::access_log::Captured;
 use crate::failure::Failure;
 use crate::http1::{Interim, MessageError};
 use crate::pool::ClientAddresses;
-use crate::tls::TlsFacts;
 
 /// What every phase of a request looks at.
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +71,7 @@ pub(crate) async fn handle(
         facts.local = place.destination;
     }
     let mut headers = std::mem::take(&mut head.headers);
-    let certificate = client.arrival.tls.as_deref().and_then(TlsFacts::peer_certificate);
-    let downstream = downstream(&client, &place, certificate.as_ref());
+    let downstream = downstream(&client, &place);
     if !place.manager.proxy_100_continue
         && let Some(interim) = &head.interim
     {
@@ -129,17 +127,13 @@ pub(crate) async fn handle(
 }
 
 /// What is known of the connection that the request came by.
-fn downstream<'a>(
-    client: &'a Client,
-    place: &Place,
-    peer_certificate: Option<&'a PeerCertificate<'a>>,
-) -> Downstream<'a> {
+fn downstream<'a>(client: &'a Client, place: &Place) -> Downstream<'a> {
     Downstream {
         peer: client.arrival.source,
         local: place.destination,
         tls: client.arrival.tls.is_some(),
         server_name: client.arrival.findings.server_name.as_deref(),
-        peer_certificate,
+        session: client.arrival.tls.as_deref(),
     }
 }
 
@@ -227,6 +221,7 @@ impl Context<'_> {
         let exchange = Exchange {
             attempts: attempt,
             upstream: endpoint.address.socket(),
+            upstream_tls: None,
             upstream_hostname: (!endpoint.hostname.is_empty()).then_some(&*endpoint.hostname),
             cluster: Some(&forward.cluster.settings.name),
             flags: forward.flags,
@@ -286,6 +281,7 @@ impl Context<'_> {
         let exchange = Exchange {
             attempts: answer.attempts,
             upstream: facts.upstream_host.as_ref().and_then(EndpointAddress::socket),
+            upstream_tls: facts.upstream.as_ref().and_then(|(_, below)| below.tls.as_deref()),
             upstream_hostname: (!answer.hostname.is_empty()).then_some(&*answer.hostname),
             cluster: Some(&forward.cluster.settings.name),
             flags: facts.flags,

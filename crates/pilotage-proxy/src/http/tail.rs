@@ -20,6 +20,7 @@ use super::server::Client;
 use crate::access_log::{Captured, Record};
 use crate::metrics::{Destination, RequestKey};
 use crate::origin;
+use crate::transport::Transport;
 
 /// How the answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,8 @@ pub(crate) struct Facts {
     /// The cluster that does not exist.
     pub(crate) missing_cluster: Option<Arc<str>>,
     pub(crate) upstream_host: Option<EndpointAddress>,
-    pub(crate) upstream_local: Option<SocketAddr>,
+    /// The HTTP version of the last attempt, and its connection.
+    pub(crate) upstream: Option<(Version, Transport)>,
     pub(crate) attempts: u32,
     pub(crate) grpc_status: Option<i32>,
     pub(crate) active: Option<ActiveRequest>,
@@ -93,7 +95,7 @@ impl Tail {
             cluster: None,
             missing_cluster: None,
             upstream_host: None,
-            upstream_local: None,
+            upstream: None,
             attempts: 0,
             grpc_status: None,
             active: None,
@@ -217,6 +219,9 @@ impl Facts {
     }
 
     fn record(mut self: Box<Self>, now: Instant, received: u64) -> Record {
+        let upstream = self.upstream.take();
+        let (upstream_protocol, upstream) =
+            upstream.map_or_else(Default::default, |(version, upstream)| (Some(version), upstream));
         Record {
             duration: now.saturating_duration_since(self.start),
             protocol: Some(self.protocol),
@@ -228,7 +233,10 @@ impl Facts {
             bytes_received: received,
             bytes_sent: self.bytes_sent,
             upstream_host: self.upstream_host.take(),
-            upstream_local: self.upstream_local,
+            upstream_local: upstream.local,
+            upstream_protocol,
+            upstream_tls: upstream.tls,
+            grpc_status: self.grpc_status,
             upstream_cluster: match &self.cluster {
                 Some(cluster) => Some(Arc::clone(&cluster.settings.name)),
                 None => self.missing_cluster.take(),

@@ -1,7 +1,6 @@
 //! HTTP/1.1 connections: one request at a time each; the one used last is used next.
 
 use std::cell::Cell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,12 +11,13 @@ use tokio::sync::oneshot;
 use super::{Counted, EndpointPool, Lease};
 use crate::failure::Failure;
 use crate::http1::Upstream;
+use crate::transport::Transport;
 
 /// A connection and what is known of it.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) upstream: Box<Upstream>,
-    pub(super) local: Option<SocketAddr>,
+    pub(super) transport: Transport,
     born: Instant,
     /// When it last became idle; set without reading a clock where nobody will ask.
     idle_since: Cell<Instant>,
@@ -57,11 +57,11 @@ impl EndpointPool {
                 let connecting = super::connect(settings, endpoint, &self.security).await;
                 let stream =
                     connecting.inspect_err(|failure| self.note_connect_failure(failure))?;
-                let local = stream.local_addr().ok();
+                let transport = Transport::of(&stream);
                 let now = Instant::now();
                 let connection = Connection {
                     upstream: Box::new(Upstream::new(stream)),
-                    local,
+                    transport,
                     born: now,
                     idle_since: Cell::new(now),
                     left: settings.max_requests_per_connection.unwrap_or(u32::MAX),

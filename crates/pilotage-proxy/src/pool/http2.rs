@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -24,6 +23,7 @@ use crate::http::{
     AnswerHead, BodyError, CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Outgoing, Pump,
     PumpError, RequestBody, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, extended,
 };
+use crate::transport::Transport;
 
 /// Largest response head, Envoy's default.
 const MAX_HEAD_BYTES: u32 = 60 * 1024;
@@ -32,7 +32,7 @@ const MAX_HEAD_BYTES: u32 = 60 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     send: SendRequest<Bytes>,
-    local: Option<SocketAddr>,
+    transport: Transport,
     born: Instant,
     usage: Rc<Usage>,
 }
@@ -85,7 +85,7 @@ impl Connection {
         let (send, usage) = (self.send.clone(), Rc::clone(&self.usage));
         Stream {
             send,
-            local: self.local,
+            transport: self.transport.clone(),
             usage: Count(usage),
             request: None,
             tunnel: None,
@@ -98,7 +98,7 @@ impl Connection {
 #[derive(Debug)]
 pub(super) struct Stream {
     send: SendRequest<Bytes>,
-    pub(super) local: Option<SocketAddr>,
+    pub(super) transport: Transport,
     #[expect(dead_code, reason = "what counts is when it is dropped")]
     usage: Count,
     /// The rest of the request's body. It may go on when the answer has begun.
@@ -296,7 +296,7 @@ impl EndpointPool {
         let stream = super::connect(settings, endpoint, &self.security)
             .await
             .inspect_err(|failure| self.note_connect_failure(failure))?;
-        let local = stream.local_addr().ok();
+        let transport = Transport::of(&stream);
         let options = &settings.http2;
         let (send, connection) =
             builder(options).handshake(stream).await.map_err(|_error| Failure::Protocol)?;
@@ -313,7 +313,7 @@ impl EndpointPool {
             most: options.max_concurrent_streams.unwrap_or(u32::MAX),
             last_used: Cell::new(now),
         });
-        self.shared.borrow_mut().push(Connection { send, local, born: now, usage });
+        self.shared.borrow_mut().push(Connection { send, transport, born: now, usage });
         Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! One request's hold on an upstream connection.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -12,6 +11,7 @@ use http_body::{Frame, SizeHint};
 use super::{EndpointPool, http1, http2};
 use crate::failure::Failure;
 use crate::http::{AnswerHead, BodyError, Outgoing, RequestBody};
+use crate::transport::Transport;
 
 /// A connection while a request is on it: the request goes out by [`Lease::send`], the body of its answer comes in by
 /// [`Lease::poll_frame`]. Dropping it before [`Lease::finish`] gives the connection up.
@@ -49,11 +49,11 @@ impl Lease {
         Self(Held::Http2(Box::new(connection.begin())))
     }
 
-    /// The proxy's end of the connection.
-    pub(crate) fn local(&self) -> Option<SocketAddr> {
+    /// What is below.
+    pub(crate) fn transport(&self) -> &Transport {
         match &self.0 {
-            Held::Http1 { connection, .. } => connection.local,
-            Held::Http2(stream) => stream.local,
+            Held::Http1 { connection, .. } => &connection.transport,
+            Held::Http2(stream) => &stream.transport,
         }
     }
 

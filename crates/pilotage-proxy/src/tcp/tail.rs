@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +13,7 @@ use pilotage_engine::response_flag::ResponseFlags;
 use crate::access_log::{Captured, Record};
 use crate::connection::Arrival;
 use crate::metrics::{Destination, TcpKey, TcpSeries};
+use crate::transport::Transport;
 use crate::worker::Worker;
 
 /// The facts of one connection; noted when it is dropped.
@@ -26,7 +26,7 @@ pub(super) struct Tail {
     pub(super) details: Cow<'static, str>,
     pub(super) transport_failure: Option<Cow<'static, str>>,
     pub(super) upstream_host: Option<EndpointAddress>,
-    pub(super) upstream_local: Option<SocketAddr>,
+    pub(super) upstream: Transport,
     pub(super) attempts: u32,
     cluster: Option<Arc<ClusterSettings>>,
     /// The series of the connection while it lives; set with the cluster.
@@ -45,7 +45,7 @@ impl Tail {
             details: Cow::Borrowed(""),
             transport_failure: None,
             upstream_host: None,
-            upstream_local: None,
+            upstream: Transport::default(),
             attempts: 0,
             cluster: None,
             series: None,
@@ -96,7 +96,10 @@ impl Tail {
             bytes_received: self.received.get(),
             bytes_sent: self.sent.get(),
             upstream_host: self.upstream_host.take(),
-            upstream_local: self.upstream_local,
+            upstream_local: self.upstream.local,
+            upstream_protocol: None,
+            upstream_tls: self.upstream.tls.clone(),
+            grpc_status: None,
             upstream_cluster: self.cluster_name(),
             downstream_local: self.arrival.destination,
             downstream_remote: self.arrival.source,

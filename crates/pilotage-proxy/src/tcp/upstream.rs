@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::http::Moment;
 use crate::metrics::ClusterStats;
 use crate::pool::{self, ClientAddresses, Security};
+use crate::transport::Transport;
 use crate::worker::Worker;
 
 /// An open connection to an endpoint.
@@ -105,7 +106,7 @@ async fn attempt(
     // A connection is all that outlier detection hears of bytes.
     let good = HostResult::Answered { status: 200, grpc_status: None };
     worker.tell(cluster, &endpoint.state, good);
-    tail.upstream_local = connection.local_addr().ok();
+    tail.upstream = Transport::of(&connection);
     let stream: Box<dyn Duplex> = match &route.tunneling {
         None => Box::new(connection),
         Some(tunneling) => tunnel::open(connection, tunneling, speaks_http2).await?,

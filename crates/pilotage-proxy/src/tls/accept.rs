@@ -1,7 +1,6 @@
 //! Ending TLS on a connection that a client opened.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -67,7 +66,6 @@ async fn handshake(
     }
     let config = context.config_for(&hello);
     let stream = started.into_stream(config).await?;
-    let mut facts = TlsFacts::new(stream.get_ref().1, server_name.as_deref());
-    facts.local_uris = Arc::clone(&context.uris);
+    let facts = TlsFacts::new(stream.get_ref().1, server_name.as_deref(), &context.shown);
     Ok(Connection::secured(TlsStream::Server(stream), facts))
 }

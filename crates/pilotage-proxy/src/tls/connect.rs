@@ -1,5 +1,7 @@
 //! Beginning TLS on a connection to an upstream.
 
+use std::sync::Arc;
+
 use pilotage_engine::cluster::ClusterSettings;
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::upstream_tls::UpstreamTls;
@@ -42,7 +44,7 @@ pub(crate) async fn connect(
     let stream = Prefixed::new(bytes::Bytes::new(), stream);
     let connected = TlsConnector::from(config).connect(name, stream).await;
     let stream = connected.map_err(|error| transport_failure(&error))?;
-    let facts = TlsFacts::new(stream.get_ref().1, asked.as_deref());
+    let facts = TlsFacts::new(stream.get_ref().1, asked.as_deref(), &Arc::default());
     Ok(Connection::secured(TlsStream::Client(stream), facts))
 }
 

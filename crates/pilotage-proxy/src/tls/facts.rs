@@ -1,13 +1,14 @@
 //! What a handshake has shown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
-use pilotage_engine::request::PeerCertificate;
-use pilotage_engine::tls::NameKind;
+use pilotage_engine::tls::{Certificate, NameKind, TlsSession};
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use rustls::CommonState;
 use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 use super::parameters::{cipher_name, version_name};
 use super::subject::{alternative_names, rfc2253};
@@ -22,100 +23,69 @@ pub(crate) struct TlsFacts {
     pub(crate) server_name: Option<Box<str>>,
     /// The application protocol that both sides agreed on.
     pub(crate) application_protocol: Option<Box<str>>,
-    /// `TLSv1.3`.
-    pub(crate) version: &'static str,
-    /// The cipher by OpenSSL's name.
-    pub(crate) cipher: &'static str,
-    /// The other side's certificate, when it showed one.
-    pub(crate) peer: Option<Box<PeerFacts>>,
-    /// URI names of the certificate that this side showed.
-    pub(crate) local_uris: Arc<[String]>,
-}
-
-/// What the other side's certificate says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PeerFacts {
-    /// SHA-256 of the certificate, in lower-case hexadecimal.
-    pub(crate) sha256: String,
-    /// Serial number, in lower-case hexadecimal.
-    pub(crate) serial: String,
-    /// Subject, as RFC 2253 writes it.
-    pub(crate) subject: String,
-    /// Issuer, as RFC 2253 writes it.
-    pub(crate) issuer: String,
-    /// URI names.
-    pub(crate) uris: Vec<String>,
-    /// DNS names.
-    pub(crate) dns_names: Vec<String>,
-    /// The certificate as PEM, URL-encoded.
-    pub(crate) pem: String,
-    /// All certificates that were shown, as PEM, URL-encoded.
-    pub(crate) chain: String,
+    /// Version, cipher and certificates.
+    pub(crate) session: Arc<TlsSession>,
 }
 
 impl TlsFacts {
-    pub(super) fn new(session: &CommonState, server_name: Option<&str>) -> Self {
+    /// Of a finished handshake, in which this side shows the certificate `local`.
+    pub(super) fn new(
+        session: &CommonState,
+        server_name: Option<&str>,
+        local: &Arc<Certificate>,
+    ) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into();
         Self {
             server_name: server_name.map(Into::into),
             application_protocol: session.alpn_protocol().map(text),
-            version: session.protocol_version().map(version_name).unwrap_or_default(),
-            cipher: session.negotiated_cipher_suite().map(cipher_name).unwrap_or_default(),
-            peer: session.peer_certificates().and_then(PeerFacts::new).map(Box::new),
-            local_uris: Arc::default(),
+            session: Arc::new(TlsSession {
+                version: session.protocol_version().map(version_name).unwrap_or_default(),
+                cipher: session.negotiated_cipher_suite().map(cipher_name).unwrap_or_default(),
+                peer: session.peer_certificates().and_then(certificate).map(Box::new),
+                local: Arc::clone(local),
+            }),
         }
-    }
-
-    /// What upstreams are told of the other side's certificate.
-    pub(crate) fn peer_certificate(&self) -> Option<PeerCertificate<'_>> {
-        let peer = self.peer.as_ref()?;
-        Some(PeerCertificate {
-            sha256: &peer.sha256,
-            subject: &peer.subject,
-            uris: &peer.uris,
-            dns_names: &peer.dns_names,
-            pem: &peer.pem,
-            chain: &peer.chain,
-            local_uris: &self.local_uris,
-        })
     }
 }
 
-impl PeerFacts {
-    fn new(chain: &[CertificateDer<'_>]) -> Option<Self> {
-        let own = chain.first()?;
-        let (_, certificate) = X509Certificate::from_der(own).ok()?;
-        let names = alternative_names(&certificate);
-        let of_kind = |wanted| {
-            let fits = names.iter().filter(move |(kind, _)| *kind == wanted);
-            fits.map(|(_, name)| name.clone()).collect()
-        };
-        Some(Self {
-            sha256: HEXLOWER.encode(&sha256(own)),
-            serial: HEXLOWER.encode(certificate.raw_serial()),
-            subject: rfc2253(certificate.subject()),
-            issuer: rfc2253(certificate.issuer()),
-            uris: of_kind(NameKind::Uri),
-            dns_names: of_kind(NameKind::Dns),
-            pem: url_encoded(&pem(own)),
-            chain: chain.iter().map(|certificate| url_encoded(&pem(certificate))).collect(),
-        })
-    }
+/// What the first certificate of `chain` says. `None`: it cannot be read.
+pub(super) fn certificate(chain: &[CertificateDer<'_>]) -> Option<Certificate> {
+    let own = chain.first()?;
+    let (_, certificate) = X509Certificate::from_der(own).ok()?;
+    let names = alternative_names(&certificate);
+    let of_kind = |wanted| {
+        let fits = names.iter().filter(move |(kind, _)| *kind == wanted);
+        fits.map(|(_, name)| name.clone()).collect()
+    };
+    let time = |time: ASN1Time| Duration::from_secs(time.timestamp().try_into().unwrap_or(0));
+    let validity = certificate.validity();
+    Some(Certificate {
+        sha256: HEXLOWER.encode(&sha256(own)),
+        sha1: HEXLOWER.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, own).as_ref()),
+        serial: serial(certificate.raw_serial()),
+        subject: rfc2253(certificate.subject()),
+        issuer: rfc2253(certificate.issuer()),
+        uris: of_kind(NameKind::Uri),
+        dns_names: of_kind(NameKind::Dns),
+        emails: of_kind(NameKind::Email),
+        ips: of_kind(NameKind::Ip),
+        not_before: time(validity.not_before),
+        not_after: time(validity.not_after),
+        pem: url_encoded(&pem(own)),
+        chain: chain.iter().map(|certificate| url_encoded(&pem(certificate))).collect(),
+    })
+}
+
+/// A serial number without the zeros that keep it from being read as a negative one.
+fn serial(bytes: &[u8]) -> String {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    HEXLOWER.encode(bytes.get(zeros..).unwrap_or_default())
 }
 
 /// SHA-256.
 pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().try_into().unwrap_or_default()
-}
-
-/// The URI names of a certificate.
-pub(super) fn uris(certificate: &CertificateDer<'_>) -> Arc<[String]> {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
-        return Arc::default();
-    };
-    let names = alternative_names(&certificate).into_iter();
-    names.filter(|(kind, _)| *kind == NameKind::Uri).map(|(_, name)| name).collect()
+    let found = digest(&SHA256, bytes);
+    found.as_ref().try_into().unwrap_or_default()
 }
 
 fn pem(der: &[u8]) -> String {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use pilotage_engine::Tables;
 use pilotage_engine::server_tls::ServerTls;
+use pilotage_engine::tls::Certificate;
 use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::facts::uris;
+use super::facts::certificate;
 use super::material::Material;
 use super::parameters::{provider, versions};
 use super::store::Made;
@@ -22,8 +23,8 @@ pub(super) struct ServerContext {
     pub(super) config: Arc<ServerConfig>,
     /// For clients that name other protocols only: none is agreed on, and they are served nonetheless.
     pub(super) without_protocols: Arc<ServerConfig>,
-    /// URI names of the certificate shown.
-    pub(super) uris: Arc<[String]>,
+    /// The certificate shown.
+    pub(super) shown: Arc<Certificate>,
 }
 
 impl ServerContext {
@@ -41,8 +42,8 @@ impl ServerContext {
             certificates.push(certificate);
             notes.extend(note);
         }
-        let shown = certificates.first().and_then(|shown| shown.cert.first());
-        let uris = shown.map(uris).unwrap_or_default();
+        let shown = certificates.first().and_then(|shown| certificate(&shown.cert));
+        let shown = Arc::new(shown.unwrap_or_default());
         let trust = material.trust(settings, tables)?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions(&settings.parameters))
@@ -65,7 +66,7 @@ impl ServerContext {
         let without_protocols = Arc::new(config.clone());
         let protocols = settings.application_protocols.iter();
         config.alpn_protocols = protocols.map(|name| name.as_bytes().to_vec()).collect();
-        let context = Self { config: Arc::new(config), without_protocols, uris };
+        let context = Self { config: Arc::new(config), without_protocols, shown };
         Ok(Made { context, notes })
     }
 

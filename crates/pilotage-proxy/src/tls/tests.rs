@@ -195,10 +195,13 @@ async fn a_simple_handshake_settles_on_name_version_and_protocol() {
     let server = server.unwrap();
     assert_eq!(server.server_name.as_deref(), Some("a.test"));
     assert_eq!(server.application_protocol.as_deref(), Some("http/1.1"));
-    assert_eq!((server.version, server.cipher), ("TLSv1.3", "TLS_AES_256_GCM_SHA384"));
-    assert_eq!(server.peer, None);
-    assert_eq!(&*server.local_uris, ["spiffe://cluster.local/ns/a/sa/a.test"]);
-    let shown = client.unwrap().peer.unwrap();
+    assert_eq!(
+        (server.session.version, server.session.cipher),
+        ("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+    );
+    assert_eq!(server.session.peer, None);
+    assert_eq!(server.session.local.uris, ["spiffe://cluster.local/ns/a/sa/a.test"]);
+    let shown = client.unwrap().session.peer.clone().unwrap();
     assert_eq!(shown.subject, "CN=a.test,O=Tests\\, Ltd");
     assert_eq!(shown.dns_names, ["a.test"]);
 }
@@ -224,7 +227,7 @@ async fn a_client_certificate_is_checked_where_it_is_asked_for() {
         let (server, client) = world.connect("a.test").await;
         assert_eq!((server.is_ok(), client.is_ok()), (accepted, accepted), "{server:?} {client:?}");
         if let Ok(server) = server {
-            let peer = server.peer_certificate();
+            let peer = server.session.peer.as_deref();
             assert_eq!(peer.is_some(), shown.is_some());
             if let Some(peer) = peer {
                 assert_eq!(peer.subject, "CN=client,O=Tests\\, Ltd");
@@ -293,8 +296,9 @@ async fn a_broken_certificate_is_reported_once_and_the_last_good_one_stays() {
         world.connect("a.test").await.0.unwrap_err().starts_with("kubernetes://web: there is no")
     );
 
-    let serial =
-        async |world: &World| world.connect("a.test").await.1.unwrap().peer.unwrap().serial;
+    let serial = async |world: &World| {
+        world.connect("a.test").await.1.unwrap().session.peer.clone().unwrap().serial
+    };
     world.set_secrets(&[pair("kubernetes://web", &first), roots.clone()]);
     assert_eq!(world.problems(), [""; 0]);
     let before = serial(&world).await;
@@ -333,14 +337,14 @@ async fn files_are_read_again_when_they_change() {
     assert!(world.problems()[0].contains("tls.crt: there is no such file: TLS handshakes fail"));
     write(&certificate(&ca, "a.test"));
     world.store.refresh_files();
-    let first = world.connect("a.test").await.1.unwrap().peer.unwrap();
+    let first = world.connect("a.test").await.1.unwrap().session.peer.clone().unwrap();
     write(&certificate(&ca, "a.test"));
     world.store.refresh_files();
-    let second = world.connect("a.test").await.1.unwrap().peer.unwrap();
+    let second = world.connect("a.test").await.1.unwrap().session.peer.clone().unwrap();
     assert_ne!(first.serial, second.serial);
     std::fs::write(path("tls.key"), "nothing").unwrap();
     world.store.refresh_files();
-    assert_eq!(world.connect("a.test").await.1.unwrap().peer.unwrap(), second);
+    assert_eq!(world.connect("a.test").await.1.unwrap().session.peer.clone().unwrap(), second);
 }
 
 #[tokio::test]

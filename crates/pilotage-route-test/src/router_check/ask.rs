@@ -38,7 +38,7 @@ pub(super) fn ask(stage: &Stage, input: &ValidationInput) -> Result<Entry, Strin
         local: peer,
         tls: scheme == "https",
         server_name: None,
-        peer_certificate: None,
+        session: None,
     };
     let head = RequestHead {
         method: &method,

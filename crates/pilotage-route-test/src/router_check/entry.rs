@@ -84,7 +84,7 @@ impl Sent {
             local: self.peer,
             tls: self.tls,
             server_name: None,
-            peer_certificate: None,
+            session: None,
         };
         use_it(&RequestHead {
             method: &self.method,

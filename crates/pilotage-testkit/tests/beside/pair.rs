@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use pilotage_engine::{LiveState, Severity, Tables};
@@ -12,6 +13,11 @@ use pilotage_proxy::{Proxy, ProxyConfig, ProxyHandle};
 use pilotage_testkit::envoy::{Envoy, bootstrap};
 use pilotage_testkit::{peers, wire};
 use serde_json::{Value, json};
+
+/// A bound for hung tests only.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The file that access logs go to; each side has its own.
+pub(crate) const LOG_FILE: &str = "/side/access.log";
 
 /// A real Envoy and our proxy.
 pub(crate) struct Pair {
@@ -26,6 +32,7 @@ pub(crate) struct Side {
     pub(crate) name: &'static str,
     pub(crate) listeners: BTreeMap<String, SocketAddr>,
     admin: SocketAddr,
+    folder: tempfile::TempDir,
 }
 
 impl Pair {
@@ -33,13 +40,18 @@ impl Pair {
     pub(crate) fn start(listeners: &[Value], clusters: &[Value]) -> Option<Self> {
         let program = peers::require("envoy")?;
         let bootstrap = bootstrap(&json!(listeners), &json!(clusters));
-        let envoy = Envoy::start(&program, &bootstrap).unwrap();
-        let theirs =
-            Side { name: "Envoy", listeners: envoy.listeners().unwrap(), admin: envoy.admin() };
-        let handle = start_ours(&bootstrap);
+        let [folder, own_folder] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let envoy = Envoy::start(&program, &logging_to(&bootstrap, &folder)).unwrap();
+        let theirs = Side {
+            name: "Envoy",
+            listeners: envoy.listeners().unwrap(),
+            admin: envoy.admin(),
+            folder,
+        };
+        let handle = start_ours(&logging_to(&bootstrap, &own_folder));
         let bound = handle.listeners().into_iter().map(|l| (l.name.to_string(), l.bound));
-        let admin = handle.admin_address().unwrap();
-        let ours = Side { name: "we", listeners: bound.collect(), admin };
+        let (listeners, admin) = (bound.collect(), handle.admin_address().unwrap());
+        let ours = Side { name: "we", listeners, admin, folder: own_folder };
         Some(Self { envoy: theirs, ours, _envoy: envoy, _handle: handle })
     }
 
@@ -47,6 +59,12 @@ impl Pair {
     pub(crate) fn sides(&self) -> [&Side; 2] {
         [&self.envoy, &self.ours]
     }
+}
+
+fn logging_to(bootstrap: &Value, folder: &tempfile::TempDir) -> Value {
+    let file = folder.path().join("access.log");
+    let text = bootstrap.to_string().replace(LOG_FILE, file.to_str().unwrap());
+    serde_json::from_str(&text).unwrap()
 }
 
 fn start_ours(bootstrap: &Value) -> ProxyHandle {
@@ -66,6 +84,19 @@ impl Side {
         let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
         let answer = wire::ask(self.admin, request.as_bytes()).unwrap().unwrap();
         String::from_utf8(answer.body).unwrap()
+    }
+
+    /// The access log, once it has so many lines.
+    pub(crate) fn log(&self, lines: usize) -> Vec<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = std::fs::read_to_string(self.folder.path().join("access.log"));
+            let text = text.unwrap_or_default();
+            if text.lines().count() >= lines || Instant::now() > deadline {
+                return text.lines().map(str::to_owned).collect();
+            }
+            std::thread::sleep(Duration::from_millis(20)); // between two looks
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use http::{Method, Version};
 use pilotage_engine::response_flag::ResponseFlags;
 
 use super::super::{Captured, LogFormat, Record};
-use super::{Format, FormatError, RenderTime, write_time};
+use super::value::write_time;
+use super::{Format, FormatError, RenderTime};
 
 fn record() -> Record {
     Record {
@@ -19,6 +20,9 @@ fn record() -> Record {
         bytes_sent: 0,
         upstream_host: None,
         upstream_local: None,
+        upstream_protocol: None,
+        upstream_tls: None,
+        grpc_status: Some(7),
         upstream_cluster: Some("outbound|80|v3|a".into()),
         downstream_local: "127.0.0.1:15001".parse().unwrap(),
         downstream_remote: "127.0.0.1:4321".parse().unwrap(),
@@ -40,7 +44,7 @@ fn record() -> Record {
 fn render(format: &LogFormat) -> String {
     let mut out = Vec::new();
     let time = RenderTime(UNIX_EPOCH + Duration::from_millis(1_709_210_096_130));
-    Format::new(format).unwrap().render(&record(), time, &mut out);
+    Format::new(format, "box").unwrap().render(&record(), time, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -68,9 +72,20 @@ fn json_is_json_with_numbers_and_nulls() {
 fn custom_formats_and_their_mistakes() {
     let custom = |text: &str| LogFormat::Custom(text.to_owned());
     assert_eq!(render(&custom("100%% %REQ(:METHOD)% %REQ(nope?:authority)%\n")), "100% GET a\n");
-    let error = |text: &str| Format::new(&custom(text)).unwrap_err();
+    for (format, printed) in [
+        ("%REQ(:AUTHORITY):1%%START_TIME(%Y/%m)%", "a2024/02"),
+        ("%REQ(:PATH):3%|%HOSTNAME%", "/x?|box"),
+        ("%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)%", "PermissionDenied PERMISSION_DENIED"),
+        ("%GRPC_STATUS_NUMBER% %DOWNSTREAM_LOCAL_PORT%", "7 15001"),
+        ("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "127.0.0.1"),
+        ("%DOWNSTREAM_TLS_VERSION% %UPSTREAM_PEER_SUBJECT%", "- -"),
+        ("%DYNAMIC_METADATA(istio.mixer:status)%", "-"),
+    ] {
+        assert_eq!(render(&custom(format)), printed, "{format}");
+    }
+    let error = |text: &str| Format::new(&custom(text), "box").unwrap_err();
     assert_eq!(error("%NOPE%"), FormatError::Unsupported("NOPE".into()));
-    assert_eq!(error("a%b"), FormatError::Unclosed(1));
+    assert_eq!(error("a%B"), FormatError::Unclosed(1));
     assert_eq!(error("%REQ(a b)%"), FormatError::HeaderName("a b".into()));
 }
 
