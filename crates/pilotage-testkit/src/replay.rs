@@ -4,6 +4,7 @@ mod connection;
 mod exchange;
 pub mod history;
 mod pool;
+mod secured;
 mod tries;
 
 use std::net::{IpAddr, SocketAddr};

@@ -96,6 +96,11 @@ fn ingress_tls(
         checker.error(&at, message, "not here");
     }
     server_tls::check(tls, &at, checker);
+    if unsupported.iter().all(|(_, is_set)| !is_set) {
+        let message = "Istio obeys `tls` of a Sidecar only with ENABLE_TLS_ON_SIDECAR_INGRESS, which is off unless \
+                       somebody has switched it on";
+        checker.problem(codes::PIL0010, &at, message, "has no effect");
+    }
 }
 
 fn default_endpoint(endpoint: &str, at: &FieldPath, checker: &mut Checker<'_>) {

@@ -29,6 +29,11 @@ pub struct NameMatcher {
 }
 
 impl NameMatcher {
+    /// What the name has to be like.
+    pub fn matcher(&self) -> &StringMatch {
+        &self.matcher
+    }
+
     pub(crate) fn any_kind(proto: &StringMatcher) -> Result<Self, FieldError> {
         Ok(Self { kind: None, matcher: StringMatch::compile(proto)? })
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use pilotage_engine::load_balancing::PickContext;
-use pilotage_engine::tcp_route::TcpRoute;
+use pilotage_engine::tcp_route::{TcpRoute, Tunneling};
 use pilotage_engine::{Env, NoTrace, Tables};
 use pilotage_explain::{Arrival, End, carry};
 use serde_json::{Value, json};
 
-use super::{exchange, request};
+use super::{exchange, pool, request, secured};
 use crate::vectors::Exchange;
 
 /// What becomes of the request of `exchange`, which arrives like that.
@@ -52,7 +52,16 @@ fn tcp(tables: &Tables, route: &TcpRoute, arrival: &Arrival, env: &mut Env<'_>) 
     };
     match cluster.pick(&context, env) {
         Ok(endpoint) => json!({"handled": "tcp", "flags": "", "cluster": &*name,
-            "endpoint": endpoint.address.socket().map(|address| address.to_string())}),
+            "endpoint": endpoint.address.to_string(),
+            "pool": pool::told_of_bytes(&cluster.settings, route),
+            "tls": secured::told(&cluster.settings, &endpoint),
+            "tunnel": route.tunneling.as_ref().map(tunnel)}),
         Err(_) => json!({"error": "closed", "handled": "tcp", "flags": "UH", "cluster": &*name}),
     }
+}
+
+/// What comes before the bytes.
+fn tunnel(tunneling: &Tunneling) -> String {
+    let method = if tunneling.use_post { "POST" } else { "CONNECT" };
+    format!("{method} {}", tunneling.hostname)
 }

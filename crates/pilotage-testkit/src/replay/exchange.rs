@@ -17,7 +17,7 @@ use pilotage_explain::passage::HttpEnd;
 use pilotage_explain::{Arrival, Request};
 use serde_json::{Map, Value, json};
 
-use super::{pool, tries};
+use super::{pool, secured, tries};
 use crate::vectors::Exchange;
 
 /// Different in every draw, and masked in the recording.
@@ -117,9 +117,10 @@ fn upstream(
         "timeout": forward.timeouts.global.map(|limit| format!("{limit:?}")),
         "delayed by": forward.delay.map(|delay| format!("{delay:?}")),
         "mirrors": mirrors(forward),
-        "endpoint": endpoint.address.socket().map(|address| address.to_string()),
+        "endpoint": endpoint.address.to_string(),
         "retries": tries::told(forward, head, env),
         "pool": pool::told(&forward.cluster.settings),
+        "tls": secured::told(&forward.cluster.settings, &endpoint),
         "statistics": statistics(&forward.route),
     });
     add_route(&mut outcome, &forward.route);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pilotage_engine::cluster::ClusterSettings;
+use pilotage_engine::tcp_route::TcpRoute;
 use serde_json::{Map, Value};
 
 /// Every setting that is set, by what it limits.
@@ -28,7 +29,20 @@ pub(super) fn told(settings: &ClusterSettings) -> Value {
         ("keepalive after", time(keepalive.time)),
         ("keepalive every", time(keepalive.interval)),
         ("protocol", Some(format!("{:?}", settings.protocol))),
+        ("streams of a connection", number(settings.http2.max_concurrent_streams)),
+        ("ping every", time(settings.http2.keepalive.map(|pings| pings.interval))),
+        ("ping timeout", time(settings.http2.keepalive.map(|pings| pings.timeout))),
+        ("PROXY protocol", settings.proxy_protocol.map(|version| format!("{version:?}"))),
     ];
     let told = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
     Value::Object(told.collect::<Map<_, _>>())
+}
+
+/// The same for bytes, whose connections `route` limits as well.
+pub(super) fn told_of_bytes(settings: &ClusterSettings, route: &TcpRoute) -> Value {
+    let mut told = told(settings);
+    let time = |time: Duration| Value::from(format!("{time:?}"));
+    told["idle timeout"] = route.idle_timeout.map_or(Value::Null, time);
+    told["age of a connection"] = route.max_connection_duration.map_or(Value::Null, time);
+    told
 }

@@ -51,7 +51,8 @@ pub(super) fn outcomes(
 }
 
 /// Who asks: nothing for a sidecar in namespace `default`, `sidecar in NAMESPACE`, `gateway`, `sidecar at` a locality
-/// in a code span, or labels in code spans.
+/// in a code span, labels in code spans, or `sidecar of` a workload by its address in a code span: requests to that
+/// address are those that arrive at it.
 fn asker(from: &str) -> Result<Asker, String> {
     let locality = spans(from).into_iter().find(|span| !span.contains('='));
     let labels = spans(from).into_iter().filter_map(|label| {
@@ -61,6 +62,16 @@ fn asker(from: &str) -> Result<Asker, String> {
     let mut labels: BTreeMap<String, String> = labels.collect();
     let words = from.split('`').next().unwrap_or_default().trim();
     let words = words.trim_end_matches("with").trim_end_matches(" at").trim();
+    if words == "sidecar of" {
+        let ip = locality.unwrap_or_default();
+        return Ok(Asker {
+            name: "workload".into(),
+            kind: "sidecar".into(),
+            namespace: "default".into(),
+            ip,
+            ..Asker::default()
+        });
+    }
     let sidecar = |namespace: &str, labels, locality| Asker {
         name: "client".into(),
         kind: "sidecar".into(),

@@ -20,6 +20,10 @@
 //! | tries at | the endpoints of all attempts, in order, if each is answered with 503: `10.0.0.1:80 10.0.0.2:80` |
 //! | statistics | what the names of the counters of the route begin with |
 //! | pool | a limit of the cluster's connections: `requests: 2` |
+//! | no pool | a limit that there is not: `requests` |
+//! | tls | how the connection is secured: `server name: a.example.com` |
+//! | plain | `text`: it is not |
+//! | tunnel | what comes before bytes: `CONNECT a.example.com:443` |
 //! | error | what a client sees in place of an answer |
 //! | delayed by | an injected delay |
 //!
@@ -101,7 +105,7 @@ impl Expectation {
 /// The share and the keyword in the words before a code span.
 fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
     const CONNECTING: [&str; 9] = ["and", "with", "then", "but", "of", "or", "the", "goes", "is"];
-    const KEYWORDS: [&str; 29] = [
+    const KEYWORDS: [&str; 33] = [
         "to",
         "subset",
         "port",
@@ -130,6 +134,10 @@ fn keyword(words: &str) -> Result<(Option<f64>, String), String> {
         "each try",
         "backoff",
         "pool",
+        "no pool",
+        "tls",
+        "plain",
+        "tunnel",
         "error",
     ];
     let mut share = None;
@@ -185,6 +193,12 @@ fn holds((keyword, wanted): &(String, String), outcome: &Value) -> bool {
         "pool" => wanted.split_once(": ").is_some_and(|(limit, value)| {
             outcome["pool"].get(limit).and_then(Value::as_str) == Some(value)
         }),
+        "no pool" => outcome["pool"].get(wanted).is_none_or(Value::is_null),
+        "tls" => wanted.split_once(": ").is_some_and(|(fact, value)| {
+            outcome["tls"].get(fact).and_then(Value::as_str) == Some(value)
+        }),
+        "plain" => wanted == "text" && outcome["tls"].is_null(),
+        "tunnel" => text("/tunnel") == wanted,
         "tries at" => text("/retries/at") == wanted,
         "each try" => text("/retries/each") == wanted,
         "backoff" => text("/retries/backoff") == wanted,
