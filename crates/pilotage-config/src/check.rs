@@ -54,7 +54,20 @@ pub fn check(object: &Object) -> Vec<Diagnostic> {
         Kind::WorkloadEntry(spec) => workload_entry::check_object(spec, &mut checker),
         Kind::WorkloadGroup(spec) => workload_group::check(spec, &mut checker),
         Kind::Sidecar(spec) => sidecar::check(spec, &mut checker),
-        _ => {}
+        // Read for what traffic needs of them; Istio's own rules for the rest of their fields are not applied.
+        Kind::ProxyConfig(_) | Kind::PeerAuthentication(_) | Kind::RequestAuthentication(_) => {}
+        Kind::Service(_)
+        | Kind::Endpoints(_)
+        | Kind::EndpointSlice(_)
+        | Kind::Pod(_)
+        | Kind::Namespace(_)
+        | Kind::Node(_)
+        | Kind::Secret(_)
+        | Kind::ConfigMap(_)
+        | Kind::Deployment(_)
+        | Kind::StatefulSet(_)
+        | Kind::ReplicaSet(_)
+        | Kind::DaemonSet(_) => {}
     }
     checker.finish()
 }

@@ -242,6 +242,13 @@ codes! {
         "An object is of a kind that changes traffic in Istio and that Pilotage does not carry out. \
          Traffic is as if the object did not exist. Take care with policies that deny requests."
 
+    PIL0012 Unreadable Error
+        "A file that was found in a folder cannot be opened or read. The other files are used."
+
+    PIL0013 DuplicateObject Warning
+        "Two objects have the same kind, namespace and name. The one that comes later, in the order of \
+         file names and of the text, is used."
+
     PIL0101 DelegateNotFound Warning
         "A rule hands its requests to a VirtualService that does not exist, is not exported to this \
          namespace, or has hosts of its own. The rule vanishes, and its requests fall to later rules."

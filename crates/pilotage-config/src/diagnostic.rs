@@ -84,6 +84,9 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// One sentence that says what is wrong.
     pub message: String,
+    /// The same in the words of Istio's analyzers, where they have a message for it: scripts look for those. Istio
+    /// sometimes takes several messages for what is one problem here.
+    pub istio: Vec<String>,
     /// The object, when the problem is about one.
     pub object: Option<ObjectRef>,
     /// The field, when the problem is about one.
@@ -106,6 +109,7 @@ impl Diagnostic {
             code,
             severity: code.severity(),
             message: message.into(),
+            istio: Vec::new(),
             object: None,
             path: None,
             primary: None,
@@ -119,6 +123,13 @@ impl Diagnostic {
     #[must_use]
     pub fn with_severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
+        self
+    }
+
+    /// Adds a message of Istio's analyzers that says the same.
+    #[must_use]
+    pub fn istio(mut self, text: impl Into<String>) -> Self {
+        self.istio.push(text.into());
         self
     }
 

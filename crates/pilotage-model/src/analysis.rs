@@ -4,77 +4,81 @@
 //! The analyzers look at objects as written, those that break a rule of their own included: a mistake in one object is
 //! no reason to say nothing about the others.
 
+pub mod analyzers;
 mod bypassed_subsets;
 mod delegates;
+mod deployments;
 mod destination_ports;
 mod destination_rules;
 mod destinations;
+mod duplicates;
 mod gateway_ports;
 mod gateway_references;
+mod gateway_secrets;
+mod jwt_claims;
 mod known_hosts;
 mod mesh_hosts;
 mod namespaces;
 mod port_names;
-mod selectors;
 mod service_entries;
 mod shared_gateways;
+mod sidecars;
 pub mod subsets;
+pub mod suppression;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::virtual_service::VirtualService;
-use pilotage_config::{Diagnostic, ObjectRef};
+use pilotage_config::{Diagnostic, Timestamp};
 
+pub use self::analyzers::{ANALYZERS, Analyzer};
+use self::duplicates::Duplicate;
 use self::known_hosts::KnownHosts;
 
 /// The domain that short names are completed with. The analyzers do not look at the mesh's own.
 const DOMAIN: &str = "cluster.local";
-
-/// The annotation that lists codes not to report for an object, `*` meaning all.
-const SUPPRESS: &str = "galley.istio.io/analyze-suppress";
 /// Namespaces of the system, which need no advice.
 const SYSTEM_NAMESPACES: [&str; 5] =
     ["istio-system", "kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
 /// The scope of what everybody sees.
 const EVERYBODY: &str = "*";
 
+/// What analyzers look at.
+#[derive(Debug)]
+pub struct Context<'a> {
+    objects: Vec<&'a Object>,
+    duplicates: Vec<Duplicate<'a>>,
+    now: Option<Timestamp>,
+    hosts: KnownHosts,
+}
+
+impl<'a> Context<'a> {
+    /// All of these objects; of several with one name the last. Without a time nothing is said about certificates that
+    /// are too old or too new.
+    #[must_use]
+    pub fn new(objects: &[&'a Object], now: Option<Timestamp>) -> Self {
+        let (objects, duplicates) = duplicates::split(objects);
+        let hosts = KnownHosts::new(&objects);
+        Self { objects, duplicates, now, hosts }
+    }
+
+    /// The objects.
+    #[must_use]
+    pub fn objects(&self) -> &[&'a Object] {
+        &self.objects
+    }
+}
+
 /// The problems of `objects` with each other, by analyzer and then in the order of the objects. What an object asks
 /// not to be told is left out.
 #[must_use]
 pub fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
-    let hosts = KnownHosts::new(objects);
-    let mut problems = destinations::analyze(objects, &hosts);
-    problems.extend(destination_ports::analyze(objects, &hosts));
-    problems.extend(delegates::analyze(objects));
-    problems.extend(bypassed_subsets::analyze(objects));
-    problems.extend(mesh_hosts::analyze(objects));
-    problems.extend(gateway_references::analyze(objects));
-    problems.extend(destination_rules::analyze(objects, &hosts));
-    problems.extend(subsets::analyze(objects, &hosts));
-    problems.extend(selectors::analyze(objects));
-    problems.extend(gateway_ports::analyze(objects));
-    problems.extend(port_names::analyze(objects));
-    problems.extend(namespaces::analyze(objects));
-    problems.extend(service_entries::analyze(objects));
-    problems.extend(shared_gateways::analyze(objects));
-    let suppressed = suppressed(objects);
-    problems.retain(|problem| !is_suppressed(problem, &suppressed));
+    let context = Context::new(objects, None);
+    let mut problems: Vec<Diagnostic> =
+        ANALYZERS.iter().flat_map(|analyzer| analyzer.run(&context)).collect();
+    suppression::apply(objects, &mut problems);
     problems
-}
-
-/// The codes that objects do not want to hear of.
-fn suppressed<'a>(objects: &[&'a Object]) -> BTreeMap<ObjectRef, Vec<&'a str>> {
-    let wishes = objects.iter().filter_map(|object| {
-        let list = object.meta.annotations.get(SUPPRESS)?;
-        Some((object.reference(), list.split(',').map(str::trim).collect()))
-    });
-    wishes.collect()
-}
-
-fn is_suppressed(problem: &Diagnostic, suppressed: &BTreeMap<ObjectRef, Vec<&str>>) -> bool {
-    let wishes = problem.object.as_ref().and_then(|object| suppressed.get(object));
-    wishes.is_some_and(|codes| codes.iter().any(|code| *code == "*" || *code == problem.code.id()))
 }
 
 /// The virtual services among objects.

@@ -9,6 +9,7 @@
 
 pub mod age;
 pub mod analysis;
+pub mod certificates;
 pub mod destination_rule;
 pub mod endpoint;
 pub mod gateway;

@@ -44,7 +44,7 @@ impl fmt::Debug for Pem {
 }
 
 impl TlsSecret {
-    fn new(secret: &Secret) -> Self {
+    pub(crate) fn new(secret: &Secret) -> Self {
         let value = |name: &str| {
             secret.value(name).filter(|bytes| !bytes.is_empty()).map(|bytes| Pem(bytes.to_vec()))
         };

@@ -9,7 +9,9 @@ pub(crate) mod up;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
+use pilotage_config::Timestamp;
 use pilotage_proxy::StartError;
 
 use crate::cli::Command;
@@ -25,6 +27,9 @@ pub(crate) enum CommandError {
     /// The files.
     #[error(transparent)]
     Input(#[from] InputError),
+    /// Flags that make no sense together, or name what does not exist.
+    #[error("{0}")]
+    Usage(String),
     /// Who asks.
     #[error(transparent)]
     Who(#[from] WhoError),
@@ -67,9 +72,10 @@ pub(crate) enum CommandError {
 impl CommandError {
     fn status(&self) -> Status {
         match self {
-            Self::Input(InputError::NothingGiven) | Self::Who(_) | Self::NoBootstrap => {
-                Status::Usage
-            }
+            Self::Input(InputError::NothingGiven)
+            | Self::Usage(_)
+            | Self::Who(_)
+            | Self::NoBootstrap => Status::Usage,
             Self::Input(_) => Status::BadData,
             // `pilotage … | head` ends early on purpose.
             Self::Output(OutputError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
@@ -89,7 +95,7 @@ impl CommandError {
 /// Runs `command` and reports what stopped it, in one message.
 pub(crate) fn run(command: Command) -> Status {
     let done = match command {
-        Command::Analyze(args) => analyze::run(&args),
+        Command::Analyze(args) => analyze::run(&args, now()),
         Command::Demo(args) => demo::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::ProxyConfig(args) => proxy_config::run(&args),
@@ -103,4 +109,11 @@ pub(crate) fn run(command: Command) -> Status {
         }
         status
     })
+}
+
+/// The time, which commands that judge by it take as an argument.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    Timestamp { seconds, nanos: since.subsec_nanos() }
 }

@@ -104,6 +104,25 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceText>, InputError> {
     Ok(sources)
 }
 
+/// Reads everything that `paths` name, as [`read_all`] does, and passes over files that cannot be read as text.
+///
+/// # Errors
+/// When nothing is named, or something named is not there.
+fn read_each(paths: &[PathBuf]) -> Result<Vec<Result<SourceText, InputError>>, InputError> {
+    if paths.is_empty() {
+        return Err(InputError::NothingGiven);
+    }
+    let mut sources = Vec::new();
+    for path in paths {
+        if path == Path::new("-") {
+            sources.push(read_one(path));
+            continue;
+        }
+        sources.extend(discover(path)?.iter().map(|file| read_file(file)));
+    }
+    Ok(sources)
+}
+
 /// Reads one file, or standard input for `-`.
 ///
 /// # Errors

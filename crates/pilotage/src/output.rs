@@ -53,6 +53,16 @@ pub(crate) fn print_value(value: &Value, format: Format) -> Result<(), OutputErr
     Ok(out.flush()?)
 }
 
+/// `value` as YAML, for programs.
+///
+/// # Errors
+/// When it cannot be written, which memory can.
+pub(crate) fn yaml_text(value: &Value) -> Result<String, OutputError> {
+    let mut bytes = Vec::new();
+    yaml::write(&mut bytes, value)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Prints text for people. Colours are taken out when standard output is no terminal or `NO_COLOR` is set.
 ///
 /// # Errors

@@ -31,11 +31,6 @@ impl<'a> Checker<'a> {
         self.object.name()
     }
 
-    /// A label of the object.
-    pub(super) fn label(&self, name: &str) -> Option<&'a str> {
-        self.object.meta.labels.get(name).map(String::as_str)
-    }
-
     /// The field cannot stand as it is: the object is rejected.
     pub(super) fn error(
         &mut self,
@@ -72,6 +67,13 @@ impl<'a> Checker<'a> {
         let Some(span) = self.object.spans.key(at) else { return };
         if let Some(last) = self.problems.pop() {
             self.problems.push(last.also_at(&self.object.source.file, span, label));
+        }
+    }
+
+    /// Adds the words of Istio's analyzers for the problem reported last.
+    pub(super) fn istio(&mut self, text: impl Into<String>) {
+        if let Some(last) = self.problems.pop() {
+            self.problems.push(last.istio(text));
         }
     }
 

@@ -44,6 +44,9 @@ pub(super) fn check(fault: &HttpFaultInjection, at: &FieldPath, checker: &mut Ch
             let at = at.field("percent");
             let message = "`percent` is deprecated";
             checker.problem(codes::IST0002, &at, message, "write percentage: {value: …}");
+            checker.istio(
+                "Deprecated: HTTPRoute.fault.delay.percent is deprecated; use HTTPRoute.fault.delay.percentage",
+            );
         }
     }
 }

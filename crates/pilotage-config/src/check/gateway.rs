@@ -121,11 +121,11 @@ fn tls_fits_protocol(server: &Server, port: &Port, at: &FieldPath, checker: &mut
         return;
     };
     let at_tls = at.field("tls");
+    if tls.https_redirect && !ports::is_plain_http(&port.protocol) {
+        let at = at_tls.field("httpsRedirect");
+        checker.warning(&at, "`httpsRedirect` is for plain HTTP ports", "has no effect");
+    }
     if ports::is_tls(&port.protocol) {
-        if tls.https_redirect {
-            let at = at_tls.field("httpsRedirect");
-            checker.warning(&at, "`httpsRedirect` is for plain HTTP ports", "has no effect");
-        }
         return;
     }
     if !ports::is_plain_http(&port.protocol) {

@@ -1,6 +1,7 @@
 //! Rules of locality-aware balancing.
 
 use super::checker::Checker;
+use crate::codes;
 use crate::destination_rule::{Distribute, Failover, LocalityLbSetting, ZoneAwareLbSetting};
 use crate::field_path::FieldPath;
 
@@ -25,14 +26,8 @@ pub(super) fn check(
         no_topology_labels(&setting.failover_priority, at, checker);
     }
     distribute(&setting.distribute, &at.field("distribute"), checker);
-    failover(&setting.failover, &at.field("failover"), checker);
-    warn_without_outlier_detection(
-        &setting.failover,
-        &setting.failover_priority,
-        has_outlier_detection,
-        at,
-        checker,
-    );
+    let failover = Ranking { regions: &setting.failover, labels: &setting.failover_priority };
+    failover.check(has_outlier_detection, at, checker);
 }
 
 pub(super) fn check_zone_aware(
@@ -42,14 +37,33 @@ pub(super) fn check_zone_aware(
     checker: &mut Checker<'_>,
 ) {
     no_topology_labels(&setting.failover_priority, at, checker);
-    failover(&setting.failover, &at.field("failover"), checker);
-    warn_without_outlier_detection(
-        &setting.failover,
-        &setting.failover_priority,
-        has_outlier_detection,
-        at,
-        checker,
-    );
+    let failover = Ranking { regions: &setting.failover, labels: &setting.failover_priority };
+    failover.check(has_outlier_detection, at, checker);
+}
+
+/// Where requests go when endpoints near by have failed: what both kinds of locality settings have.
+struct Ranking<'a> {
+    regions: &'a [Failover],
+    labels: &'a [String],
+}
+
+impl Ranking<'_> {
+    fn check(&self, has_outlier_detection: bool, at: &FieldPath, checker: &mut Checker<'_>) {
+        failover(self.regions, &at.field("failover"), checker);
+        let asks = !self.regions.is_empty() || !self.labels.is_empty();
+        if !asks || has_outlier_detection {
+            return;
+        }
+        let message =
+            "without `outlierDetection` no endpoint ever counts as failed, so nothing fails over";
+        let label = "needs `outlierDetection`";
+        // Istio's validation drops the warnings of subsets.
+        if at.as_str().starts_with("spec.subsets") {
+            checker.problem(codes::PIL0010, at, message, label);
+        } else {
+            checker.warning(at, message, label);
+        }
+    }
 }
 
 fn no_topology_labels(labels: &[String], at: &FieldPath, checker: &mut Checker<'_>) {
@@ -62,22 +76,6 @@ fn no_topology_labels(labels: &[String], at: &FieldPath, checker: &mut Checker<'
                 "leave it out",
             );
         }
-    }
-}
-
-fn warn_without_outlier_detection(
-    failover: &[Failover],
-    priority: &[String],
-    has_outlier_detection: bool,
-    at: &FieldPath,
-    checker: &mut Checker<'_>,
-) {
-    if (!failover.is_empty() || !priority.is_empty()) && !has_outlier_detection {
-        checker.warning(
-            at,
-            "without `outlierDetection` no endpoint ever counts as failed, so nothing fails over",
-            "needs `outlierDetection`",
-        );
     }
 }
 
@@ -107,8 +105,10 @@ fn distribute(entries: &[Distribute], list: &FieldPath, checker: &mut Checker<'_
         let targets = entry.to.keys().map(|to| (to, at.field("to").field(to)));
         localities(targets, &mut Vec::new(), checker);
         let mut total: u64 = 0;
+        let mut all_fit = true;
         for (to, weight) in &entry.to {
             if !(1..=100).contains(weight) {
+                all_fit = false;
                 let at = at.field("to").field(to);
                 checker.error(
                     &at,
@@ -118,7 +118,7 @@ fn distribute(entries: &[Distribute], list: &FieldPath, checker: &mut Checker<'_
             }
             total += u64::from(*weight);
         }
-        if total != 100 {
+        if all_fit && total != 100 {
             checker.error(
                 &at.field("to"),
                 format!("the shares add up to {total}, not to 100"),

@@ -148,10 +148,18 @@ fn cipher_suites(tls: &ServerTlsSettings, at: &FieldPath, checker: &mut Checker<
     let mut seen = BTreeSet::new();
     for (index, suite) in tls.cipher_suites.iter().enumerate() {
         let at = at.field("cipherSuites").index(index);
-        if !CIPHER_SUITES.contains(&suite.as_str()) {
+        if !is_known(suite) {
             checker.warning(&at, format!("`{suite}` is not a known cipher suite"), "not used");
         } else if !seen.insert(suite) {
             checker.warning(&at, format!("`{suite}` is listed twice"), "again");
         }
+    }
+}
+
+/// Whether Envoy knows a suite, or all suites of a group of equal preference: `[one|other]`.
+fn is_known(suite: &str) -> bool {
+    match suite.strip_prefix('[').and_then(|group| group.strip_suffix(']')) {
+        Some(group) => group.split('|').all(|suite| CIPHER_SUITES.contains(&suite)),
+        None => CIPHER_SUITES.contains(&suite),
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::checker::Checker;
 use super::export_to::{self, Owner};
 use super::{hosts, names, ports, selector, workload_entry};
-use crate::codes;
 use crate::field_path::FieldPath;
 use crate::service_entry::{Resolution, ServiceEntry};
 
@@ -79,12 +78,9 @@ fn addresses(spec: &ServiceEntry, list: &FieldPath, checker: &mut Checker<'_>) {
         }
     }
     let opaque = spec.ports.iter().any(|port| ports::is_opaque(&port.protocol));
-    // Entries with a resolution get an address of their own, unless they opt out.
-    let opts_out = checker.label("networking.istio.io/enable-autoallocate-ip") == Some("false");
-    let gets_address = spec.resolution != Resolution::None && !opts_out;
-    if spec.addresses.is_empty() && opaque && !gets_address {
-        checker.problem(
-            codes::IST0134,
+    // With any other resolution the entry can be given an address; whether it was is looked at with its status.
+    if spec.addresses.is_empty() && opaque && spec.resolution == Resolution::None {
+        checker.warning(
             &FieldPath::spec(),
             "connections to a TCP port are told apart by address, and this entry has none",
             "needs `addresses`",

@@ -245,6 +245,7 @@ fn outbound(policy: &OutboundTrafficPolicy, at: &FieldPath, checker: &mut Checke
     let at = at.field("egressProxy");
     let message = "the egress proxy of a Sidecar is deprecated, and still works";
     checker.problem(codes::IST0002, &at, message, "route through an egress gateway instead");
+    checker.istio("Deprecated: OutboundTrafficPolicy.EgressProxy ignored");
     if policy.mode != OutboundTrafficMode::AllowAny {
         checker.error(
             &at,

@@ -7,14 +7,15 @@ use pilotage_config::object::Object;
 use pilotage_config::virtual_service::{Delegate, HttpRoute, VirtualService};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use super::{DOMAIN, EVERYBODY, scopes, virtual_services};
+use super::{Context, DOMAIN, EVERYBODY, scopes, virtual_services};
 use crate::virtual_service::delegates::merge_blocks;
 use crate::virtual_service::destinations::Names;
 
 type ByName<'a> = BTreeMap<(&'a str, &'a str), (&'a Object, &'a VirtualService)>;
 
 /// The problems of all rules that delegate.
-pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
+pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
+    let objects = context.objects();
     let by_name: ByName<'_> = virtual_services(objects)
         .map(|(object, spec)| ((object.namespace(), object.name()), (object, spec)))
         .collect();

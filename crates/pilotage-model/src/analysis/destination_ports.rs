@@ -10,12 +10,13 @@ use pilotage_config::virtual_service::{Destination, HttpRoute, VirtualService};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::known_hosts::KnownHosts;
-use super::virtual_services;
+use super::{Context, virtual_services};
 
 /// The problems of all virtual services for sidecars.
-pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic> {
+pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
+    let hosts = &context.hosts;
     let mut problems = Vec::new();
-    for (object, spec) in virtual_services(objects) {
+    for (object, spec) in virtual_services(context.objects()) {
         let for_mesh = spec.gateways.is_empty() || spec.gateways.iter().any(|name| name == "mesh");
         // A delegate has no hosts, and so no listeners of its own.
         if !for_mesh || spec.hosts.is_empty() {

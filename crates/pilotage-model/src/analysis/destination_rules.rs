@@ -5,35 +5,65 @@ use pilotage_config::destination_rule::{ClientTlsMode, ClientTlsSettings, Destin
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Code, Diagnostic, FieldPath, codes};
 
-use super::known_hosts::KnownHosts;
+use super::Context;
 
-/// The problems of all destination rules.
-pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic> {
+/// The rules among objects.
+pub(super) fn destination_rules<'a>(
+    objects: &'a [&'a Object],
+) -> impl Iterator<Item = (&'a Object, &'a DestinationRule)> {
+    objects.iter().filter_map(|object| match &object.body {
+        Kind::DestinationRule(rule) => Some((*object, &**rule)),
+        _ => None,
+    })
+}
+
+/// Rules for hosts that nobody knows.
+pub(super) fn unknown_hosts(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    for object in objects {
-        let Kind::DestinationRule(rule) = &object.body else { continue };
-        if hosts.ports(&rule.host, object.namespace()).is_none() {
-            let message = format!("no service has the host `{}`", rule.host);
+    for (object, rule) in destination_rules(context.objects()) {
+        let host = &rule.host;
+        if context.hosts.ports(host, object.namespace()).is_none() {
+            let message = format!("no service has the host `{host}`");
             let path = FieldPath::spec().field("host");
-            problems.push(object.value_diagnostic(codes::IST0174, &path, message, "unknown"));
+            let problem = object.value_diagnostic(codes::IST0174, &path, message, "unknown");
+            problems.push(problem.istio(format!(
+                "The host {host} defined in the DestinationRule does not match any services in the mesh."
+            )));
         }
-        problems.extend(unchecked(object, rule));
     }
     problems
+}
+
+/// Rules that ask for TLS without a way to tell the right server.
+pub(super) fn unchecked_certificates(context: &Context<'_>) -> Vec<Diagnostic> {
+    destination_rules(context.objects())
+        .flat_map(|(object, rule)| unchecked(object, rule))
+        .collect()
 }
 
 fn unchecked(object: &Object, rule: &DestinationRule) -> Vec<Diagnostic> {
     let Some(policy) = &rule.traffic_policy else { return Vec::new() };
     let path = FieldPath::spec().field("trafficPolicy");
     let for_some = rule.workload_selector.is_some();
-    let whole = policy.tls.as_ref().map(|tls| (tls, codes::IST0128, path.field("tls")));
+    let whole =
+        policy.tls.as_ref().map(|tls| (tls, codes::IST0128, path.field("tls"), String::new()));
     let ports = policy.port_level_settings.iter().enumerate().filter_map(|(index, port)| {
         let path = path.field("portLevelSettings").index(index).field("tls");
-        Some((port.tls.as_ref()?, codes::IST0129, path))
+        let number = port.port.as_ref().map_or(0, |port| port.number);
+        Some((port.tls.as_ref()?, codes::IST0129, path, format!(" at port number:{number}")))
     });
     let all = whole.into_iter().chain(ports);
     all.filter(|(tls, ..)| trusts_anybody(tls, for_some))
-        .map(|(tls, code, path)| problem(object, tls, code, &path))
+        .map(|(tls, code, path, port)| {
+            let name = object.name();
+            let namespace = object.namespace();
+            problem(object, tls, code, &path).istio(format!(
+                "DestinationRule {namespace}/{name} in namespace {namespace} has TLS mode set to {} but no \
+                 caCertificates are set to validate server identity for host: {}{port}",
+                tls.mode.as_str(),
+                rule.host
+            ))
+        })
         .collect()
 }
 

@@ -9,23 +9,28 @@ use pilotage_config::virtual_service::{Destination, VirtualService};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::known_hosts::{KnownHosts, KnownPort};
-use super::{DOMAIN, virtual_services};
+use super::{Context, DOMAIN, virtual_services};
 
 /// What is missing where a destination should stand: it names no host.
 static NOWHERE: LazyLock<Destination> = LazyLock::new(Destination::default);
 
-/// The problems of all virtual services.
-pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic> {
-    let subsets = subsets(objects);
-    let mut problems = Vec::new();
-    for (object, spec) in virtual_services(objects) {
-        for place in places(spec) {
-            let context = Context { object, place };
-            problems.extend(context.host_problem(hosts));
-            problems.extend(context.subset_problem(&subsets));
-        }
-    }
-    problems
+/// Hosts and ports that are not there, or not chosen.
+pub(super) fn hosts(context: &Context<'_>) -> Vec<Diagnostic> {
+    let all = virtual_services(context.objects());
+    let destinations = all.flat_map(|(object, spec)| {
+        places(spec).into_iter().map(move |place| Destined { object, place })
+    });
+    destinations.filter_map(|destination| destination.host_problem(&context.hosts)).collect()
+}
+
+/// Subsets that are not there.
+pub(super) fn subsets(context: &Context<'_>) -> Vec<Diagnostic> {
+    let known = known_subsets(context.objects());
+    let all = virtual_services(context.objects());
+    let destinations = all.flat_map(|(object, spec)| {
+        places(spec).into_iter().map(move |place| Destined { object, place })
+    });
+    destinations.filter_map(|destination| destination.subset_problem(&known)).collect()
 }
 
 /// A destination and where it stands.
@@ -68,12 +73,13 @@ fn places<'a>(spec: &'a VirtualService) -> Vec<Place<'a>> {
     places
 }
 
-struct Context<'a> {
+/// A destination of an object.
+struct Destined<'a> {
     object: &'a Object,
     place: Place<'a>,
 }
 
-impl Context<'_> {
+impl Destined<'_> {
     /// What is wrong with the host or its port.
     fn host_problem(&self, hosts: &KnownHosts) -> Option<Diagnostic> {
         let destination = self.place.destination;
@@ -81,7 +87,8 @@ impl Context<'_> {
         let Some(ports) = hosts.ports(host, self.object.namespace()) else {
             let message = format!("no service that this object sees has the host `{host}`");
             let path = self.place.path.field("host");
-            let problem = self.missing(&path, message, "no such host");
+            let what = if self.place.is_mirror { "mirror host" } else { "host" };
+            let problem = self.missing(&path, message, "no such host", what, host);
             return Some(problem.help(self.host_help(host)));
         };
         match &destination.port {
@@ -89,8 +96,9 @@ impl Context<'_> {
                 let message = format!("`{host}` has no port {}", port.number);
                 let path = self.place.path.field("port").field("number");
                 let known = numbers(ports);
+                let named = format!("{host}:{}", port.number);
                 Some(
-                    self.missing(&path, message, "no such port")
+                    self.missing(&path, message, "no such port", "host:port", &named)
                         .note(format!("its ports: {known}")),
                 )
             }
@@ -106,6 +114,11 @@ impl Context<'_> {
         self.object
             .value_diagnostic(code, &self.place.path, message, "which port?")
             .help("add `port: {number: …}`; without it the port of the client's request is taken")
+            .istio(format!(
+                "This VirtualService routes to a service {host:?} that exposes multiple ports [{}]. \
+                 Specifying a port in the destination is required to disambiguate.",
+                known.replace(", ", " ")
+            ))
     }
 
     fn host_help(&self, host: &str) -> String {
@@ -133,16 +146,27 @@ impl Context<'_> {
         let (host, subset) = (&destination.host, &destination.subset);
         let message = format!("no DestinationRule for `{host}` defines the subset `{subset}`");
         let path = self.place.path.field("subset");
-        let effect = if self.place.is_mirror {
-            "copies of requests get lost"
+        let (effect, what) = if self.place.is_mirror {
+            ("copies of requests get lost", "mirror+subset in destinationrule")
         } else {
-            "requests for it are answered with 503"
+            ("requests for it are answered with 503", "host+subset in destinationrule")
         };
-        Some(self.missing(&path, message, "no such subset").note(effect))
+        let named = format!("{host}+{subset}");
+        Some(self.missing(&path, message, "no such subset", what, &named).note(effect))
     }
 
-    fn missing(&self, path: &FieldPath, message: String, label: &str) -> Diagnostic {
-        self.object.value_diagnostic(codes::IST0101, path, message, label)
+    /// The problem that what a field names is not there: `what` and `named` are Istio's words for it.
+    fn missing(
+        &self,
+        path: &FieldPath,
+        message: String,
+        label: &str,
+        what: &str,
+        named: &str,
+    ) -> Diagnostic {
+        self.object
+            .value_diagnostic(codes::IST0101, path, message, label)
+            .istio(format!("Referenced {what} not found: {named:?}"))
     }
 }
 
@@ -151,7 +175,7 @@ fn numbers(ports: &[KnownPort]) -> String {
 }
 
 /// The subsets of all destination rules: namespace and name of the host, name of the subset.
-fn subsets(objects: &[&Object]) -> BTreeSet<(String, String, String)> {
+fn known_subsets(objects: &[&Object]) -> BTreeSet<(String, String, String)> {
     let mut found = BTreeSet::new();
     for object in objects {
         let Kind::DestinationRule(rule) = &object.body else { continue };

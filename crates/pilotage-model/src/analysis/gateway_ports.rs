@@ -6,10 +6,12 @@ use pilotage_config::kubernetes::service::{IntOrString, Service};
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use crate::labels::selects;
+use super::Context;
+use crate::labels::{selector_text, selects};
 
 /// The problems of all gateways that have pods.
-pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
+pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
+    let objects = context.objects();
     let pods: Vec<&Object> =
         objects.iter().copied().filter(|object| matches!(object.body, Kind::Pod(_))).collect();
     let mut problems = Vec::new();
@@ -31,12 +33,15 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
             }
             let message = format!("no service of the gateway's pods leads to port {}", port.number);
             let path = FieldPath::spec().field("servers").index(index).field("port");
-            problems.push(object.value_diagnostic(
-                codes::IST0162,
-                &path.field("number"),
-                message,
-                "not reached from outside",
-            ));
+            let path = path.field("number");
+            let label = "not reached from outside";
+            problems.push(object.value_diagnostic(codes::IST0162, &path, message, label).istio(format!(
+                "The gateway is listening on a target port (port {}) that is not defined in the Service associated \
+                 with its workload instances (Pod selector {}). If you need to access the gateway port through the \
+                 gateway Service, it will not be available.",
+                port.number,
+                selector_text(&gateway.selector)
+            )));
         }
     }
     problems

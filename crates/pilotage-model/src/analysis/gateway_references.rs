@@ -8,11 +8,12 @@ use pilotage_config::object::{Kind, Object};
 use pilotage_config::virtual_service::VirtualService;
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use super::virtual_services;
+use super::{Context, virtual_services};
 use crate::host::Host;
 
 /// The problems of all virtual services.
-pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
+pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
+    let objects = context.objects();
     let gateways: BTreeMap<(&str, &str), &Gateway> = objects
         .iter()
         .filter_map(|object| match &object.body {
@@ -29,27 +30,33 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
             let path = FieldPath::spec().field("gateways").index(index);
             if gateway.is_none() {
                 let message = format!("there is no Gateway `{}/{}`", wanted.0, wanted.1);
-                problems.push(object.value_diagnostic(
-                    codes::IST0101,
-                    &path,
-                    message,
-                    "no such gateway",
-                ));
+                problems.push(
+                    object
+                        .value_diagnostic(codes::IST0101, &path, message, "no such gateway")
+                        .istio(format!("Referenced gateway not found: {name:?}")),
+                );
             }
             if !gateway.is_some_and(|gateway| takes(gateway, wanted.0, object, spec)) {
-                problems.push(no_host(object, &path, name));
+                let full = format!("{}/{}", wanted.0, wanted.1);
+                problems.push(no_host(object, spec, &path, &full));
             }
         }
     }
     problems
 }
 
-fn no_host(object: &Object, path: &FieldPath, gateway: &str) -> Diagnostic {
+fn no_host(object: &Object, spec: &VirtualService, path: &FieldPath, gateway: &str) -> Diagnostic {
     let message = format!("no server of the gateway `{gateway}` takes any of the hosts");
     let label = "nothing is routed there";
     object
         .value_diagnostic(codes::IST0132, path, message, label)
         .help("add the hosts to a server of the gateway, or take the gateway out")
+        .istio(format!(
+            "one or more host [{}] defined in VirtualService {}/{} not found in Gateway {gateway}.",
+            spec.hosts.join(" "),
+            object.namespace(),
+            object.name()
+        ))
 }
 
 /// Whether any server of `gateway` takes any host of the virtual service.

@@ -7,8 +7,11 @@ use pilotage_config::object::Object;
 use pilotage_config::virtual_service::VirtualService;
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use super::{EVERYBODY, full_name, scopes, virtual_services};
+use super::{Context, EVERYBODY, full_name, scopes, virtual_services};
 use crate::host::Host;
+
+/// The most places of other objects that are shown.
+const RELATED_MAX: usize = 3;
 
 /// Virtual services by scope and host.
 type ByHost<'a> = BTreeMap<(&'a str, Host), Vec<Naming<'a>>>;
@@ -21,8 +24,8 @@ struct Naming<'a> {
 }
 
 /// One problem for each virtual service that shares a host with another, or names a host twice.
-pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
-    let by_host = by_host(objects);
+pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
+    let by_host = by_host(context.objects());
     let mut reported = BTreeSet::new();
     let mut problems = Vec::new();
     for ((scope, host), naming) in &by_host {
@@ -35,7 +38,7 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
         }
         for one in &all {
             if reported.insert((one.object.namespace(), one.object.name())) {
-                problems.push(problem(*one, host, &all));
+                problems.push(problem(*one, scope, host, &all));
             }
         }
     }
@@ -69,7 +72,7 @@ fn is_for_mesh(spec: &VirtualService) -> bool {
     spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == "mesh")
 }
 
-fn problem(one: Naming<'_>, host: &Host, all: &[Naming<'_>]) -> Diagnostic {
+fn problem(one: Naming<'_>, scope: &str, host: &Host, all: &[Naming<'_>]) -> Diagnostic {
     let others: BTreeSet<String> = all
         .iter()
         .filter(|other| !std::ptr::eq(other.object, one.object))
@@ -82,7 +85,29 @@ fn problem(one: Naming<'_>, host: &Host, all: &[Naming<'_>]) -> Diagnostic {
         format!("`{host}` also has rules in {others}, and only the oldest object counts")
     };
     let path = FieldPath::spec().field("hosts").index(one.host);
-    one.object
+    let mut problem = one
+        .object
         .value_diagnostic(codes::IST0109, &path, message, "host of several objects")
         .help("put the rules into one VirtualService, or delegate to parts of it")
+        .istio(format!(
+            "The VirtualServices {} associated with mesh gateway define the same host {scope}/{host} which can lead to \
+             undefined behavior. This can be fixed by merging the conflicting VirtualServices into a single resource.",
+            names(all).join(",")
+        ));
+    let others = all.iter().filter(|other| !std::ptr::eq(other.object, one.object));
+    for other in others.take(RELATED_MAX) {
+        let path = FieldPath::spec().field("hosts").index(other.host);
+        if let Some(span) = other.object.spans.value(&path) {
+            problem = problem.also_at(&other.object.source.file, span, "here as well");
+        }
+    }
+    problem
+}
+
+/// Namespace and name of each object, in order, as often as it names the host.
+fn names(all: &[Naming<'_>]) -> Vec<String> {
+    let mut names: Vec<String> =
+        all.iter().map(|one| format!("{}/{}", one.object.namespace(), one.object.name())).collect();
+    names.sort();
+    names
 }

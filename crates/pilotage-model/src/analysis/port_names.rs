@@ -1,17 +1,18 @@
 //! Ports of Kubernetes services whose protocol cannot be told from their declaration (IST0118), and ports of aliases
 //! that take more traffic than meant (IST0150).
 
+use pilotage_config::kubernetes::service::IntOrString;
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use super::SYSTEM_NAMESPACES;
 use super::known_hosts::protocol_of;
+use super::{Context, SYSTEM_NAMESPACES};
 use crate::protocol::Protocol;
 
 /// The problems of all services outside of the system's namespaces.
-pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
+pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
-    for object in objects {
+    for object in context.objects() {
         let Kind::Service(service) = &object.body else { continue };
         if SYSTEM_NAMESPACES.contains(&object.namespace()) {
             continue;
@@ -25,6 +26,11 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
             if !protocol_of(port).is_auto() {
                 continue;
             }
+            let target = match &port.target_port {
+                Some(IntOrString::Int(number)) => number.to_string(),
+                Some(IntOrString::String(name)) => name.clone(),
+                None => port.port.to_string(),
+            };
             let message = format!(
                 "the name `{}` of port {} does not say what the port speaks",
                 port.name, port.port
@@ -32,7 +38,11 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
             problems.push(
                 object
                     .value_diagnostic(codes::IST0118, &path.field("name"), message, "")
-                    .help("begin the name with the protocol (`http-…`, `grpc-…`, `tcp-…`), or set appProtocol"),
+                    .help("begin the name with the protocol (`http-…`, `grpc-…`, `tcp-…`), or set appProtocol")
+                    .istio(format!(
+                        "Port name {} (port: {}, targetPort: {target}) doesn't follow the naming convention of Istio port.",
+                        port.name, port.port
+                    )),
             );
         }
     }
@@ -45,4 +55,8 @@ fn catches_all(object: &Object, path: &FieldPath, port: u32) -> Diagnostic {
     object
         .value_diagnostic(codes::IST0150, path, message, "TCP")
         .help("name the port `http-…` or `tls-…`, so that hosts can be told apart")
+        .istio(
+            "Port name for ExternalName service is invalid. Proxy may prevent tcp named ports and unmatched traffic for \
+             ports serving TCP protocol from being forwarded correctly",
+        )
 }

@@ -6,16 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use pilotage_config::object::{Kind, Object, ServiceEntryObject};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use super::{EVERYBODY, scopes};
+use super::{Context, EVERYBODY, scopes};
 
-/// The problems of all service entries.
-pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
-    for (object, entry) in service_entries(objects) {
-        problems.extend(without_address(object, entry));
-    }
-    problems.extend(conflicting_protocols(objects));
-    problems
+/// Entries whose connections need addresses to be told apart.
+pub(super) fn addresses(context: &Context<'_>) -> Vec<Diagnostic> {
+    service_entries(context.objects())
+        .flat_map(|(object, entry)| without_address(object, entry))
+        .collect()
 }
 
 fn service_entries<'a>(
@@ -43,9 +40,13 @@ fn without_address(object: &Object, entry: &ServiceEntryObject) -> Vec<Diagnosti
         object
             .value_diagnostic(codes::IST0134, &path, message, "which address?")
             .help("add `addresses`, or name a protocol whose connections carry the host")
+            .istio("ServiceEntry addresses are required for this protocol.")
     };
     nameless.map(problem).collect()
 }
+
+/// The most places of other objects that are shown.
+const RELATED_MAX: usize = 3;
 
 /// An object, the position of its port, and the port's protocol.
 struct Declared<'a> {
@@ -63,9 +64,10 @@ impl Declared<'_> {
     }
 }
 
-fn conflicting_protocols(objects: &[&Object]) -> Vec<Diagnostic> {
+/// Hosts and ports with several protocols.
+pub(super) fn conflicting_protocols(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut declared: BTreeMap<(&str, u32), Vec<Declared<'_>>> = BTreeMap::new();
-    for (object, entry) in service_entries(objects) {
+    for (object, entry) in service_entries(context.objects()) {
         let export_to = entry.spec.export_to.iter().map(String::as_str);
         let scopes = scopes(export_to, object.namespace());
         for host in &entry.spec.hosts {
@@ -79,24 +81,40 @@ fn conflicting_protocols(objects: &[&Object]) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     for ((host, number), all) in &declared {
         for one in all {
-            let others: BTreeSet<String> = all
+            let others: Vec<&Declared<'_>> = all
                 .iter()
                 .filter(|other| !std::ptr::eq(one.object, other.object))
                 .filter(|other| one.conflicts_with(other))
-                .map(|other| format!("`{}/{}`", other.object.namespace(), other.object.name()))
                 .collect();
-            if others.is_empty() {
-                continue;
+            if !others.is_empty() {
+                problems.push(conflict(one, &others, host, *number));
             }
-            let others = others.into_iter().collect::<Vec<_>>().join(", ");
-            let message = format!("port {number} of `{host}` has another protocol in {others}");
-            let path = FieldPath::spec().field("ports").index(one.port).field("protocol");
-            problems.push(
-                one.object
-                    .value_diagnostic(codes::IST0177, &path, message, "not the only protocol")
-                    .note("the oldest object decides"),
-            );
         }
     }
     problems
+}
+
+fn conflict(one: &Declared<'_>, others: &[&Declared<'_>], host: &str, number: u32) -> Diagnostic {
+    let name = |one: &Declared<'_>| format!("{}/{}", one.object.namespace(), one.object.name());
+    let text = |set: BTreeSet<String>| set.into_iter().collect::<Vec<_>>().join(", ");
+    let named = text(others.iter().map(|other| format!("`{}`", name(other))).collect());
+    let message = format!("port {number} of `{host}` has another protocol in {named}");
+    let protocol =
+        |one: &Declared<'_>| FieldPath::spec().field("ports").index(one.port).field("protocol");
+    let all = || others.iter().copied().chain([one]);
+    let mut problem = one
+        .object
+        .value_diagnostic(codes::IST0177, &protocol(one), message, "not the only protocol")
+        .note("the oldest object decides")
+        .istio(format!(
+            "Multiple ServiceEntries ({}) define the same host {host:?} and port {number} with conflicting protocols ({}).",
+            text(all().map(name).collect()),
+            text(all().map(|one| one.protocol.clone()).collect())
+        ));
+    for other in others.iter().take(RELATED_MAX) {
+        if let Some(span) = other.object.spans.value(&protocol(other)) {
+            problem = problem.also_at(&other.object.source.file, span, "another one");
+        }
+    }
+    problem
 }

@@ -7,17 +7,28 @@ use pilotage_config::gateway::{Gateway, Server};
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use crate::labels::{Labels, selects};
+use super::Context;
+use crate::labels::{Labels, selector_text, selects};
 
-/// The problems of all gateways.
-pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
-    let gateways: Vec<(&Object, &Gateway)> = objects
-        .iter()
-        .filter_map(|object| match &object.body {
-            Kind::Gateway(gateway) => Some((*object, &**gateway)),
-            _ => None,
-        })
-        .collect();
+/// The gateways among objects.
+pub(super) fn gateways<'a>(objects: &'a [&'a Object]) -> Vec<Named<'a>> {
+    let gateway = |object: &&'a Object| match &object.body {
+        Kind::Gateway(gateway) => Some((*object, &**gateway)),
+        _ => None,
+    };
+    objects.iter().filter_map(gateway).collect()
+}
+
+/// One certificate in several objects.
+pub(super) fn certificates(context: &Context<'_>) -> Vec<Diagnostic> {
+    let gateways = gateways(context.objects());
+    gateways.iter().filter_map(|one| duplicate_certificate(*one, &gateways)).collect()
+}
+
+/// One host of a port in several objects.
+pub(super) fn conflicts(context: &Context<'_>) -> Vec<Diagnostic> {
+    let objects = context.objects();
+    let gateways = gateways(objects);
     let pods: Vec<&Labels> = objects
         .iter()
         .filter(|object| matches!(object.body, Kind::Pod(_)))
@@ -25,7 +36,6 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
         .collect();
     let mut problems = Vec::new();
     for one in &gateways {
-        problems.extend(duplicate_certificate(*one, &gateways));
         // Without pods there is nothing to share, which is told elsewhere.
         let selector = &one.1.selector;
         if selector.is_empty() || pods.iter().any(|labels| selects(selector, labels)) {
@@ -35,7 +45,8 @@ pub(super) fn analyze(objects: &[&Object]) -> Vec<Diagnostic> {
     problems
 }
 
-type Named<'a> = (&'a Object, &'a Gateway);
+/// A gateway and the object that it is.
+pub(super) type Named<'a> = (&'a Object, &'a Gateway);
 
 fn name(object: &Object) -> String {
     format!("`{}/{}`", object.namespace(), object.name())
@@ -48,6 +59,7 @@ fn duplicate_certificate((object, gateway): Named<'_>, all: &[Named<'_>]) -> Opt
     });
     let mut server = None;
     let mut others = BTreeSet::new();
+    let mut in_order = vec![format!("{}/{}", object.namespace(), object.name())];
     for (other, with) in sharing {
         let found = gateway
             .servers
@@ -56,6 +68,7 @@ fn duplicate_certificate((object, gateway): Named<'_>, all: &[Named<'_>]) -> Opt
         if let Some(found) = found {
             server.get_or_insert(found);
             others.insert(name(other));
+            in_order.push(format!("{}/{}", other.namespace(), other.name()));
         }
     }
     let path = FieldPath::spec().field("servers").index(server?).field("tls");
@@ -64,7 +77,11 @@ fn duplicate_certificate((object, gateway): Named<'_>, all: &[Named<'_>]) -> Opt
     Some(
         object
             .value_diagnostic(codes::IST0138, &path, message, "not the only gateway with it")
-            .note("a browser may reuse a connection for a host of the other gateway, and get 404"),
+            .note("a browser may reuse a connection for a host of the other gateway, and get 404")
+            .istio(format!(
+                "Duplicate certificate in multiple gateways [{}] may cause 404s if clients re-use HTTP2 connections.",
+                in_order.join(" ")
+            )),
     )
 }
 
@@ -120,7 +137,14 @@ fn conflicting_servers((object, gateway): Named<'_>, all: &[Named<'_>]) -> Vec<D
         problems.push(
             object
                 .value_diagnostic(codes::IST0145, &path, message, "the oldest object has them")
-                .help("put the hosts into one Gateway, or give each object ports of its own"),
+                .help("put the hosts into one Gateway, or give each object ports of its own")
+                .istio(format!(
+                    "Conflict with gateways {} (workload selector {}, port {}, hosts {}).",
+                    conflicting.replace('`', "").replace(", ", ","),
+                    selector_text(&gateway.selector),
+                    number(server),
+                    server.hosts.join(",")
+                )),
         );
     }
     problems

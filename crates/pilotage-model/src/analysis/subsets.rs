@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use super::known_hosts::KnownHosts;
+use super::Context;
 use crate::labels::{Labels, selects};
 
 /// Labels that pods inherit from the node they run on.
@@ -17,10 +17,12 @@ const OF_NODE: [&str; 3] =
 pub const SERVED_WITHOUT_PODS: &str = "endpoints of a ServiceEntry have these labels and get the requests; only pods are looked at here, as on Istio";
 
 /// The problems of all destination rules for known hosts. Only pods count, of any service and namespace.
-pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic> {
+pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
+    let (objects, hosts) = (context.objects(), &context.hosts);
     let pods = pods(objects);
     let pods = Pods::new(&pods);
     let others = other_workloads(objects);
+    let templates = templates(objects);
     let mut problems = Vec::new();
     for object in objects {
         let Kind::DestinationRule(rule) = &object.body else { continue };
@@ -35,6 +37,8 @@ pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic
             let is_served = others.iter().any(|labels| selects(&subset.labels, labels));
             let note = if is_served {
                 SERVED_WITHOUT_PODS
+            } else if templates.iter().any(|labels| selects(&subset.labels, labels)) {
+                "a Deployment or its like makes pods with these labels; only pods themselves are looked at, as on Istio"
             } else {
                 "requests for the subset are answered with 503"
             };
@@ -42,7 +46,12 @@ pub(super) fn analyze(objects: &[&Object], hosts: &KnownHosts) -> Vec<Diagnostic
             problems.push(
                 object
                     .value_diagnostic(codes::IST0173, &path, message, "selects no pod")
-                    .note(note),
+                    .note(note)
+                    .istio(format!(
+                        "The Subset {} defined in the DestinationRule does not select any pods. Which may lead to \
+                         503 UH (NoHealthyUpstream).",
+                        subset.name
+                    )),
             );
         }
     }
@@ -97,6 +106,18 @@ fn other_workloads(objects: &[&Object]) -> Vec<Labels> {
         }
     }
     found
+}
+
+/// The labels of pods that others are to make.
+fn templates<'a>(objects: &[&'a Object]) -> Vec<&'a Labels> {
+    let template = |object: &&'a Object| match &object.body {
+        Kind::Deployment(workload)
+        | Kind::StatefulSet(workload)
+        | Kind::ReplicaSet(workload)
+        | Kind::DaemonSet(workload) => Some(&workload.spec.template.metadata.labels),
+        _ => None,
+    };
+    objects.iter().filter_map(template).collect()
 }
 
 /// The labels of all pods, with those that come from their nodes.

@@ -1,15 +1,17 @@
 //! From files to objects.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pilotage_config::mesh::MeshConfig;
 use pilotage_config::object::Kind;
-use pilotage_config::{Diagnostic, Object, PassedOver, load, load_mesh_config};
+use pilotage_config::{
+    Diagnostic, LoadOptions, Object, PassedOver, codes, load_mesh_config, load_with,
+};
 use pilotage_model::Inputs;
 
-use super::{InputArgs, InputError, SourceText, read_all, read_file};
+use super::{InputArgs, InputError, SourceText, read_all, read_each, read_file};
 
 /// What the files hold.
 #[derive(Debug, Default)]
@@ -29,6 +31,32 @@ pub(crate) struct Configuration {
 }
 
 impl InputArgs {
+    /// Loads like [`InputArgs::load`], for tools whose answer is a list of problems: a file that cannot be read is one,
+    /// and does not stop the others. Objects that name no namespace are taken to be in `namespace`.
+    ///
+    /// # Errors
+    /// When nothing is named, or something named is not there.
+    pub(crate) fn load_each(
+        &self,
+        paths: &[PathBuf],
+        namespace: Option<&str>,
+    ) -> Result<Configuration, InputError> {
+        let all: Vec<PathBuf> = self.files.iter().chain(paths).cloned().collect();
+        let mut options = LoadOptions::default();
+        if let Some(namespace) = namespace {
+            namespace.clone_into(&mut options.default_namespace);
+        }
+        let mut configuration = Configuration::default();
+        for source in read_each(&all)? {
+            match source {
+                Ok(source) => configuration.add(source, &options),
+                Err(error) => configuration.diagnostics.push(unreadable(&error)),
+            }
+        }
+        self.load_mesh(&mut configuration)?;
+        Ok(configuration)
+    }
+
     /// Loads the files named by `-f` and further `paths`, and the settings of the mesh.
     ///
     /// # Errors
@@ -37,8 +65,13 @@ impl InputArgs {
         let all: Vec<PathBuf> = self.files.iter().chain(paths).cloned().collect();
         let mut configuration = Configuration::default();
         for source in read_all(&all)? {
-            configuration.add(source);
+            configuration.add(source, &LoadOptions::default());
         }
+        self.load_mesh(&mut configuration)?;
+        Ok(configuration)
+    }
+
+    fn load_mesh(&self, configuration: &mut Configuration) -> Result<(), InputError> {
         match &self.mesh_config_file {
             Some(path) => configuration.set_mesh(read_file(path)?),
             None => {
@@ -47,17 +80,14 @@ impl InputArgs {
                 }
             }
         }
-        Ok(configuration)
+        Ok(())
     }
 }
 
 impl Configuration {
-    /// The problems that only several objects together show. Objects with errors take part: a mistake in one is no
-    /// reason to report what the others say about it.
-    pub(crate) fn analyze(&self) -> Vec<Diagnostic> {
-        let objects: Vec<&Object> =
-            self.objects.iter().chain(&self.broken).map(|object| &**object).collect();
-        pilotage_model::analysis::analyze(&objects)
+    /// All objects, those with errors included: a mistake in one is no reason to report what the others say about it.
+    pub(crate) fn all_objects(&self) -> Vec<&Object> {
+        self.broken.iter().chain(&self.objects).map(|object| &**object).collect()
     }
 
     /// What the model is made of.
@@ -65,12 +95,12 @@ impl Configuration {
         Inputs { objects: self.objects.clone(), mesh: self.mesh.clone() }
     }
 
-    fn add(&mut self, source: SourceText) {
+    fn add(&mut self, source: SourceText, options: &LoadOptions) {
         // The same file named twice would make duplicates of all its objects.
         if self.sources.contains_key(&source.name) {
             return;
         }
-        let loaded = load(&source.name, &source.text);
+        let loaded = load_with(&source.name, &source.text, options);
         self.objects.extend(loaded.objects.into_iter().map(Arc::new));
         self.broken.extend(loaded.broken.into_iter().map(Arc::new));
         self.diagnostics.extend(loaded.diagnostics);
@@ -95,4 +125,17 @@ impl Configuration {
             _ => None,
         })
     }
+}
+
+/// That a file cannot be read, as a problem among others.
+fn unreadable(error: &InputError) -> Diagnostic {
+    let (code, path) = match error {
+        InputError::NotText { path, .. } => (codes::PIL0003, path.as_path()),
+        InputError::TooLarge { path } => (codes::PIL0002, path.as_path()),
+        InputError::Read { path, .. } | InputError::EmptyFolder { path } => {
+            (codes::PIL0012, path.as_path())
+        }
+        InputError::NothingGiven => (codes::PIL0012, Path::new("")),
+    };
+    Diagnostic::new(code, error.to_string()).with_source(&path.display().to_string().into())
 }

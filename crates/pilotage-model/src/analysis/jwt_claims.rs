@@ -1,0 +1,86 @@
+//! Rules about claims of a JWT at gateways whose pods read no tokens (IST0149).
+
+use std::collections::BTreeMap;
+
+use pilotage_config::object::{Kind, Object};
+use pilotage_config::virtual_service::VirtualService;
+use pilotage_config::{Diagnostic, FieldPath, codes};
+
+use super::shared_gateways::gateways;
+use super::{Context, virtual_services};
+use crate::labels::{Labels, selects};
+
+/// What the name of a header begins with that stands for a claim.
+const CLAIM: &str = "@request.auth.claims";
+/// The namespace whose policies are for all.
+const ROOT_NAMESPACE: &str = "istio-system";
+
+/// One problem for each gateway pod that such a rule applies to in vain.
+pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
+    let objects = context.objects();
+    let by_name: BTreeMap<(&str, &str), &Labels> = gateways(objects)
+        .into_iter()
+        .map(|(object, gateway)| ((object.namespace(), object.name()), &gateway.selector))
+        .collect();
+    let mut problems = Vec::new();
+    for (object, spec) in virtual_services(objects) {
+        let Some((claim, path)) = first_claim(spec) else { continue };
+        for name in spec.gateways.iter().filter(|name| *name != "mesh") {
+            let wanted = name.split_once('/').unwrap_or((object.namespace(), name));
+            let Some(selector) = by_name.get(&wanted) else { continue };
+            let pods = objects.iter().filter(|pod| {
+                matches!(pod.body, Kind::Pod(_)) && selects(selector, &pod.meta.labels)
+            });
+            for pod in pods.filter(|pod| !reads_tokens(pod, objects)) {
+                problems.push(problem(object, &path, claim, wanted, pod));
+            }
+        }
+    }
+    problems
+}
+
+fn first_claim(spec: &VirtualService) -> Option<(&str, FieldPath)> {
+    spec.http.iter().enumerate().find_map(|(rule, http)| {
+        http.match_.iter().enumerate().find_map(|(index, block)| {
+            let lists = [("headers", &block.headers), ("withoutHeaders", &block.without_headers)];
+            lists.into_iter().find_map(|(field, list)| {
+                let name = list.keys().find(|name| name.starts_with(CLAIM))?;
+                let path = FieldPath::spec().field("http").index(rule).field("match").index(index);
+                Some((name.as_str(), path.field(field).field(name)))
+            })
+        })
+    })
+}
+
+fn reads_tokens(pod: &Object, objects: &[&Object]) -> bool {
+    objects.iter().any(|object| {
+        let Kind::RequestAuthentication(policy) = &object.body else { return false };
+        let everything = Labels::new();
+        let selector = policy.selector.as_ref().map_or(&everything, |s| &s.match_labels);
+        (object.namespace() == ROOT_NAMESPACE || object.namespace() == pod.namespace())
+            && selects(selector, &pod.meta.labels)
+    })
+}
+
+fn problem(
+    object: &Object,
+    path: &FieldPath,
+    claim: &str,
+    (namespace, gateway): (&str, &str),
+    pod: &Object,
+) -> Diagnostic {
+    let message = format!(
+        "no RequestAuthentication makes the pod `{}` of the gateway `{namespace}/{gateway}` read tokens, so claims \
+         are never known there",
+        pod.name()
+    );
+    object
+        .diagnostic(codes::IST0149, path, message, "never matches")
+        .help("add a RequestAuthentication for the gateway's pods")
+        .istio(format!(
+            "The virtual service uses the JWT claim based routing (key: {claim}) but found no request authentication \
+             for the gateway ({namespace}/{gateway}) pod ({}). The request authentication must first be applied for \
+             the gateway pods to validate the JWT token and make the claims available for routing.",
+            pod.name()
+        ))
+}
