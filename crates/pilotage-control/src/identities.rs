@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use pilotage_config::{Kind, Object};
 use pilotage_model::labels::{Labels, selects};
+use pilotage_model::proxy::of_selector;
 use pilotage_model::{ProxyClass, ProxyKind, Snapshot};
 
 /// Names one of the proxies of a process.
@@ -65,63 +65,10 @@ fn gateways(snapshot: &Snapshot) -> BTreeMap<ProxyId, ProxyClass> {
         .iter()
         .filter(|(selector, _)| widest(selector))
         .map(|(selector, namespace)| {
-            (ProxyId::Gateway(text(selector).into()), gateway(snapshot, selector, namespace))
+            let proxy = of_selector(snapshot, ProxyKind::Gateway, selector, namespace);
+            (ProxyId::Gateway(text(selector).into()), proxy)
         })
         .collect()
-}
-
-/// The workload that `selector` selects: a Pod, what a Deployment would make, what a Service selects, and if nothing
-/// is known of it, one with just these labels in the namespace of the Gateway object.
-fn gateway(snapshot: &Snapshot, selector: &Labels, namespace: &str) -> ProxyClass {
-    let candidates = || snapshot.objects.iter().map(|object| &**object);
-    let found = candidates()
-        .find_map(|object| pod(object, selector))
-        .or_else(|| candidates().find_map(|object| template(object, selector)))
-        .or_else(|| candidates().find_map(|object| selected(object, selector)));
-    found.unwrap_or_else(|| ProxyClass {
-        kind: ProxyKind::Gateway,
-        namespace: namespace.into(),
-        labels: selector.clone(),
-        ..ProxyClass::default()
-    })
-}
-
-fn proxy(object: &Object, labels: &Labels, service_account: &str) -> ProxyClass {
-    ProxyClass {
-        kind: ProxyKind::Gateway,
-        namespace: object.namespace().into(),
-        labels: labels.clone(),
-        service_account: service_account.into(),
-        ..ProxyClass::default()
-    }
-}
-
-fn pod(object: &Object, selector: &Labels) -> Option<ProxyClass> {
-    let Kind::Pod(pod) = &object.body else { return None };
-    if selector.is_empty() || !selects(selector, &object.meta.labels) {
-        return None;
-    }
-    let mut proxy = proxy(object, &object.meta.labels, &pod.spec.service_account_name);
-    proxy.addresses = pod.status.pod_ip.parse().into_iter().collect();
-    Some(proxy)
-}
-
-fn template(object: &Object, selector: &Labels) -> Option<ProxyClass> {
-    let (Kind::Deployment(workload) | Kind::StatefulSet(workload) | Kind::DaemonSet(workload)) =
-        &object.body
-    else {
-        return None;
-    };
-    let template = &workload.spec.template;
-    (!selector.is_empty() && selects(selector, &template.metadata.labels))
-        .then(|| proxy(object, &template.metadata.labels, &template.spec.service_account_name))
-}
-
-/// A Service whose selector says more than that of the Gateway object, which only says which Service's pods it means.
-fn selected(object: &Object, selector: &Labels) -> Option<ProxyClass> {
-    let Kind::Service(service) = &object.body else { return None };
-    (!selector.is_empty() && selects(selector, &service.spec.selector))
-        .then(|| proxy(object, &service.spec.selector, ""))
 }
 
 fn text(labels: &Labels) -> String {

@@ -31,9 +31,11 @@ pub struct Fault {
 
 /// The error that an abort answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Abort {
-    pub(crate) status: StatusCode,
-    pub(crate) grpc_status: Option<u32>,
+pub struct Abort {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Status for gRPC clients.
+    pub grpc_status: Option<u32>,
 }
 
 /// Which faults were drawn for one request.
@@ -65,6 +67,16 @@ impl Fault {
             upstream_cluster: proto.upstream_cluster.into(),
             headers,
         })
+    }
+
+    /// How long requests are delayed, and which share of them.
+    pub fn delay(&self) -> Option<(Duration, Fraction)> {
+        self.delay
+    }
+
+    /// What requests are answered with in place of an upstream, and which share of them.
+    pub fn abort(&self) -> Option<(Abort, Fraction)> {
+        self.abort
     }
 
     /// Draws delay and abort, each by itself.

@@ -129,7 +129,7 @@ impl RouteMatch {
     pub(crate) fn matches(&self, subject: &Subject<'_>, trace: &mut impl Trace) -> bool {
         let mut all = true;
         for (condition, holds) in self.conditions(subject) {
-            trace.condition(condition, holds);
+            trace.condition(condition, subject.head, holds);
             all &= holds;
             if !all && !is_active(trace) {
                 return false;
@@ -152,12 +152,9 @@ impl RouteMatch {
             .iter()
             .map(|f| (Condition::Fraction(f.millionths()), f.contains(subject.random)));
         let grpc = self.grpc.then(|| (Condition::Grpc, subject.head.is_grpc())).into_iter();
-        let headers =
-            self.headers.iter().map(|h| (Condition::Header(h.name()), h.matches(subject.head)));
-        let query = self
-            .query
-            .iter()
-            .map(|q| (Condition::QueryParameter(q.name()), q.matches(subject.head.path)));
+        let headers = self.headers.iter().map(|h| (Condition::Header(h), h.matches(subject.head)));
+        let query =
+            self.query.iter().map(|q| (Condition::QueryParameter(q), q.matches(subject.head.path)));
         let metadata = self.metadata.iter().map(|m| (Condition::Metadata(m.filter()), m.matches()));
         path.chain(fraction).chain(grpc).chain(headers).chain(query).chain(metadata)
     }

@@ -1,5 +1,7 @@
 //! Matching strings: exact, prefix, suffix, contains, or a regular expression over the whole string.
 
+use std::fmt;
+
 use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use pilotage_proto::envoy::r#type::matcher::v3::{RegexMatcher, StringMatcher};
 use regex::bytes::{Regex, RegexBuilder};
@@ -15,6 +17,8 @@ const MAX_REGEX_BYTES: usize = 8 << 20;
 pub struct StringMatch {
     pattern: Pattern,
     ignore_case: bool,
+    /// A regular expression as it was written; empty for other patterns.
+    written: Box<str>,
 }
 
 /// What a string matcher compares with.
@@ -38,6 +42,7 @@ impl StringMatch {
     /// # Errors
     /// When it holds no pattern, or a regular expression that does not compile.
     pub fn compile(proto: &StringMatcher) -> Result<Self, FieldError> {
+        let mut written = Box::default();
         let pattern = match &proto.match_pattern {
             Some(MatchPattern::Exact(s)) => Pattern::Exact(s.as_str().into()),
             Some(MatchPattern::Prefix(s)) => Pattern::Prefix(nonempty("prefix", s)?),
@@ -48,16 +53,18 @@ impl StringMatch {
                 Pattern::Contains(if proto.ignore_case { lower() } else { text })
             }
             Some(MatchPattern::SafeRegex(regex)) => {
-                Pattern::Regex(Box::new(full_match(regex).map_err(|e| e.within("safe_regex"))?))
+                let compiled = full_match(regex).map_err(|e| e.within("safe_regex"))?;
+                written = regex.regex.as_str().into();
+                Pattern::Regex(Box::new(compiled))
             }
             None => return Err(FieldError::new("match_pattern", "is not set")),
         };
-        Ok(Self { pattern, ignore_case: proto.ignore_case })
+        Ok(Self { pattern, ignore_case: proto.ignore_case, written })
     }
 
     /// A matcher of exactly `text`.
     pub(crate) fn exact(text: &str) -> Self {
-        Self { pattern: Pattern::Exact(text.into()), ignore_case: false }
+        Self { pattern: Pattern::Exact(text.into()), ignore_case: false, written: Box::default() }
     }
 
     /// A matcher of the given kind, for the older one-field forms of header matchers.
@@ -106,6 +113,20 @@ impl StringMatch {
             }
             Pattern::Regex(regex) => regex.is_match(value),
         }
+    }
+}
+
+/// In words: `exact jason`, `prefix x, any case`. A regular expression reads as it was written.
+impl fmt::Display for StringMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.pattern {
+            Pattern::Exact(text) => write!(f, "exact {text}"),
+            Pattern::Prefix(text) => write!(f, "prefix {text}"),
+            Pattern::Suffix(text) => write!(f, "suffix {text}"),
+            Pattern::Contains(text) => write!(f, "containing {text}"),
+            Pattern::Regex(_) => write!(f, "regex {}", self.written),
+        }?;
+        if self.ignore_case { f.write_str(", any case") } else { Ok(()) }
     }
 }
 

@@ -1,10 +1,13 @@
 //! Who asks: a proxy, or all proxies that get the same answer.
 
+mod of_selector;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use pilotage_config::mesh::InterceptionMode;
 
+pub use self::of_selector::of_selector;
 use crate::labels::Labels;
 use crate::locality::Locality;
 

@@ -52,6 +52,12 @@ impl RetryConditions {
         (set, unknown)
     }
 
+    /// Envoy's names of the conditions, in a fixed order.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let all = Self::NAMES.iter();
+        all.filter(move |(_, condition)| self.any(&[*condition])).map(|(name, _)| *name)
+    }
+
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -106,6 +106,32 @@ impl HeaderMatch {
         self.missing_is_empty
     }
 
+    /// What it wants, in words: `exact jason`, `present`, `not prefix x`.
+    pub fn wanted(&self) -> String {
+        let wanted = match &self.test {
+            HeaderTest::Present(wanted) if *wanted != self.invert => return "present".to_owned(),
+            HeaderTest::Present(_) => return "absent".to_owned(),
+            HeaderTest::Text(text) => text.to_string(),
+            HeaderTest::Range { start, end } => format!("from {start} to below {end}"),
+        };
+        if self.invert { format!("not {wanted}") } else { wanted }
+    }
+
+    /// What the request has there, several values with commas between; nothing when it has nothing.
+    pub fn value_in(&self, head: &RequestHead<'_>) -> Option<String> {
+        let values: Vec<_> = match &self.source {
+            HeaderSource::Header(name) => {
+                let values = head.headers.get_all(name);
+                values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+            }
+            HeaderSource::Method => vec![head.method.to_string()],
+            HeaderSource::Path => vec![head.path.to_owned()],
+            HeaderSource::Authority => vec![head.authority.to_owned()],
+            HeaderSource::Scheme => vec![head.scheme.to_owned()],
+        };
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
     /// Whether the condition holds for a request. Of several values of one header, one that fits is enough.
     pub fn matches(&self, head: &RequestHead<'_>) -> bool {
         match &self.source {

@@ -47,6 +47,20 @@ impl QueryMatch {
         self.present
     }
 
+    /// What it wants, in words: `exact x`, `present`.
+    pub fn wanted(&self) -> String {
+        match &self.value {
+            Some(value) => value.to_string(),
+            None if self.present => "present".to_owned(),
+            None => "absent".to_owned(),
+        }
+    }
+
+    /// The first raw value of the parameter in `path`.
+    pub fn value_in<'p>(&self, path: &'p str) -> Option<&'p str> {
+        query_parameter(path, &self.name)
+    }
+
     /// Whether the first raw value of the parameter fits.
     pub(super) fn matches(&self, path: &str) -> bool {
         match (query_parameter(path, &self.name), &self.value) {

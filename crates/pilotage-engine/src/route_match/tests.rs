@@ -121,17 +121,28 @@ fn query_parameters_and_metadata() {
 fn a_listener_hears_every_condition() {
     struct Heard(Vec<(String, bool)>);
     impl Trace for Heard {
-        fn condition(&mut self, condition: Condition<'_>, holds: bool) {
-            self.0.push((format!("{condition:?}"), holds));
+        fn condition(&mut self, condition: Condition<'_>, head: &RequestHead<'_>, holds: bool) {
+            let (wanted, got) = (condition.wanted(), condition.got(head).unwrap_or_default());
+            let (kind, name) = (condition.kind(), condition.name());
+            self.0.push((format!("{kind} {name}: {wanted}, got {got}"), holds));
         }
     }
-    let proto = json!({"prefix": "/x", "headers": [{"name": "a", "presentMatch": true}]});
+    let proto = json!({"prefix": "/x", "headers": [
+        {"name": "a", "presentMatch": true},
+        {"name": "b", "stringMatch": {"safeRegex": {"regex": "x+"}}, "invertMatch": true,
+         "treatMissingHeaderAsEmpty": true},
+        {"name": ":method", "stringMatch": {"exact": "PUT", "ignoreCase": true}}
+    ], "queryParameters": [{"name": "q", "stringMatch": {"prefix": "1"}}]});
     let mut heard = Heard(Vec::new());
-    assert!(!matches(&proto, "/", &[("a", "b")], &mut heard));
-    assert_eq!(
-        heard.0,
-        [("Path(\"prefix\", \"/x\")".to_owned(), false), ("Header(\"a\")".to_owned(), true)]
-    );
+    assert!(!matches(&proto, "/?q=12", &[("a", "b")], &mut heard));
+    let expected = [
+        ("path : prefix /x, got /", false),
+        ("header a: present, got b", true),
+        ("header b: not regex x+, got ", true),
+        ("header :method: exact PUT, any case, got GET", false),
+        ("query q: prefix 1, got 12", true),
+    ];
+    assert_eq!(heard.0, expected.map(|(text, holds)| (text.to_owned(), holds)));
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! From the origin of something compiled to its line.
+
+use std::sync::Arc;
+
+use pilotage_config::virtual_service::HttpRoute;
+use pilotage_config::{FieldPath, Kind, Object};
+use pilotage_model::origin::Origin;
+use pilotage_proto::envoy::config::core::v3::Metadata;
+use pilotage_proto::prost_types::value::Kind as StructKind;
+
+use crate::explanation::{Place, RuleName};
+
+/// The key of metadata under which origins are.
+const FILTER: &str = "pilotage";
+
+/// The objects, to look up their lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places<'a> {
+    objects: &'a [Arc<Object>],
+}
+
+/// Where something compiled comes from, as its metadata says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct From {
+    /// The object: `VirtualService default/reviews`.
+    pub(crate) object: String,
+    /// The field: `spec.http[0].match[1]`.
+    pub(crate) path: String,
+    /// The object and field that delegated to it.
+    pub(crate) via: Option<(String, String)>,
+}
+
+impl From {
+    /// What `metadata` says.
+    pub(crate) fn of(metadata: Option<&Metadata>) -> Option<Self> {
+        let fields = &metadata?.filter_metadata.get(FILTER)?.fields;
+        let text = |key: &str| match &fields.get(key)?.kind {
+            Some(StructKind::StringValue(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let via = text("via").and_then(|via| {
+            let (object, path) = via.rsplit_once(' ')?;
+            Some((object.to_owned(), path.to_owned()))
+        });
+        Some(Self { object: text("object")?, path: text("path")?, via })
+    }
+
+    /// The path of the rule, without that of a `match` block.
+    pub(crate) fn rule(&self) -> &str {
+        self.path.split_once(".match[").map_or(self.path.as_str(), |(rule, _)| rule)
+    }
+
+    /// The number of the `match` block, where there are several.
+    pub(crate) fn block(&self) -> Option<usize> {
+        let (_, block) = self.path.split_once(".match[")?;
+        block.strip_suffix(']')?.parse().ok()
+    }
+}
+
+impl<'a> Places<'a> {
+    pub(crate) fn new(objects: &'a [Arc<Object>]) -> Self {
+        Self { objects }
+    }
+
+    /// The object of this reference: `VirtualService default/reviews`.
+    pub(crate) fn object(&self, reference: &str) -> Option<&'a Object> {
+        let (kind, rest) = reference.split_once(' ')?;
+        let (namespace, name) = rest.split_once('/').unwrap_or(("", rest));
+        let mut objects = self.objects.iter().map(|object| &**object);
+        objects.find(|object| {
+            object.kind.as_str() == kind && object.name() == name && object.namespace() == namespace
+        })
+    }
+
+    /// The line of a field, or of what it is nearest to.
+    pub(crate) fn place(&self, reference: &str, path: &str) -> Place {
+        let mut place =
+            Place { object: reference.to_owned(), field: path.to_owned(), ..Place::default() };
+        if let Some(object) = self.object(reference) {
+            place.file = Some(object.source.file.to_string());
+            let span = object.spans.key(&FieldPath::from(path));
+            let line = span.map_or(object.source.span.line, |span| span.line);
+            place.line = (line > 0).then_some(line);
+        }
+        place
+    }
+
+    /// The line of an origin.
+    pub(crate) fn of(&self, origin: &Origin) -> Place {
+        self.place(&origin.object.to_string(), &origin.path)
+    }
+
+    /// The line of a field, if it was written.
+    pub(crate) fn written(&self, reference: &str, path: &str) -> Option<Place> {
+        self.object(reference)?.spans.get(&FieldPath::from(path))?;
+        Some(self.place(reference, path))
+    }
+
+    /// The rule that something compiled comes from.
+    pub(crate) fn rule(&self, from: &From, name: &str) -> RuleName {
+        let path = from.rule();
+        let field = path.strip_prefix("spec.").unwrap_or(path);
+        RuleName {
+            number: index(path).map_or(0, |index| index + 1),
+            field: field.to_owned(),
+            name: name.to_owned(),
+            place: Some(self.place(&from.object, path)),
+            via: from.via.as_ref().map(|(object, path)| self.place(object, path)),
+        }
+    }
+
+    /// What was written as the HTTP rule at `path`.
+    pub(crate) fn http_rule(&self, reference: &str, path: &str) -> Option<&'a HttpRoute> {
+        let Kind::VirtualService(service) = &self.object(reference)?.body else { return None };
+        if !path.starts_with("spec.http[") {
+            return None;
+        }
+        service.http.get(index(path)?)
+    }
+}
+
+/// The last index of a path: 3 for `spec.http[3]`.
+fn index(path: &str) -> Option<usize> {
+    path.strip_suffix(']')?.rsplit_once('[')?.1.parse().ok()
+}

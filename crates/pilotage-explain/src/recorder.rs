@@ -1,0 +1,145 @@
+//! Listening to a decision.
+
+use std::cell::Cell;
+
+use pilotage_engine::request::RequestHead;
+use pilotage_engine::route::RouteEntry;
+use pilotage_engine::trace::Condition;
+use pilotage_engine::virtual_host::VirtualHost;
+use pilotage_engine::{Env, Trace};
+use std::time::Duration;
+
+use crate::explanation::{ConditionAnswer, Tried};
+use crate::places::{From, Places};
+
+/// A number that only certain draws include: whatever is drawn by it happens to all requests.
+const UNLIKELY: u64 = 999_999;
+
+/// The chance of one run: the request's own random number, by which routes draw clusters, is chosen; nothing else
+/// happens unless it always happens.
+#[derive(Debug, Default)]
+pub(crate) struct Chance {
+    point: u64,
+    /// The next number drawn is the request's own.
+    is_due: Cell<bool>,
+}
+
+impl Chance {
+    /// A run in which routes draw `point`.
+    pub(crate) fn at(point: u64) -> Self {
+        Self { point, is_due: Cell::new(false) }
+    }
+
+    /// Runs `act` under this chance.
+    pub(crate) fn with<R>(&self, now: Duration, act: impl FnOnce(&mut Env<'_>) -> R) -> R {
+        let mut rng = || if self.is_due.replace(false) { self.point } else { UNLIKELY };
+        act(&mut Env { now, unix_time: Duration::ZERO, rng: &mut rng })
+    }
+}
+
+/// Writes down how a request was routed.
+#[derive(Debug)]
+pub(crate) struct Recorder<'a> {
+    chance: &'a Chance,
+    places: Places<'a>,
+    /// Domains of the virtual host that was chosen.
+    pub(crate) domains: Vec<String>,
+    /// Its name.
+    pub(crate) virtual_host: Option<String>,
+    /// Routes that were tried.
+    pub(crate) tried: Vec<(Option<From>, Tried)>,
+    /// What else was said.
+    pub(crate) notes: Vec<String>,
+}
+
+impl<'a> Recorder<'a> {
+    pub(crate) fn new(chance: &'a Chance, places: Places<'a>) -> Self {
+        Self {
+            chance,
+            places,
+            domains: Vec::new(),
+            virtual_host: None,
+            tried: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl Trace for Recorder<'_> {
+    fn virtual_host(&mut self, _: &str, chosen: Option<&VirtualHost>) {
+        // The request's own random number is drawn once its virtual host is known.
+        self.chance.is_due.set(true);
+        let Some(host) = chosen else { return };
+        self.virtual_host = Some(host.settings.name.to_string());
+        self.domains = host.settings.domains.iter().map(ToString::to_string).collect();
+    }
+
+    fn route(&mut self, _: usize, route: &RouteEntry) {
+        let from = From::of(route.metadata.as_ref());
+        let rule = match &from {
+            Some(from) => self.places.rule(from, &route.name),
+            None => {
+                crate::explanation::RuleName { name: route.name.to_string(), ..Default::default() }
+            }
+        };
+        let block = from.as_ref().and_then(From::block);
+        self.tried.push((from, Tried { rule, block, matched: true, conditions: Vec::new() }));
+    }
+
+    fn condition(&mut self, condition: Condition<'_>, head: &RequestHead<'_>, holds: bool) {
+        let Some((from, tried)) = self.tried.last_mut() else { return };
+        tried.matched &= holds;
+        tried.conditions.push(ConditionAnswer {
+            kind: condition.kind().to_owned(),
+            name: condition.name().to_owned(),
+            wanted: condition.wanted(),
+            got: condition.got(head),
+            holds,
+            place: from.as_ref().and_then(|from| place(self.places, from, condition)),
+        });
+    }
+
+    fn note(&mut self, note: std::fmt::Arguments<'_>) {
+        self.notes.push(note.to_string());
+    }
+}
+
+/// The line that asks for a condition.
+fn place(
+    places: Places<'_>,
+    from: &From,
+    condition: Condition<'_>,
+) -> Option<crate::explanation::Place> {
+    let name = condition.name();
+    let fields: Vec<String> = match (condition.kind(), name) {
+        ("path", _) => vec!["uri".to_owned()],
+        ("header", ":method" | ":authority" | ":scheme") => {
+            vec![name.trim_start_matches(":").to_owned()]
+        }
+        ("header", _) => vec![field("headers", name), field("withoutHeaders", name)],
+        ("query", _) => vec![field("queryParams", name)],
+        ("metadata", _) => vec!["headers".to_owned(), "withoutHeaders".to_owned()],
+        _ => return None,
+    };
+    // A delegate's conditions may be those of the rule that delegated to it.
+    let own = (from.object.as_str(), from.rule());
+    let root = from.via.as_ref().map(|(object, path)| (object.as_str(), path.as_str()));
+    for (object, rule) in std::iter::once(own).chain(root) {
+        let blocks = places.http_rule(object, rule).map_or(0, |rule| rule.match_.len());
+        let wanted = from.block().map_or(0..blocks, |block| block..block.saturating_add(1));
+        for block in wanted {
+            for field in &fields {
+                let path = format!("{rule}.match[{block}].{field}");
+                if let Some(place) = places.written(object, &path) {
+                    return Some(place);
+                }
+            }
+        }
+    }
+    None
+}
+
+/// The path of a map's entry.
+fn field(map: &str, key: &str) -> String {
+    pilotage_config::FieldPath::from(map).field(key).as_str().to_owned()
+}
