@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderValue;
@@ -25,7 +24,7 @@ impl Format {
         let captured = &record.captured;
         let began = || time.0.checked_sub(record.duration).unwrap_or(time.0);
         match piece {
-            Piece::Literal(text) => bytes(Some(text.as_bytes()), out),
+            Piece::Literal(literal) => text(Some(literal), out),
             Piece::Cut(piece, length) => {
                 let start = out.len();
                 let present = self.value(piece, record, time, out);
@@ -38,7 +37,7 @@ impl Format {
             }
             Piece::StartTimeAs(format) => {
                 let since = began().duration_since(UNIX_EPOCH).unwrap_or_default();
-                bytes(Some(format.write(since).as_bytes()), out)
+                text(Some(&format.write(since)), out)
             }
             Piece::Request(main, other) => {
                 request(*main, record, out)
@@ -48,51 +47,32 @@ impl Format {
                 header(&captured.response, *main, out)
                     || other.is_some_and(|other| header(&captured.response, other, out))
             }
-            Piece::Protocol => {
-                bytes(record.protocol.map(|version| protocol(version).as_bytes()), out)
-            }
-            Piece::UpstreamProtocol => {
-                bytes(record.upstream_protocol.map(|version| protocol(version).as_bytes()), out)
-            }
+            Piece::Protocol => text(record.protocol.map(protocol), out),
+            Piece::UpstreamProtocol => text(record.upstream_protocol.map(protocol), out),
             Piece::Status => display(Some(record.status), out),
             Piece::GrpcStatus(form) => {
                 record.grpc_status.is_some_and(|status| grpc_status(*form, status, out))
             }
             Piece::Flags => !record.flags.is_empty() && display(Some(record.flags), out),
-            Piece::Details => bytes(Some(record.details.as_bytes()), out),
-            Piece::Termination => bytes(record.termination.map(str::as_bytes), out),
+            Piece::Details => text(Some(&record.details), out),
+            Piece::Termination => text(record.termination, out),
             Piece::TransportFailure => {
                 // One word, as Envoy prints it.
                 let reason = record.transport_failure.as_deref().map(|text| text.replace(' ', "_"));
-                bytes(reason.as_deref().map(str::as_bytes), out)
+                text(reason.as_deref(), out)
             }
             Piece::BytesReceived => display(Some(record.bytes_received), out),
             Piece::BytesSent => display(Some(record.bytes_sent), out),
             Piece::Duration => display(Some(record.duration.as_millis()), out),
-            Piece::Address(Place::UpstreamRemote, AddressPart::Both) => {
-                display(record.upstream_host.as_ref(), out)
-            }
-            Piece::Address(place, part) => {
-                let of = match place {
-                    Place::UpstreamRemote => {
-                        record.upstream_host.as_ref().and_then(EndpointAddress::socket)
-                    }
-                    Place::UpstreamLocal => record.upstream_local,
-                    Place::DownstreamLocal => Some(record.downstream_local),
-                    Place::DownstreamRemote => Some(record.downstream_remote),
-                };
-                address(*part, of, out)
-            }
-            Piece::UpstreamCluster => {
-                bytes(record.upstream_cluster.as_deref().map(str::as_bytes), out)
-            }
-            Piece::ServerName => bytes(record.server_name.as_deref().map(str::as_bytes), out),
+            Piece::Address(place, part) => address(*place, *part, record, out),
+            Piece::UpstreamCluster => text(record.upstream_cluster.as_deref(), out),
+            Piece::ServerName => text(record.server_name.as_deref(), out),
             Piece::ClientTls(operator) => tls(operator, record.tls.as_deref(), out),
             Piece::UpstreamTls(operator) => tls(operator, record.upstream_tls.as_deref(), out),
-            Piece::RouteName => bytes(record.route_name.as_deref().map(str::as_bytes), out),
-            Piece::Origin => bytes(record.origin.as_deref().map(str::as_bytes), out),
+            Piece::RouteName => text(record.route_name.as_deref(), out),
+            Piece::Origin => text(record.origin.as_deref(), out),
             Piece::Attempts => display(Some(record.attempts), out),
-            Piece::Hostname => bytes(Some(self.hostname.as_bytes()), out),
+            Piece::Hostname => text(Some(&self.hostname), out),
             Piece::Nothing => false,
         }
     }
@@ -123,21 +103,34 @@ fn bytes(value: Option<&[u8]>, out: &mut Vec<u8>) -> bool {
     }
 }
 
+fn text(value: Option<&str>, out: &mut Vec<u8>) -> bool {
+    bytes(value.map(str::as_bytes), out)
+}
+
 fn display<T: Display>(value: Option<T>, out: &mut Vec<u8>) -> bool {
     value.is_some_and(|value| write!(out, "{value}").is_ok())
 }
 
-/// Places that have no address have no value.
-fn address(part: AddressPart, address: Option<SocketAddr>, out: &mut Vec<u8>) -> bool {
+fn address(place: Place, part: AddressPart, record: &Record, out: &mut Vec<u8>) -> bool {
+    let of = match place {
+        // May be a name or a path, which have no parts.
+        Place::UpstreamRemote if part == AddressPart::Both => {
+            return display(record.upstream_host.as_ref(), out);
+        }
+        Place::UpstreamRemote => record.upstream_host.as_ref().and_then(EndpointAddress::socket),
+        Place::UpstreamLocal => record.upstream_local,
+        Place::DownstreamLocal => Some(record.downstream_local),
+        Place::DownstreamRemote => Some(record.downstream_remote),
+    };
     match part {
-        AddressPart::Both => display(address, out),
-        AddressPart::Ip => display(address.map(|address| address.ip()), out),
-        AddressPart::Port => display(address.map(|address| address.port()), out),
+        AddressPart::Both => display(of, out),
+        AddressPart::Ip => display(of.map(|address| address.ip()), out),
+        AddressPart::Port => display(of.map(|address| address.port()), out),
     }
 }
 
 fn tls(operator: &TlsOperator, session: Option<&TlsSession>, out: &mut Vec<u8>) -> bool {
-    bytes(session.map(|session| operator.text(session)).as_deref().map(str::as_bytes), out)
+    text(session.map(|session| operator.text(session)).as_deref(), out)
 }
 
 fn grpc_status(form: GrpcForm, status: i32, out: &mut Vec<u8>) -> bool {
@@ -163,7 +156,7 @@ fn grpc_status(form: GrpcForm, status: i32, out: &mut Vec<u8>) -> bool {
     let name = usize::try_from(status).ok().and_then(|status| NAMES.get(status));
     match (form, name) {
         (GrpcForm::Number, _) | (_, None) => display(Some(status), out),
-        (GrpcForm::Camel, Some(name)) => bytes(Some(name.as_bytes()), out),
+        (GrpcForm::Camel, Some(name)) => text(Some(name), out),
         (GrpcForm::Snake, Some(name)) => {
             let mut previous = b'_';
             for byte in name.bytes() {
