@@ -91,6 +91,9 @@ fn not_found(host: Option<&Arc<VirtualHost>>) -> Box<LocalReply> {
 
 /// The redirect to https of a virtual host that demands it.
 fn require_tls(host: &VirtualHost, head: &RequestHead<'_>) -> Option<Box<LocalReply>> {
+    if host.settings.require_tls == RequireTls::None {
+        return None;
+    }
     let header = |name| head.headers.get(name).map(HeaderValue::as_bytes);
     let demanded = match host.settings.require_tls {
         RequireTls::None => false,

@@ -16,6 +16,7 @@ use http::header::{CONNECTION, LOCATION, SERVER, TE, TRANSFER_ENCODING, UPGRADE,
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use self::client::Client;
+pub use self::client::forwarded_for;
 use crate::domains::split_port;
 use crate::env::Env;
 use crate::http_manager::{EscapedSlashes, HttpManager, ServerHeader, UnderscoreHeaders};

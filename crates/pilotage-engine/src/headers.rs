@@ -77,6 +77,14 @@ impl Headers {
         Self { fields: Vec::with_capacity(capacity) }
     }
 
+    /// A copy with room for `extra` fields more.
+    #[must_use]
+    pub fn clone_with_room(&self, extra: usize) -> Self {
+        let mut fields = Vec::with_capacity(self.fields.len() + extra);
+        fields.extend_from_slice(&self.fields);
+        Self { fields }
+    }
+
     /// How many fields there are; one that is repeated counts each time.
     pub fn len(&self) -> usize {
         self.fields.len()
@@ -168,9 +176,12 @@ impl Extend<(HeaderName, HeaderValue)> for Headers {
     }
 }
 
+/// Room for what a proxy adds to a message that it passes on.
+const ROOM: usize = 8;
+
 impl From<HeaderMap> for Headers {
     fn from(map: HeaderMap) -> Self {
-        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(map.len());
+        let mut fields: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(map.len() + ROOM);
         for (name, value) in map {
             // A repeated field is named once.
             let name = name.or_else(|| fields.last().map(|(name, _)| name.clone()));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use crate::headers::Headers;
-use http::{Method, Version};
+use http::{HeaderValue, Method, Version};
 
 use crate::tls::TlsSession;
 
@@ -21,6 +21,9 @@ pub struct Downstream<'a> {
     pub server_name: Option<&'a str>,
     /// What the handshake has shown, where this proxy ends the client's TLS.
     pub session: Option<&'a TlsSession>,
+    /// What this proxy adds to `x-forwarded-for` for this peer ([`forwarded_for`](crate::forwarded::forwarded_for)),
+    /// when it is at hand: it is the same for all requests of a connection.
+    pub forwarded_for: Option<&'a HeaderValue>,
 }
 
 impl<'a> Downstream<'a> {

@@ -190,6 +190,7 @@ fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
         tls: false,
         server_name: None,
         session: None,
+        forwarded_for: None,
     };
     let Some(listener) = tables.listener_for_destination(downstream.local) else { return };
     let connection = ConnectionInfo {

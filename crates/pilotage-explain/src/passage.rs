@@ -92,6 +92,7 @@ impl RoutedHead {
             tls: self.tls,
             server_name: self.server_name.as_deref(),
             session: None,
+            forwarded_for: None,
         };
         use_it(&RequestHead {
             method: &self.method,
@@ -183,6 +184,7 @@ fn http<'t>(
         tls,
         server_name: request.server_name.as_deref(),
         session: None,
+        forwarded_for: None,
     };
     let mut headers = request.headers.clone();
     let mut arrived = Arrived {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::{Bencher, black_box};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_engine::filter_chain::{ChainAction, ConnectionInfo};
 use pilotage_engine::forward::Exchange;
 use pilotage_engine::forwarded::{self, Arrived};
+use pilotage_engine::headers::Headers;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::request::UpstreamHead;
@@ -25,7 +26,7 @@ struct Scene {
     peer: SocketAddr,
     local: SocketAddr,
     authority: String,
-    headers: HeaderMap,
+    headers: Headers,
     chance: u64,
 }
 
@@ -82,17 +83,14 @@ impl Scene {
             tls: false,
             server_name: None,
             peer_certificate: None,
+            forwarded_for: None,
         };
         let result = stage(self, &downstream, &mut env);
         self.chance = chance;
         result
     }
 
-    fn head<'a>(
-        &'a self,
-        headers: &'a HeaderMap,
-        downstream: &'a Downstream<'a>,
-    ) -> RequestHead<'a> {
+    fn head<'a>(&'a self, headers: &'a Headers, downstream: &'a Downstream<'a>) -> RequestHead<'a> {
         RequestHead {
             method: &Method::GET,
             scheme: "http",
@@ -105,7 +103,7 @@ impl Scene {
         }
     }
 
-    fn prepare(&self, headers: &mut HeaderMap, downstream: &Downstream<'_>, env: &mut Env<'_>) {
+    fn prepare(&self, headers: &mut Headers, downstream: &Downstream<'_>, env: &mut Env<'_>) {
         let mut arrived = Arrived {
             method: &Method::GET,
             scheme: None,
@@ -144,7 +142,7 @@ fn prepare_one(bencher: Bencher<'_, '_>) {
 fn whole_request(bencher: Bencher<'_, '_>) {
     let mut scene = Scene::new(10);
     let request = scene.headers.clone();
-    let response = HeaderMap::from_iter([
+    let response = Headers::from_iter([
         (http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain")),
         (http::header::CONTENT_LENGTH, HeaderValue::from_static("128")),
         (http::header::SERVER, HeaderValue::from_static("nginx")),
@@ -160,8 +158,8 @@ fn one(
     scene: &Scene,
     downstream: &Downstream<'_>,
     env: &mut Env<'_>,
-    headers: &mut HeaderMap,
-    answer: &mut HeaderMap,
+    headers: &mut Headers,
+    answer: &mut Headers,
 ) {
     scene.prepare(headers, downstream, env);
     let head = scene.head(headers, downstream);

@@ -73,6 +73,7 @@ fn with_head<R>(sent: &Sent<'_>, f: impl FnOnce(&RequestHead<'_>) -> R) -> R {
         tls: false,
         server_name: None,
         session: None,
+        forwarded_for: None,
     };
     f(&RequestHead {
         method: &sent.method,

@@ -82,8 +82,10 @@ pub(super) fn append_forwarded_for(
     headers: &mut Headers,
     downstream: &Downstream<'_>,
 ) {
-    let peer = downstream.peer.ip();
-    let own = address_value(if peer.is_loopback() { downstream.local.ip() } else { peer });
+    let own = match downstream.forwarded_for {
+        Some(value) => value.clone(),
+        None => forwarded_for(downstream.peer.ip(), downstream.local.ip()),
+    };
     if !there {
         headers.insert(FORWARDED_FOR, own);
         return;
@@ -98,6 +100,11 @@ pub(super) fn append_forwarded_for(
     if let Ok(value) = HeaderValue::from_bytes(&list) {
         headers.insert(FORWARDED_FOR, value);
     }
+}
+
+/// What `x-forwarded-for` is told of `peer`, whose connection came to `local`. A peer on this machine is the machine.
+pub fn forwarded_for(peer: IpAddr, local: IpAddr) -> HeaderValue {
+    address_value(if peer.is_loopback() { local } else { peer })
 }
 
 /// `address` as the value of a header.

@@ -51,6 +51,7 @@ fn prepared(
         tls: false,
         server_name: None,
         session: None,
+        forwarded_for: None,
     };
     let mut arrived = Arrived {
         method: &Method::GET,

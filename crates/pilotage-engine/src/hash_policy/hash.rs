@@ -123,6 +123,7 @@ mod tests {
             tls: false,
             server_name: None,
             session: None,
+            forwarded_for: None,
         };
         let head = RequestHead {
             method: &Method::GET,

@@ -14,6 +14,7 @@ fn expand(text: &str) -> String {
         tls: false,
         server_name: None,
         session: None,
+        forwarded_for: None,
     };
     let exchange = Exchange { hostname: "box", attempts: 1, ..Exchange::default() };
     let context = FormatContext {

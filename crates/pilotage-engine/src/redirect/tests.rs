@@ -15,6 +15,7 @@ fn location(redirect: &Value, authority: &str, path: &str) -> String {
         tls: false,
         server_name: None,
         session: None,
+        forwarded_for: None,
     };
     let head = RequestHead {
         method: &Method::GET,

@@ -1,9 +1,12 @@
 //! Retry conditions: which failures are worth another attempt.
 
-use crate::headers::Headers;
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 
 use super::ResetReason;
+use crate::headers::Headers;
+
+const RATE_LIMITED: HeaderName = HeaderName::from_static("x-envoy-ratelimited");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A set of retry conditions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +85,7 @@ impl RetryConditions {
         listed: bool,
         by_header: bool,
     ) -> bool {
-        if headers.contains_key("x-envoy-ratelimited") {
+        if headers.contains_key(&RATE_LIMITED) {
             return self.any(&[Self::RATE_LIMITED]);
         }
         let code = status.as_u16();
@@ -95,7 +98,7 @@ impl RetryConditions {
     }
 
     fn takes_grpc(self, headers: &Headers) -> bool {
-        let status = headers.get("grpc-status").and_then(|value| value.to_str().ok());
+        let status = headers.get(&GRPC_STATUS).and_then(|value| value.to_str().ok());
         match status.and_then(|status| status.parse::<u32>().ok()) {
             Some(1) => self.any(&[Self::GRPC_CANCELLED]),
             Some(4) => self.any(&[Self::GRPC_DEADLINE]),

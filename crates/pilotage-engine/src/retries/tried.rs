@@ -8,8 +8,11 @@ use crate::load_balancing::PickContext;
 /// Where the attempts of one request went, as far as its policy wants to know.
 #[derive(Clone, Debug, Default)]
 pub struct Tried {
-    /// Endpoints to avoid, and how often to draw again because of them. `None`: the policy does not mind.
-    endpoints: Option<(Vec<EndpointAddress>, u32)>,
+    /// How often to draw again because of endpoints to avoid. `None`: the policy does not mind.
+    redraws: Option<u32>,
+    /// Endpoints of the attempts before the latest. Most requests make one attempt, and need no list.
+    endpoints: Vec<EndpointAddress>,
+    latest: Option<EndpointAddress>,
     priorities: Option<TriedPriorities>,
 }
 
@@ -18,7 +21,9 @@ impl Tried {
     pub fn new(policy: Option<&RetryPolicy>) -> Self {
         let Some(policy) = policy else { return Self::default() };
         Self {
-            endpoints: policy.avoid_previous_hosts.then(|| (Vec::new(), policy.max_redraws)),
+            redraws: policy.avoid_previous_hosts.then_some(policy.max_redraws),
+            endpoints: Vec::new(),
+            latest: None,
             priorities: policy.avoid_previous_priorities.map(TriedPriorities::new),
         }
     }
@@ -32,17 +37,19 @@ impl Tried {
             Some(tried) if tried.any() => tried.excluded(&set()),
             _ => 0,
         };
-        let (avoid, max_redraws) = match &self.endpoints {
-            Some((tried, redraws)) => (&tried[..], *redraws),
-            None => (&[][..], 0),
-        };
-        PickContext { avoid, max_redraws, excluded_priorities, ..PickContext::default() }
+        self.endpoints.extend(self.latest.take());
+        PickContext {
+            avoid: &self.endpoints,
+            max_redraws: self.redraws.unwrap_or_default(),
+            excluded_priorities,
+            ..PickContext::default()
+        }
     }
 
     /// An attempt goes to `endpoint`.
     pub fn note(&mut self, endpoint: &Endpoint) {
-        if let Some((tried, _)) = &mut self.endpoints {
-            tried.push(endpoint.address.clone());
+        if self.redraws.is_some() {
+            self.latest = Some(endpoint.address.clone());
         }
         if let Some(tried) = &mut self.priorities {
             tried.note(endpoint.priority);

@@ -23,6 +23,7 @@ fn matches(proto: &Value, path: &str, headers: &[(&str, &str)], trace: &mut impl
         tls: false,
         server_name: None,
         session: None,
+        forwarded_for: None,
     };
     let head = RequestHead {
         method: &Method::GET,

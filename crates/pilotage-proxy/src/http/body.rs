@@ -214,7 +214,7 @@ impl UpstreamBody {
                     if let Some(data) = frame.data_ref() {
                         facts.bytes_sent += data.remaining() as u64;
                     } else if let Some(trailers) = frame.trailers_ref() {
-                        facts.note_grpc_status(trailers.get("grpc-status"));
+                        facts.note_grpc_status(|name| trailers.get(name));
                     }
                 }
                 if frame.is_trailers() || lease.is_end_stream() {

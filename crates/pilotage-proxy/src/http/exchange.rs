@@ -34,6 +34,9 @@ use crate::failure::Failure;
 use crate::http1::{Interim, MessageError};
 use crate::pool::ClientAddresses;
 
+/// Room for what routes usually add to the headers of a request.
+const ADDED_HEADERS: usize = 4;
+
 /// What every phase of a request looks at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context<'a> {
@@ -128,7 +131,11 @@ pub(crate) async fn handle(
 
 /// What is known of the connection that the request came by.
 fn downstream<'a>(client: &'a Client, place: &Place) -> Downstream<'a> {
+    let (peer, local) = (client.arrival.source.ip(), place.destination.ip());
+    let (written_for, value) =
+        client.forwarded_for.get_or_init(|| (local, forwarded::forwarded_for(peer, local)));
     Downstream {
+        forwarded_for: (*written_for == local).then_some(value),
         peer: client.arrival.source,
         local: place.destination,
         tls: client.arrival.tls.is_some(),
@@ -217,7 +224,7 @@ impl Context<'_> {
         endpoint: &Endpoint,
         attempt: u32,
     ) -> Option<Outgoing> {
-        let mut headers = self.head.headers.clone();
+        let mut headers = self.head.headers.clone_with_room(ADDED_HEADERS);
         let exchange = Exchange {
             attempts: attempt,
             upstream: endpoint.address.socket(),
@@ -277,7 +284,7 @@ impl Context<'_> {
         facts.status = status;
         facts.details = details::VIA_UPSTREAM.into();
         facts.attempts = answer.attempts;
-        facts.note_grpc_status(head.headers.get("grpc-status"));
+        facts.note_grpc_status(|name| head.headers.get(name));
         let exchange = Exchange {
             attempts: answer.attempts,
             upstream: facts.upstream_host.as_ref().and_then(EndpointAddress::socket),

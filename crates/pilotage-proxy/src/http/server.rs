@@ -1,11 +1,14 @@
 //! Client connections: which protocol they speak, and serving it.
 
+use std::cell::OnceCell;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::BytesMut;
+use http::HeaderValue;
 
 use super::detect::{Detected, detect};
 use super::http2;
@@ -22,6 +25,14 @@ pub(crate) struct Client {
     pub(crate) worker: Rc<Worker>,
     pub(crate) arrival: Arrival,
     pub(super) memo: Memo,
+    /// What `x-forwarded-for` is told of the peer, for the local address of the first request.
+    pub(super) forwarded_for: OnceCell<(IpAddr, HeaderValue)>,
+}
+
+impl Client {
+    fn new(worker: Rc<Worker>, arrival: Arrival) -> Self {
+        Self { worker, arrival, memo: Memo::default(), forwarded_for: OnceCell::new() }
+    }
 }
 
 /// Serves a connection of which `first` was read already, until it closes.
@@ -32,7 +43,7 @@ pub(crate) async fn serve(
     first: BytesMut,
     open: &Open,
 ) {
-    let client = Rc::new(Client { worker, arrival, memo: Memo::default() });
+    let client = Rc::new(Client::new(worker, arrival));
     // Until the first byte arrives, a drain closes the connection at once.
     let detected = {
         let mut detecting = pin!(detect(&mut stream, first));

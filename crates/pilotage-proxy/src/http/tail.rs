@@ -141,9 +141,12 @@ impl Drop for Tail {
 
 impl Facts {
     /// `grpc-status` from response headers or trailers.
-    pub(crate) fn note_grpc_status(&mut self, status: Option<&HeaderValue>) {
+    pub(crate) fn note_grpc_status<'h>(
+        &mut self,
+        header: impl FnOnce(&'static str) -> Option<&'h HeaderValue>,
+    ) {
         if self.grpc
-            && let Some(status) = status
+            && let Some(status) = header("grpc-status")
         {
             self.grpc_status = status.to_str().ok().and_then(|text| text.parse().ok());
         }

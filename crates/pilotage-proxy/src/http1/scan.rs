@@ -105,11 +105,11 @@ impl Scanner {
             field.folded = true;
             return Ok(());
         }
-        let colon = memchr(b':', line).ok_or(MessageError::Malformed)?;
-        let value = line.get(colon + 1..).unwrap_or_default();
-        let end = begin + line.trim_ascii_end().len();
-        let start = begin + line.len() - value.trim_ascii_start().len();
-        let value = start.min(end)..end.max(start.min(end));
+        // Names are short: looking at each byte is faster than calling for help.
+        let colon = line.iter().position(|byte| *byte == b':').ok_or(MessageError::Malformed)?;
+        let value = line.get(colon + 1..).unwrap_or_default().trim_ascii_start();
+        let start = begin + line.len() - value.len();
+        let value = start..start + value.trim_ascii_end().len();
         self.fields.push(Field { name: begin..begin + colon, value, folded: false });
         Ok(())
     }
