@@ -82,7 +82,7 @@ impl Scene {
             local: self.local,
             tls: false,
             server_name: None,
-            peer_certificate: None,
+            session: None,
             forwarded_for: None,
         };
         let result = stage(self, &downstream, &mut env);
