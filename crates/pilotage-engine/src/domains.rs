@@ -11,7 +11,7 @@ use crate::rejection::FieldError;
 /// Which virtual host a host name belongs to: the exact domain, else the longest `*suffix`, else the longest
 /// `prefix*`, else `*`.
 #[derive(Debug, Default)]
-pub(crate) struct Domains {
+pub struct Domains {
     exact: ByName,
     suffixes: Wildcards,
     prefixes: Wildcards,
@@ -26,7 +26,10 @@ struct Wildcards(Vec<(usize, ByName)>);
 
 impl Domains {
     /// Adds `domain` of virtual host number `index`.
-    pub(crate) fn insert(&mut self, domain: &str, index: usize) -> Result<(), FieldError> {
+    ///
+    /// # Errors
+    /// When the domain is there already.
+    pub fn insert(&mut self, domain: &str, index: usize) -> Result<(), FieldError> {
         let lower = domain.to_ascii_lowercase();
         let taken = if lower == "*" {
             self.any.replace(index).is_some()
@@ -45,7 +48,7 @@ impl Domains {
     }
 
     /// The virtual host of `host`, whose port has been removed where ports are ignored.
-    pub(crate) fn find(&self, host: &str) -> Option<usize> {
+    pub fn find(&self, host: &str) -> Option<usize> {
         let lower = if host.bytes().any(|b| b.is_ascii_uppercase()) {
             Cow::Owned(host.to_ascii_lowercase())
         } else {

@@ -19,7 +19,7 @@ pub mod cors;
 mod decide;
 pub mod direct_response;
 pub mod dns;
-mod domains;
+pub mod domains;
 mod durations;
 pub mod endpoint;
 pub mod endpoint_set;

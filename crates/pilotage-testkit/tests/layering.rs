@@ -35,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pilotage-explain",
         ],
     ),
+    ("pilotage-symbolic", &["pilotage-engine", "pilotage-proto"]),
     ("pilotage-xds", &["pilotage-proto"]),
     ("pilotage-engine", &["pilotage-proto", "pilotage-identity"]),
     ("pilotage-proxy", &["pilotage-engine", "pilotage-xds", "pilotage-identity", "pilotage-proto"]),
@@ -62,6 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pilotage-engine",
             "pilotage-explain",
             "pilotage-route-test",
+            "pilotage-symbolic",
             "pilotage-proxy",
             "pilotage-control",
             "pilotage-kube",
@@ -81,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pilotage-engine",
             "pilotage-explain",
             "pilotage-route-test",
+            "pilotage-symbolic",
             "pilotage-proxy",
             "pilotage-control",
             "pilotage-kube",
@@ -89,7 +92,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that compute and never wait: they build without a runtime.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "pilotage-config",
     "pilotage-identity",
     "pilotage-model",
@@ -99,6 +102,7 @@ const PURE: [&str; 9] = [
     "pilotage-explain",
     "pilotage-route-test",
     "pilotage-xds",
+    "pilotage-symbolic",
 ];
 
 #[test]

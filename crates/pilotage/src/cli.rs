@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::analyze::AnalyzeArgs;
 use crate::commands::demo::DemoArgs;
+use crate::commands::diff::DiffArgs;
 use crate::commands::proxy::ProxyArgs;
 use crate::commands::proxy_config::ProxyConfigArgs;
 use crate::commands::test::TestArgs;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// Check what should become of requests, as files of tests say.
     Test(TestArgs),
+    /// Show which requests a change of configuration concerns, and prove that no others do.
+    Diff(DiffArgs),
     /// Be a proxy that runs from an Envoy bootstrap file.
     Proxy(ProxyArgs),
     /// Show what a proxy is given, compiled from files.

@@ -2,6 +2,7 @@
 
 pub(crate) mod analyze;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod proxy;
 pub(crate) mod proxy_config;
 pub(crate) mod test;
@@ -64,6 +65,9 @@ pub(crate) enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// One side of a comparison.
+    #[error(transparent)]
+    Side(#[from] diff::SideError),
     /// Signals, sockets or threads.
     #[error("the operating system refuses: {0}")]
     System(io::Error),
@@ -81,6 +85,7 @@ impl CommandError {
             Self::Output(OutputError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
                 Status::Ok
             }
+            Self::Side(_) => Status::BadData,
             Self::Output(_)
             | Self::Embedded(_)
             | Self::Folder { .. }
@@ -97,6 +102,7 @@ pub(crate) fn run(command: Command) -> Status {
     let done = match command {
         Command::Analyze(args) => analyze::run(&args, now()),
         Command::Demo(args) => demo::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::ProxyConfig(args) => proxy_config::run(&args),
         Command::Test(args) => test::run(&args),

@@ -9,6 +9,10 @@ pub(crate) enum Status {
     Ok,
     /// Something failed that is neither of the others.
     Unknown,
+    /// What was compared is not the same.
+    Differs,
+    /// A comparison failed; 1 would say that it found differences.
+    Trouble,
     /// The command line makes no sense.
     Usage,
     /// A file is missing, unreadable or not what it should be.
@@ -21,7 +25,8 @@ impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
         Self::from(match status {
             Status::Ok => 0,
-            Status::Unknown => 1,
+            Status::Unknown | Status::Differs => 1,
+            Status::Trouble => 2,
             Status::Usage => 64,
             Status::BadData => 65,
             Status::IssuesFound => 79,

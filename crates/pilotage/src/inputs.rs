@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use self::discover::discover;
+pub(crate) use self::discover::has_known_extension as is_configuration;
 pub(crate) use self::load::Configuration;
 
 /// A file above this size is refused: nothing that people write or tools export for traffic is that large, and what
@@ -87,7 +88,7 @@ fn reason(error: &io::Error) -> String {
 ///
 /// # Errors
 /// When nothing is named, or something named cannot be read as text.
-fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceText>, InputError> {
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceText>, InputError> {
     if paths.is_empty() {
         return Err(InputError::NothingGiven);
     }

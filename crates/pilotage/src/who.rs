@@ -76,6 +76,17 @@ pub(crate) enum WhoError {
 }
 
 impl WhoArgs {
+    /// Whether the flags name nobody in particular.
+    pub(crate) fn is_default(&self) -> bool {
+        self.kind == Kind::Sidecar
+            && self.namespace == "default"
+            && self.labels.is_empty()
+            && self.proxy_ip.is_none()
+            && self.service_account.is_none()
+            && self.interception_mode.is_none()
+            && !self.http10
+    }
+
     /// The proxy that the flags describe. What they leave open, the workload at `--proxy-ip` tells.
     ///
     /// # Errors

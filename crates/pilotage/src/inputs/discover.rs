@@ -49,6 +49,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), InputError> {
     Ok(())
 }
 
-fn has_known_extension(path: &Path) -> bool {
+/// Whether the name of `path` says that it holds objects.
+pub(crate) fn has_known_extension(path: &Path) -> bool {
     path.extension().is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }

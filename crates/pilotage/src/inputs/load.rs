@@ -85,6 +85,18 @@ impl InputArgs {
 }
 
 impl Configuration {
+    /// What `sources` hold, under the settings of `mesh`, else those of the ConfigMap `istio` among them.
+    pub(crate) fn of(sources: Vec<SourceText>, mesh: Option<SourceText>) -> Self {
+        let mut configuration = Self::default();
+        for source in sources {
+            configuration.add(source, &LoadOptions::default());
+        }
+        if let Some(mesh) = mesh.or_else(|| configuration.mesh_config_map()) {
+            configuration.set_mesh(mesh);
+        }
+        configuration
+    }
+
     /// All objects, those with errors included: a mistake in one is no reason to report what the others say about it.
     pub(crate) fn all_objects(&self) -> Vec<&Object> {
         self.broken.iter().chain(&self.objects).map(|object| &**object).collect()

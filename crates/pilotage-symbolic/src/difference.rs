@@ -1,0 +1,444 @@
+//! Two generations of tables: the complete set of requests that change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pilotage_engine::Tables;
+use pilotage_proto::envoy::config::route::v3::route::Action;
+use pilotage_proto::envoy::config::route::v3::route_action::ClusterSpecifier;
+use pilotage_proto::envoy::config::route::v3::{RouteConfiguration, VirtualHost};
+
+use crate::algebra::Algebra;
+use crate::budget::{Budget, TooComplex};
+use crate::compare::{Class, compare};
+use crate::condition::Dimension;
+use crate::connections::{ConnectionChange, connection_changes};
+use crate::formula::Formula;
+use crate::hosts::{self, HostGroup, Pair};
+use crate::outcome::{Change, ClusterChanges, Origin, cluster_changes};
+use crate::place::{Place, places};
+use crate::region::{Space, Values};
+use crate::rules::{Rules, Taker};
+use crate::sample::Sampler;
+use crate::universe::Universe;
+use crate::witness::{Request, example, taker};
+
+/// Work for all hosts together and for one of them, in steps of automata.
+const WORK: u64 = 400_000_000;
+const WORK_OF_ONE_HOST: u64 = 40_000_000;
+/// States that are kept from one host to the next; more would only take memory.
+const MOST_STATES_KEPT: usize = 2_000_000;
+/// Requests that are tried where nothing can be decided.
+const SAMPLES: usize = 2000;
+
+/// What changes between two generations of one proxy.
+#[derive(Clone, Debug, Default)]
+pub struct Difference {
+    /// Requests that change.
+    pub requests: Vec<RequestChange>,
+    /// Connections that change, apart from the routes of requests.
+    pub connections: Vec<ConnectionChange>,
+    /// Hosts for which nothing could be decided.
+    pub undecided: Vec<Undecided>,
+    /// Requests that both engines judge otherwise than the automata: mistakes in this program.
+    pub mistakes: Vec<Mistake>,
+    /// Hosts that were looked at, and those of them that are the same to the letter.
+    pub hosts: usize,
+    /// Of these, those that are the same to the letter.
+    pub equal_hosts: usize,
+}
+
+/// A kind of requests that change in one way.
+#[derive(Clone, Debug)]
+pub struct RequestChange {
+    /// Hosts, by the name that people use, with all names of each.
+    pub hosts: Vec<Host>,
+    /// Which requests to them: any of these; one that says nothing means all.
+    pub alternatives: Vec<Formula>,
+    /// In what they change.
+    pub changes: Vec<Change>,
+    /// Where the rules are written that took them.
+    pub was: Vec<Origin>,
+    /// Where the rules are written that take them now.
+    pub becomes: Vec<Origin>,
+    /// A request of the first alternative, put to both engines.
+    pub witness: Request,
+    /// Whether it was found by trying requests, so that nobody knows how many there are.
+    pub sampled: bool,
+}
+
+/// A host of a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Host {
+    /// The name that people use; `any other host` where no name is known.
+    pub name: String,
+    /// The port, where it is not that of the scheme.
+    pub port: Option<u16>,
+    /// Whether requests come to the workload beside the proxy.
+    pub inbound: bool,
+    /// All domains.
+    pub domains: Vec<String>,
+}
+
+/// A host whose rules are too complex to be compared.
+#[derive(Clone, Debug)]
+pub struct Undecided {
+    /// Which.
+    pub host: Host,
+    /// Requests that were tried instead.
+    pub samples: usize,
+}
+
+/// A request that is not what it should be.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    /// The request.
+    pub request: Request,
+    /// What was expected and what came out.
+    pub what: String,
+}
+
+/// What changes from `old` to `new`, for the proxy that both are of.
+#[must_use]
+pub fn difference(old: &Tables, new: &Tables) -> Difference {
+    let mut comparing = Comparing {
+        tables: [old, new],
+        policies: cluster_changes(old, new),
+        algebra: Some(Algebra::new(Budget::new(WORK))),
+        found: Difference::default(),
+    };
+    let (before, after) = (places(old), places(new));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        comparing.place([before.get(name), after.get(name)]);
+    }
+    let mut found = comparing.found;
+    found.connections = connection_changes(old, new, &comparing.policies);
+    found.requests = merged(found.requests);
+    found
+}
+
+struct Comparing<'t> {
+    tables: [&'t Tables; 2],
+    policies: ClusterChanges,
+    algebra: Option<Algebra>,
+    found: Difference,
+}
+
+impl Comparing<'_> {
+    fn place(&mut self, sides: [Option<&Place>; 2]) {
+        let Some(known) = sides[1].or(sides[0]) else { return };
+        let groups = match hosts::groups(sides.map(|side| side.map(|place| &*place.table))) {
+            Ok(groups) => groups,
+            Err(TooComplex) => {
+                return self.give_up(sides, known, &HostGroup::of(&known.table.name));
+            }
+        };
+        for (pair, group) in &groups {
+            self.found.hosts += 1;
+            if self.is_equal(sides, *pair) {
+                self.found.equal_hosts += 1;
+                continue;
+            }
+            if let Err(TooComplex) = self.hosts(sides, known, *pair, &groups) {
+                self.give_up(sides, known, group);
+            }
+        }
+    }
+
+    /// Whether nothing can differ, since all is the same to the letter.
+    fn is_equal(&self, sides: [Option<&Place>; 2], (old, new): Pair) -> bool {
+        let [Some(before), Some(after)] = sides else { return false };
+        let old = old.and_then(|index| before.routes.virtual_hosts.get(index));
+        let new = new.and_then(|index| after.routes.virtual_hosts.get(index));
+        match (old, new) {
+            (None, None) => true,
+            (Some(a), Some(b)) => {
+                a.routes == b.routes
+                    && shared_by_routes(a) == shared_by_routes(b)
+                    && shared_by_hosts(&before.routes) == shared_by_hosts(&after.routes)
+                    && !self.is_touched(a)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a destination of `host` changes.
+    fn is_touched(&self, host: &VirtualHost) -> bool {
+        if self.policies.is_empty() {
+            return false;
+        }
+        let changes = |name: &String| self.policies.contains_key(name);
+        host.routes.iter().any(|route| match &route.action {
+            Some(Action::Route(action)) => {
+                let mirrored = action.request_mirror_policies.iter().any(|m| changes(&m.cluster));
+                mirrored
+                    || match &action.cluster_specifier {
+                        Some(ClusterSpecifier::Cluster(name)) => changes(name),
+                        Some(ClusterSpecifier::WeightedClusters(all)) => {
+                            all.clusters.iter().any(|one| changes(&one.name))
+                        }
+                        _ => false,
+                    }
+            }
+            _ => false,
+        })
+    }
+
+    fn hosts(
+        &mut self,
+        sides: [Option<&Place>; 2],
+        known: &Place,
+        pair: Pair,
+        groups: &BTreeMap<Pair, HostGroup>,
+    ) -> Result<(), TooComplex> {
+        let Some(group) = groups.get(&pair) else { return Ok(()) };
+        let mut old = Rules::of(sides[0], pair.0)?;
+        let mut new = Rules::of(sides[1], pair.1)?;
+        let mut algebra = self.algebra.take().unwrap_or_else(|| Algebra::new(Budget::new(0)));
+        let left = algebra.budget.left();
+        let granted = left.min(WORK_OF_ONE_HOST);
+        algebra.budget = Budget::new(granted);
+        let managers = sides.map(|side| &*side.unwrap_or(known).manager);
+        let universe = Universe::of(managers, known.table.ignores_path_parameters());
+        let mut space = Space::new(algebra, universe);
+        let result = self.classes(&mut space, known, group, pair, groups, [&mut old, &mut new]);
+        if let Ok(classes) = &result {
+            self.report(&mut space, sides, known, group, classes);
+        }
+        let mut algebra = space.into_algebra();
+        let left = left - (granted - algebra.budget.left());
+        if algebra.size() > MOST_STATES_KEPT {
+            algebra = Algebra::new(Budget::new(left));
+        }
+        algebra.budget = Budget::new(left);
+        self.algebra = Some(algebra);
+        result.map(|_| ())
+    }
+
+    fn classes(
+        &self,
+        space: &mut Space,
+        known: &Place,
+        group: &HostGroup,
+        pair: Pair,
+        groups: &BTreeMap<Pair, HostGroup>,
+        [old, new]: [&mut Rules; 2],
+    ) -> Result<Vec<Class>, TooComplex> {
+        if old.look_at(&Dimension::Authority) || new.look_at(&Dimension::Authority) {
+            let others: Vec<&HostGroup> = groups
+                .iter()
+                .filter(|(other, _)| **other != pair)
+                .map(|(_, group)| group)
+                .collect();
+            let ignores_port = known.table.ignores_port();
+            let present = hosts::authorities(&mut space.algebra, group, &others, ignores_port)?;
+            let all = Universe::default().all(&Dimension::Authority, &mut space.algebra)?;
+            let present = space.algebra.and(present, all.present)?;
+            space.limit(Dimension::Authority, Values { absent: false, present });
+        }
+        compare(space, old, new, &self.policies)
+    }
+
+    /// Notes what changes, after both engines have said the same of an example of each.
+    fn report(
+        &mut self,
+        space: &mut Space,
+        sides: [Option<&Place>; 2],
+        known: &Place,
+        group: &HostGroup,
+        classes: &[Class],
+    ) {
+        let host = named(known, group);
+        for class in classes {
+            let mut witness = None;
+            for (region, expected) in &class.examples {
+                let request =
+                    example(space, region, &authority(known, group, &host), scheme(known));
+                let Some(request) = request else { continue };
+                self.confirm(sides, &request, *expected);
+                witness = witness.or(Some(request));
+            }
+            let Some(witness) = witness else { continue };
+            self.found.requests.push(RequestChange {
+                hosts: vec![host.clone()],
+                alternatives: class.alternatives.clone(),
+                changes: class.changes.clone(),
+                was: class.was.clone(),
+                becomes: class.becomes.clone(),
+                witness,
+                sampled: false,
+            });
+        }
+    }
+
+    fn confirm(&mut self, sides: [Option<&Place>; 2], request: &Request, expected: [Taker; 2]) {
+        for ((tables, place), expected) in self.tables.into_iter().zip(sides).zip(expected) {
+            let found = taker(tables, place, request);
+            if found != Some(expected) {
+                let what = format!("expected {expected:?}, the engine says {found:?}");
+                self.found.mistakes.push(Mistake { request: request.clone(), what });
+            }
+        }
+    }
+
+    /// Tries requests where nothing can be decided.
+    fn give_up(&mut self, sides: [Option<&Place>; 2], known: &Place, group: &HostGroup) {
+        let host = named(known, group);
+        let authority = authority(known, group, &host);
+        let mut sampler =
+            Sampler::new(sides.map(|side| side.map(|place| &*place.table)), &authority);
+        let mut found: Vec<(Vec<Change>, RequestChange)> = Vec::new();
+        for _ in 0..SAMPLES {
+            let request = sampler.request(&authority, scheme(known));
+            let [old, new] = [0, 1].map(|side| self.tried(side, sides, &request));
+            let (Some(old), Some(new)) = (old, new) else { continue };
+            let rewrite_alike = old.rewrite == new.rewrite;
+            let changes = old.changes(&new, rewrite_alike, &self.policies);
+            if changes.is_empty() || found.iter().any(|(known, _)| *known == changes) {
+                continue;
+            }
+            let change = RequestChange {
+                hosts: vec![host.clone()],
+                alternatives: Vec::new(),
+                changes: changes.clone(),
+                was: old.origin.into_iter().collect(),
+                becomes: new.origin.into_iter().collect(),
+                witness: request,
+                sampled: true,
+            };
+            found.push((changes, change));
+        }
+        self.found.requests.extend(found.into_iter().map(|(_, change)| change));
+        self.found.undecided.push(Undecided { host, samples: SAMPLES });
+    }
+
+    /// What becomes of `request` on one side, as its engine decides.
+    fn tried(
+        &self,
+        side: usize,
+        sides: [Option<&Place>; 2],
+        request: &Request,
+    ) -> Option<crate::outcome::Outcome> {
+        use crate::outcome::{Levels, no_route, of_route};
+        let place = sides.get(side).copied().flatten();
+        let tables = self.tables.get(side)?;
+        match (taker(tables, place, request)?, place) {
+            (Taker::Route(index), Some(place)) => {
+                let number = place.table.virtual_host_index(&request.authority)?;
+                let proto = place.routes.virtual_hosts.get(number)?;
+                let host = place.table.virtual_hosts().nth(number)?;
+                let levels = Levels { table: &place.routes, host: proto };
+                let matcher = &host.routes.get(index)?.matcher;
+                Some(of_route(levels, proto.routes.get(index)?, matcher))
+            }
+            (Taker::Https, _) => Some(no_route("").answering("redirect 301 to https")),
+            (Taker::Nobody | Taker::Route(_), None) => {
+                Some(no_route("nothing that speaks HTTP listens there"))
+            }
+            (Taker::Nobody, Some(_)) => Some(no_route("no rule takes the request")),
+        }
+    }
+}
+
+/// What a virtual host hands down to its routes.
+fn shared_by_routes(host: &VirtualHost) -> VirtualHost {
+    VirtualHost {
+        name: host.name.clone(),
+        require_tls: host.require_tls,
+        request_headers_to_add: host.request_headers_to_add.clone(),
+        request_headers_to_remove: host.request_headers_to_remove.clone(),
+        response_headers_to_add: host.response_headers_to_add.clone(),
+        response_headers_to_remove: host.response_headers_to_remove.clone(),
+        typed_per_filter_config: host.typed_per_filter_config.clone(),
+        include_request_attempt_count: host.include_request_attempt_count,
+        include_attempt_count_in_response: host.include_attempt_count_in_response,
+        retry_policy: host.retry_policy.clone(),
+        request_mirror_policies: host.request_mirror_policies.clone(),
+        ..VirtualHost::default()
+    }
+}
+
+/// What a route configuration hands down to its virtual hosts.
+fn shared_by_hosts(table: &RouteConfiguration) -> RouteConfiguration {
+    RouteConfiguration {
+        request_headers_to_add: table.request_headers_to_add.clone(),
+        request_headers_to_remove: table.request_headers_to_remove.clone(),
+        response_headers_to_add: table.response_headers_to_add.clone(),
+        response_headers_to_remove: table.response_headers_to_remove.clone(),
+        most_specific_header_mutations_wins: table.most_specific_header_mutations_wins,
+        typed_per_filter_config: table.typed_per_filter_config.clone(),
+        ..RouteConfiguration::default()
+    }
+}
+
+fn scheme(place: &Place) -> &'static str {
+    if place.tls { "https" } else { "http" }
+}
+
+/// The name of a group for people, with its port where that is not the one of the scheme.
+fn named(place: &Place, group: &HostGroup) -> Host {
+    let usual = if place.tls { 443 } else { 80 };
+    let port = place.port().filter(|port| *port != usual);
+    let domains: Vec<String> = group.domains.iter().map(|(domain, _)| domain.clone()).collect();
+    let is_address = |name: &str| {
+        name.starts_with('[') || name.split('.').all(|part| part.parse::<u8>().is_ok())
+    };
+    let short = domains
+        .iter()
+        .filter(|name| !name.ends_with('.') && *name != "*" && !is_address(name))
+        .min_by_key(|name| (name.contains('*'), name.len()));
+    let name = match (short, place.only_host()) {
+        (Some(name), _) => name.clone(),
+        (None, Some(host)) => crate::outcome::short(host).to_owned(),
+        (None, None) => match domains.iter().find(|name| *name != "*") {
+            Some(name) => name.clone(),
+            None if place.inbound
+                || domains.len() == 1 && place.table.virtual_hosts().count() == 1 =>
+            {
+                "any host".to_owned()
+            }
+            None => "any other host".to_owned(),
+        },
+    };
+    Host { name, port, inbound: place.inbound, domains }
+}
+
+/// What a client that asks for the group writes as its host.
+fn authority(place: &Place, group: &HostGroup, host: &Host) -> String {
+    let known = group.domains.iter().find(|(domain, _)| *domain == host.name);
+    let found = known.or(group.domains.first()).map(|(_, example)| example.as_str());
+    let name = match (known, place.only_host()) {
+        (None, Some(only)) => crate::outcome::short(only),
+        _ => found.unwrap_or("any.example"),
+    };
+    match host.port {
+        Some(port) if place.table.ignores_port() => format!("{name}:{port}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Those that differ in nothing but the host, together.
+fn merged(all: Vec<RequestChange>) -> Vec<RequestChange> {
+    let mut merged: Vec<RequestChange> = Vec::new();
+    for change in all {
+        let alike = |known: &&mut RequestChange| {
+            known.changes == change.changes
+                && known.alternatives == change.alternatives
+                && known.sampled == change.sampled
+        };
+        match merged.iter_mut().find(alike) {
+            Some(known) => {
+                for (own, more) in
+                    [(&mut known.was, change.was), (&mut known.becomes, change.becomes)]
+                {
+                    own.extend(more);
+                    own.sort();
+                    own.dedup();
+                }
+                known.hosts.extend(change.hosts);
+            }
+            None => merged.push(change),
+        }
+    }
+    merged
+}

@@ -1,0 +1,134 @@
+//! `pilotage diff`: which requests a change of configuration concerns.
+
+mod git;
+mod json;
+mod live;
+mod markdown;
+mod places;
+mod sides;
+mod text;
+mod views;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+pub(crate) use self::sides::SideError;
+use self::sides::{Mesh, Side};
+use self::views::ViewDifference;
+use super::CommandError;
+use crate::exit::Status;
+use crate::inputs::read_one;
+use crate::output::{self, Format};
+use crate::who::WhoArgs;
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// Before: a file or folder, `git:REV:PATH` or `REV:PATH`. With --live, after: the running program is what was
+    #[arg(value_name = "OLD")]
+    old: String,
+
+    /// After: the same
+    #[arg(value_name = "NEW", required_unless_present = "live", conflicts_with = "live")]
+    new: Option<String>,
+
+    /// Compare with what a running `pilotage up` has in force: the address of its admin port
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:15000")]
+    live: Option<String>,
+
+    /// MeshConfig of both sides, as YAML; without it, the ConfigMap `istio` of each side counts
+    #[arg(long = "meshConfigFile", alias = "mesh-config-file", value_name = "FILE")]
+    mesh_config_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    who: WhoArgs,
+
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t = Form::Text)]
+    output: Form,
+}
+
+/// Forms of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For a comment on a change
+    Markdown,
+}
+
+/// All that was found.
+#[derive(Debug)]
+struct Answer<'a> {
+    old: &'a Side,
+    new: &'a Side,
+    views: Vec<ViewDifference>,
+}
+
+/// Compares and reports: 0 when no request changes, 1 when some do, more when that cannot be said.
+///
+/// # Errors
+/// When a side cannot be read, or the answer cannot be written.
+pub(crate) fn run(args: &DiffArgs) -> Result<Status, CommandError> {
+    match compare(args) {
+        // 1 would say that something was found.
+        Err(error) if error.status() == Status::Unknown => {
+            anstream::eprintln!("error: {error}");
+            Ok(Status::Trouble)
+        }
+        done => done,
+    }
+}
+
+fn compare(args: &DiffArgs) -> Result<Status, CommandError> {
+    let who = args.who.check()?;
+    let mesh = Mesh(args.mesh_config_file.as_deref().map(read_one).transpose()?);
+    let (old, new) = match (&args.live, &args.new) {
+        (Some(address), _) => (live::side(address)?, Side::load(&args.old, &mesh)?),
+        (None, Some(new)) => (Side::load(&args.old, &mesh)?, Side::load(new, &mesh)?),
+        (None, None) => return Err(SideError::NothingToCompareWith.into()),
+    };
+    let views = views::differences(&old, &new, &who, args.who.is_default());
+    let answer = Answer { old: &old, new: &new, views };
+    output::print_problems(&answer.problems());
+    match args.output {
+        Form::Text => output::print_text(&text::report(&answer))?,
+        Form::Markdown => output::print_text(&markdown::report(&answer))?,
+        Form::Json => output::print_value(&json::report(&answer), Format::Json)?,
+    }
+    Ok(answer.status())
+}
+
+impl Answer<'_> {
+    /// Objects that take no part, on either side; of both sides' only once.
+    fn problems(&self) -> Vec<pilotage_config::Diagnostic> {
+        let mut problems: Vec<pilotage_config::Diagnostic> = Vec::new();
+        for problem in self.old.problems().chain(self.new.problems()) {
+            if !problems.contains(problem) {
+                problems.push(problem.clone());
+            }
+        }
+        problems
+    }
+
+    fn found(&self) -> impl Iterator<Item = &pilotage_symbolic::Difference> {
+        self.views.iter().map(|view| &view.difference)
+    }
+
+    fn status(&self) -> Status {
+        let mut mistakes = self.found().flat_map(|found| &found.mistakes);
+        let differs =
+            self.found().any(|found| !found.requests.is_empty() || !found.connections.is_empty());
+        let undecided = self.found().any(|found| !found.undecided.is_empty());
+        match (mistakes.next(), differs, undecided) {
+            (Some(_), ..) => Status::Trouble,
+            (None, true, _) => Status::Differs,
+            // Nothing was found, but nothing is proved either.
+            (None, false, true) => Status::Trouble,
+            (None, false, false) => Status::Ok,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The answer for programs. Fields may be added; what is there keeps its meaning.
+
+use pilotage_symbolic::{Change, Formula, Host, Origin, RequestChange};
+use serde_json::{Value, json};
+
+use super::sides::Side;
+use super::{Answer, places};
+
+/// The whole answer.
+pub(super) fn report(answer: &Answer<'_>) -> Value {
+    let views: Vec<Value> = answer
+        .views
+        .iter()
+        .map(|view| {
+            let found = &view.difference;
+            json!({
+                "proxy": view.name,
+                "hosts": found.hosts,
+                "requests": found.requests.iter().map(|one| request(answer, one)).collect::<Vec<_>>(),
+                "connections": found.connections.iter().map(|one| json!({
+                    "condition": one.condition,
+                    "changes": changes(answer, &one.changes, &one.was, &one.becomes),
+                })).collect::<Vec<_>>(),
+                "undecided": found.undecided.iter().map(|one| json!({
+                    "host": host(&one.host),
+                    "samples": one.samples,
+                })).collect::<Vec<_>>(),
+                "mistakes": found.mistakes.iter().map(|one| json!({
+                    "request": one.request.to_string(),
+                    "what": one.what,
+                })).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "version": 1,
+        "old": answer.old.name,
+        "new": answer.new.name,
+        "same": answer.status() == crate::exit::Status::Ok,
+        "proved": answer.found().all(|found| found.undecided.is_empty()),
+        "views": views,
+    })
+}
+
+fn request(answer: &Answer<'_>, change: &RequestChange) -> Value {
+    let witness = &change.witness;
+    let headers: Vec<Value> =
+        witness.headers.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    json!({
+        "hosts": change.hosts.iter().map(host).collect::<Vec<_>>(),
+        "conditions": change.alternatives.iter().map(Formula::words).collect::<Vec<_>>(),
+        "changes": changes(answer, &change.changes, &change.was, &change.becomes),
+        "witness": {
+            "method": witness.method,
+            "url": format!("{}://{}{}", witness.scheme, witness.authority, witness.path),
+            "headers": headers,
+        },
+        "sampled": change.sampled,
+    })
+}
+
+fn host(host: &Host) -> Value {
+    json!({
+        "name": host.name,
+        "port": host.port,
+        "inbound": host.inbound,
+        "domains": host.domains,
+    })
+}
+
+fn changes(
+    answer: &Answer<'_>,
+    changes: &[Change],
+    was: &[Origin],
+    becomes: &[Origin],
+) -> Vec<Value> {
+    let place = |side: &Side, is_new, change: &Change, origins: &[Origin]| {
+        places::lines(side, is_new, change, origins)
+    };
+    changes
+        .iter()
+        .map(|change| {
+            json!({
+                "facet": change.facet.name(),
+                "was": change.was,
+                "becomes": change.becomes,
+                "wasAt": place(answer.old, false, change, was),
+                "becomesAt": place(answer.new, true, change, becomes),
+            })
+        })
+        .collect()
+}

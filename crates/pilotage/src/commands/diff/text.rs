@@ -1,0 +1,185 @@
+//! The answer for people.
+
+use pilotage_symbolic::{Change, Formula, Host, RequestChange};
+
+use super::{Answer, places};
+
+/// Where a line's place begins.
+const PLACE_COLUMN: usize = 64;
+/// Hosts that are named in a line.
+const MOST_HOSTS: usize = 4;
+/// Alternatives that are told.
+const MOST_ALTERNATIVES: usize = 4;
+
+/// A change with the proxies that see it.
+pub(super) struct Seen<'a> {
+    pub(super) views: Vec<&'a str>,
+    pub(super) change: &'a RequestChange,
+}
+
+/// All changes, those that several proxies see alike once.
+pub(super) fn seen<'a>(answer: &'a Answer<'_>) -> Vec<Seen<'a>> {
+    let mut all: Vec<Seen<'_>> = Vec::new();
+    for view in &answer.views {
+        for change in &view.difference.requests {
+            let alike = |known: &&mut Seen<'_>| {
+                known.change.changes == change.changes
+                    && known.change.alternatives == change.alternatives
+                    && titles(known.change) == titles(change)
+            };
+            match all.iter_mut().find(alike) {
+                Some(known) => known.views.push(&view.name),
+                None => all.push(Seen { views: vec![&view.name], change }),
+            }
+        }
+    }
+    all
+}
+
+fn titles(change: &RequestChange) -> Vec<String> {
+    change.hosts.iter().map(host).collect()
+}
+
+/// The whole answer.
+pub(super) fn report(answer: &Answer<'_>) -> String {
+    let changes = seen(answer);
+    let mut text = headline(answer, changes.len());
+    text.push('\n');
+    if !changes.is_empty() {
+        text.push('\n');
+    }
+    for (index, seen) in changes.iter().enumerate() {
+        text.push_str(&one(answer, index + 1, seen));
+    }
+    for view in &answer.views {
+        for change in &view.difference.connections {
+            text.push_str(&format!("\nconnections, {}: {}\n", view.name, change.condition));
+            for one in &change.changes {
+                text.push_str(&lines(answer, one, &change.was, &change.becomes));
+            }
+        }
+    }
+    for view in &answer.views {
+        for undecided in &view.difference.undecided {
+            text.push_str(&format!(
+                "\nhost {}: too complex to decide: sampled {} requests ({})\n",
+                host(&undecided.host),
+                undecided.samples,
+                view.name
+            ));
+        }
+        for mistake in &view.difference.mistakes {
+            text.push_str(&format!(
+                "\nmistake in pilotage, please report it: {}: {}\n",
+                mistake.request, mistake.what
+            ));
+        }
+    }
+    text
+}
+
+/// What is proved, and for whom.
+pub(super) fn headline(answer: &Answer<'_>, changes: usize) -> String {
+    let is_proved = !answer.found().any(|found| !found.undecided.is_empty());
+    let connections: usize = answer.found().map(|found| found.connections.len()).sum();
+    let others = if is_proved {
+        "every other request is proved unchanged."
+    } else {
+        "not everything could be decided, see below."
+    };
+    let what = match (changes, connections) {
+        (0, 0) if is_proved => "no request changes: proved".to_owned(),
+        (0, 0) => "no change found, but not everything could be decided, see below".to_owned(),
+        (0, _) => format!("no request takes another route, but connections change; {others}"),
+        (1, _) => format!("1 kind of request changes; {others}"),
+        (many, _) => format!("{many} kinds of request change; {others}"),
+    };
+    let hosts: usize = answer.found().map(|found| found.hosts).sum();
+    let views: Vec<&str> = answer.views.iter().map(|view| &*view.name).collect();
+    format!("{what}\n{hosts} hosts compared, seen from: {}", views.join(", "))
+}
+
+fn one(answer: &Answer<'_>, number: usize, seen: &Seen<'_>) -> String {
+    let change = seen.change;
+    let mut text = format!("{number}  {}\n", title(change));
+    for more in change.alternatives.iter().skip(1).take(MOST_ALTERNATIVES - 1) {
+        text.push_str(&format!("     or {more}\n"));
+    }
+    if let Some(more) = change.alternatives.len().checked_sub(MOST_ALTERNATIVES + 1) {
+        text.push_str(&format!("     or {} more conditions\n", more + 1));
+    }
+    for one in &change.changes {
+        text.push_str(&lines(answer, one, &change.was, &change.becomes));
+    }
+    text.push_str(&format!("     witness  {}\n", change.witness));
+    if seen.views.len() < answer.views.len() {
+        text.push_str(&format!("     seen by  {}\n", seen.views.join(", ")));
+    }
+    text
+}
+
+/// Hosts and first condition.
+pub(super) fn title(change: &RequestChange) -> String {
+    let mut text = hosts(&change.hosts);
+    let condition = change.alternatives.first().map(Formula::to_string).unwrap_or_default();
+    if change.sampled {
+        text.push_str(", found by trying requests");
+    } else if !condition.is_empty() {
+        text.push_str(&format!(", {condition}"));
+    }
+    text
+}
+
+fn hosts(hosts: &[Host]) -> String {
+    let names: Vec<String> = hosts.iter().take(MOST_HOSTS).map(host).collect();
+    let mut text = match hosts {
+        [only] if only.name.starts_with("any ") => names.join(""),
+        [_] => format!("host {}", names.join("")),
+        _ => format!("hosts {}", names.join(", ")),
+    };
+    if let Some(more) = hosts.len().checked_sub(MOST_HOSTS).filter(|more| *more > 0) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+pub(super) fn host(host: &Host) -> String {
+    let mut text = host.name.clone();
+    if let Some(port) = host.port {
+        match text.starts_with("any ") {
+            true => text.push_str(&format!(" at port {port}")),
+            false if text.ends_with(&format!(":{port}")) => {}
+            false => text.push_str(&format!(":{port}")),
+        }
+    }
+    if host.inbound {
+        text.push_str(", inbound");
+    }
+    text
+}
+
+fn lines(
+    answer: &Answer<'_>,
+    change: &Change,
+    was: &[pilotage_symbolic::Origin],
+    becomes: &[pilotage_symbolic::Origin],
+) -> String {
+    let old = places::lines(answer.old, false, change, was);
+    let new = places::lines(answer.new, true, change, becomes);
+    format!(
+        "{}{}",
+        line(&format!("     was      {}", change.was), &old),
+        line(&format!("     becomes  {}", change.becomes), &new)
+    )
+}
+
+/// `text`, and behind it where that is written.
+fn line(text: &str, places: &[String]) -> String {
+    let place = match places {
+        [] => return format!("{text}\n"),
+        [only] => only.clone(),
+        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+    };
+    let gap = PLACE_COLUMN.saturating_sub(text.chars().count()).max(2);
+    format!("{text}{}{place}\n", " ".repeat(gap))
+}
