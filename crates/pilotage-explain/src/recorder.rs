@@ -75,7 +75,7 @@ impl Trace for Recorder<'_> {
     }
 
     fn route(&mut self, _: usize, route: &RouteEntry) {
-        let from = From::of(route.metadata.as_ref());
+        let from = From::of(route.metadata().as_ref());
         let rule = match &from {
             Some(from) => self.places.rule(from, &route.name),
             None => {

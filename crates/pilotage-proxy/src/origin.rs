@@ -9,7 +9,7 @@ use pilotage_proto::prost_types::{Struct, Value};
 /// The origin of `route` in words: what the compiler noted under `pilotage` in the route's metadata (`object` and the
 /// `path` of the field in it), else the object that Istio notes under `istio`.
 pub(crate) fn of_route(route: &RouteEntry) -> Option<Arc<str>> {
-    let metadata = &route.metadata.as_ref()?.filter_metadata;
+    let metadata = route.metadata()?.filter_metadata;
     if let Some(ours) = metadata.get("pilotage")
         && let Some(object) = text(ours, "object")
     {

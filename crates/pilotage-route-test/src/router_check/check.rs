@@ -192,9 +192,10 @@ impl Check<'_> {
     }
 
     fn metadata(&mut self, wanted: &[RouteMetadata]) {
+        let metadata = self.entry.route().and_then(|route| route.metadata());
         for RouteMetadata { namespace, key, value } in wanted {
-            let metadata = self.entry.route().and_then(|route| route.metadata.as_ref());
-            let of_filter = metadata.and_then(|metadata| metadata.filter_metadata.get(namespace));
+            let of_filter =
+                metadata.as_ref().and_then(|metadata| metadata.filter_metadata.get(namespace));
             let found = of_filter.and_then(|of_filter| of_filter.fields.get(key)?.kind.as_ref());
             let got = match found {
                 Some(Kind::StringValue(text)) => text.clone(),
