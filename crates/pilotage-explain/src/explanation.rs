@@ -113,6 +113,8 @@ pub struct HostAnswer {
     pub asked: String,
     /// The service of that name, by its full host; nothing when no service that the proxy sees has it.
     pub service: Option<String>,
+    /// Its ports.
+    pub ports: Vec<u16>,
     /// Where that service was written.
     pub place: Option<Place>,
     /// Where the virtual service was written whose rules count.
@@ -176,7 +178,8 @@ pub struct Place {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleName {
-    /// Its number among the rules of its virtual service, from 1; 0 for routes that no rule stands behind.
+    /// Its number among the rules of the virtual service that has the host, from 1: that of the rule that delegates to
+    /// it, if one does. 0 for routes that no rule stands behind.
     pub number: usize,
     /// `http[0]`, `tls[0]`, `tcp[0]`; empty for routes that no rule stands behind.
     pub field: String,

@@ -24,6 +24,7 @@ pub(crate) fn answer(scene: &Scene<'_>, told: &Explanation) -> HostAnswer {
     let service = service(scene, &host.asked);
     if let Some(service) = service {
         host.service = Some(service.host.as_str().to_owned());
+        host.ports = service.ports.iter().map(|port| port.number).collect();
         host.place = Some(scene.places.of(&service.origin));
     }
     let of_object = |place: &crate::explanation::Place| scene.places.place(&place.object, "");
@@ -31,7 +32,9 @@ pub(crate) fn answer(scene: &Scene<'_>, told: &Explanation) -> HostAnswer {
     let place = rule.and_then(|rule| rule.via.as_ref().or(rule.place.as_ref()));
     host.rules = place.map(of_object);
     if host.service.is_none() && host.rules.is_none() {
-        let names = known(scene);
+        let mut names = known(scene);
+        // That it exists and does not count here is told by the rivals.
+        names.remove(&host.asked.to_ascii_lowercase());
         host.nearest = nearest(&host.asked, names.iter().map(String::as_str)).map(str::to_owned);
     }
     host
@@ -65,7 +68,9 @@ fn service<'s>(scene: &'s Scene<'_>, host: &str) -> Option<&'s pilotage_model::s
 pub(crate) fn known(scene: &Scene<'_>) -> BTreeSet<String> {
     let view = &scene.simulation.view;
     let mut names = BTreeSet::new();
-    for service in view.clusters.iter().map(|view| &view.service) {
+    let sidecar = view.proxy.is_sidecar();
+    // A gateway knows the hosts of its virtual services; behind them it is the rules that count.
+    for service in view.clusters.iter().map(|view| &view.service).filter(|_| sidecar) {
         let host = service.host.as_str();
         names.insert(host.to_owned());
         if service.is_kubernetes() {
@@ -76,7 +81,8 @@ pub(crate) fn known(scene: &Scene<'_>) -> BTreeSet<String> {
         }
     }
     let virtual_services = scene.snapshot.virtual_services.iter();
-    for host in virtual_services.flat_map(|service| &service.hosts) {
+    let here = virtual_services.filter(|service| service.is_for_mesh() == sidecar);
+    for host in here.flat_map(|service| &service.hosts) {
         if !host.is_wildcard() {
             names.insert(host.as_str().to_owned());
         }

@@ -5,6 +5,7 @@
 //! and which lines of YAML it comes from.
 
 mod alternatives;
+pub mod ask;
 mod cluster_policies;
 mod destinations;
 mod explain;
@@ -23,9 +24,10 @@ pub mod url;
 pub mod who;
 pub mod words;
 
+pub use ask::{Ask, AskError};
 pub use explain::{Question, explain};
 pub use explanation::Explanation;
-pub use messages::name as name_of_destination;
+pub use messages::{lacks_endpoints, name as name_of_destination};
 pub use passage::{End, Passage, carry};
 pub use request::{Arrival, ClientTls, Protocol, Request};
 pub use simulation::Simulation;

@@ -27,10 +27,16 @@ pub(crate) fn short(answer: &Explanation) -> String {
 
 fn share(answer: &Explanation, cluster: &Destination) -> String {
     let mut text = format!("{} {}", name(answer, cluster), percent(cluster.share));
-    if !cluster.flags.is_empty() {
+    if !cluster.flags.is_empty() && !lacks_endpoints(cluster) {
         text = format!("{text} ({})", cluster.flags);
     }
     text
+}
+
+/// Whether requests to a destination fail only because no endpoint of it is known, as in files that hold no Pods.
+#[must_use]
+pub fn lacks_endpoints(cluster: &Destination) -> bool {
+    cluster.flags.split(',').any(|flag| flag == "UH") && cluster.endpoints.is_empty()
 }
 
 /// What to call a destination: its subset where that says enough, else its host.
@@ -53,9 +59,9 @@ fn first_label(host: &str) -> &str {
 pub(crate) fn sentence(scene: &Scene<'_>, answer: &Explanation) -> Option<String> {
     match answer.outcome {
         Outcome::None => Some(failed(scene, answer)),
-        Outcome::Forward if is_unknown(answer) => Some(unknown(answer)),
+        Outcome::Forward if is_unknown(answer) => Some(unknown(scene, answer)),
         Outcome::Forward => answer.clusters.iter().find_map(|cluster| broken(answer, cluster)),
-        Outcome::DirectResponse if is_unknown(answer) => Some(unknown(answer)),
+        Outcome::DirectResponse if is_unknown(answer) => Some(unknown(scene, answer)),
         Outcome::DirectResponse => match answer.details.as_deref() {
             Some("cors_response") => Some("the CORS policy answers the preflight request".into()),
             Some("upgrade_failed") => Some("this upgrade is not allowed here".into()),
@@ -115,19 +121,27 @@ fn listening(scene: &Scene<'_>) -> std::collections::BTreeSet<u16> {
         .collect()
 }
 
-fn unknown(answer: &Explanation) -> String {
+/// What becomes of a request to a host, or a port of it, that nobody has.
+fn unknown(scene: &Scene<'_>, answer: &Explanation) -> String {
     let host = &answer.host.asked;
-    let hint = nearest(answer);
+    let port = scene.question.arrival.destination.port();
+    let (why, hint) = if answer.host.service.is_none() {
+        (format!("nobody in the mesh is called {host}"), nearest(answer))
+    } else if answer.host.ports.contains(&port) {
+        let what = if answer.request.protocol == "tcp" { "bytes" } else { "such a connection" };
+        (format!("{host} does not take {what} on port {port}"), String::new())
+    } else {
+        let ports: Vec<String> = answer.host.ports.iter().map(u16::to_string).collect();
+        (format!("{host} has no port {port} (it has {})", ports.join(", ")), String::new())
+    };
     let blocked = answer.status.is_some()
         || answer.clusters.iter().any(|cluster| cluster.name == "BlackHoleCluster");
     if blocked {
         let status = answer.status.map_or_else(|| "closed".to_owned(), |status| status.to_string());
-        format!(
-            "nobody in the mesh is called {host}, and only known hosts may be called (REGISTRY_ONLY): {status}{hint}"
-        )
+        format!("{why}, and only what is known may be called (REGISTRY_ONLY): {status}{hint}")
     } else {
         format!(
-            "nobody in the mesh is called {host}: the request passes through unchanged to the address that the client dialled (ALLOW_ANY){hint}"
+            "{why}: it passes through unchanged to the address that the client dialled (ALLOW_ANY){hint}"
         )
     }
 }

@@ -101,7 +101,9 @@ impl<'a> Places<'a> {
         let path = from.rule();
         let field = path.strip_prefix("spec.").unwrap_or(path);
         RuleName {
-            number: index(path).map_or(0, |index| index + 1),
+            // Of the rules of the virtual service that has the host: that which delegates, if one does.
+            number: index(from.via.as_ref().map_or(path, |(_, root)| root))
+                .map_or(0, |index| index + 1),
             field: field.to_owned(),
             name: name.to_owned(),
             place: Some(self.place(&from.object, path)),

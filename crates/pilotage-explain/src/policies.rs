@@ -9,6 +9,7 @@ use pilotage_engine::route::{ForwardAction, RouteAction, RouteEntry};
 use serde_json::{Value, json};
 
 use crate::cluster_policies::{DEFAULT, millis};
+use crate::destinations::ClusterName;
 use crate::explain::Scene;
 use crate::explanation::{Explanation, Fact, Place};
 use crate::places::From;
@@ -73,7 +74,15 @@ pub(crate) fn of(
     facts.push(retries(rule, action.retries.as_deref()));
     for (index, mirror) in action.mirrors.iter().enumerate() {
         let share = percent_of(mirror.fraction);
-        let text = format!("{} of the requests to {}", percent(share), mirror.cluster);
+        let parts = ClusterName::parse(&mirror.cluster);
+        let to = parts.map_or_else(
+            || mirror.cluster.to_string(),
+            |parts| match parts.subset {
+                "" => parts.host.to_owned(),
+                subset => format!("subset {subset} of {}", parts.host),
+            },
+        );
+        let text = format!("{} of the requests, to {to}", percent(share));
         let value = json!({"cluster": &*mirror.cluster, "percent": share});
         let several = rule.written("mirrors").is_some();
         let field = if several { format!("mirrors[{index}]") } else { "mirror".to_owned() };
@@ -157,9 +166,10 @@ fn retries(rule: Rule<'_>, policy: Option<&RetryPolicy>) -> Fact {
         None => ("none".to_owned(), json!({"attempts": 0})),
         Some(policy) => {
             let mut on: Vec<String> = policy.conditions.names().map(str::to_owned).collect();
+            // Without codes the word says nothing.
+            on.retain(|name| name != "retriable-status-codes");
             if !policy.status_codes.is_empty() {
                 let codes: Vec<String> = policy.status_codes.iter().map(u16::to_string).collect();
-                on.retain(|name| name != "retriable-status-codes");
                 on.push(format!("status {}", codes.join("/")));
             }
             let mut text = format!("{} on {}", policy.max_retries, on.join(", "));

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use http::{Method, Version};
 use pilotage_engine::headers::Headers;
+use serde::{Deserialize, Serialize};
 
 /// What a client sends over a connection of its own.
 #[derive(Clone, Debug)]
@@ -46,10 +47,12 @@ impl Default for Request {
 }
 
 /// What the bytes of a connection are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// HTTP/1.1.
     #[default]
+    #[serde(rename = "http")]
     Http1,
     /// HTTP/2, gRPC included.
     Http2,
@@ -58,7 +61,8 @@ pub enum Protocol {
 }
 
 /// What a client does with TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ClientTls {
     /// Nothing.
     #[default]

@@ -59,9 +59,11 @@ fn reason(
         })
     };
     if !here {
-        let whom =
-            if bound == [GatewayRef::MESH] { "sidecars only".to_owned() } else { bound.join(", ") };
-        return Some(format!("it is for {whom}"));
+        return Some(if bound == [GatewayRef::MESH] {
+            "it is for sidecars only".to_owned()
+        } else {
+            format!("it is for the gateway {} only", bound.join(" or "))
+        });
     }
     let namespace = &view.proxy.namespace;
     if service.visibility.rank(&service.namespace, namespace).is_none() {

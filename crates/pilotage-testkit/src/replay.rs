@@ -69,21 +69,33 @@ fn draw(tables: &Tables, asker: &Asker, exchange: &Exchange, seed: u64) -> Value
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut chance = || rng.u64(..);
     let mut env = Env { now: NOW, unix_time: Duration::from_secs(1_767_225_600), rng: &mut chance };
+    connection::outcome(tables, &arrival(asker, exchange), exchange, &mut env)
+}
+
+/// How the connection of an exchange arrives.
+///
+/// # Panics
+/// When an address is none.
+#[must_use]
+pub fn arrival(asker: &Asker, exchange: &Exchange) -> Arrival {
     let destination: SocketAddr = exchange.destination.parse().expect("an address and a port");
     let client = match asker.kind.as_str() {
         "gateway" => IpAddr::from(GATEWAY_CLIENT),
         _ => asker.ip.parse().expect("an address"),
     };
-    let arrival = Arrival {
+    Arrival {
         client: SocketAddr::new(client, 40_000),
         destination,
         inbound: asker.kind != "gateway" && destination.ip() == client,
-    };
-    connection::outcome(tables, &arrival, exchange, &mut env)
+    }
 }
 
 /// What the client of an exchange sends.
-pub(crate) fn request(exchange: &Exchange) -> Request {
+///
+/// # Panics
+/// When the method is none.
+#[must_use]
+pub fn request(exchange: &Exchange) -> Request {
     let told = &exchange.request;
     Request {
         method: told.method.as_deref().unwrap_or("GET").parse().expect("a method"),

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::analyze::AnalyzeArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diff::DiffArgs;
+use crate::commands::explain::ExplainArgs;
 use crate::commands::proxy::ProxyArgs;
 use crate::commands::proxy_config::ProxyConfigArgs;
 use crate::commands::test::TestArgs;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Look for mistakes in files.
     Analyze(AnalyzeArgs),
+    /// Say what becomes of a request, and which lines of YAML say so.
+    Explain(ExplainArgs),
     /// Check what should become of requests, as files of tests say.
     Test(TestArgs),
     /// Show which requests a change of configuration concerns, and prove that no others do.

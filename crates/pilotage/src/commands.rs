@@ -3,6 +3,7 @@
 pub(crate) mod analyze;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod explain;
 pub(crate) mod proxy;
 pub(crate) mod proxy_config;
 pub(crate) mod test;
@@ -34,6 +35,9 @@ pub(crate) enum CommandError {
     /// Who asks.
     #[error(transparent)]
     Who(#[from] WhoError),
+    /// A request to explain.
+    #[error(transparent)]
+    Explain(#[from] explain::ExplainError),
     /// The answer.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -80,6 +84,7 @@ impl CommandError {
             | Self::Usage(_)
             | Self::Who(_)
             | Self::NoBootstrap => Status::Usage,
+            Self::Explain(error) => error.status(),
             Self::Input(_) => Status::BadData,
             // `pilotage … | head` ends early on purpose.
             Self::Output(OutputError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
@@ -103,6 +108,7 @@ pub(crate) fn run(command: Command) -> Status {
         Command::Analyze(args) => analyze::run(&args, now()),
         Command::Demo(args) => demo::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::ProxyConfig(args) => proxy_config::run(&args),
         Command::Test(args) => test::run(&args),

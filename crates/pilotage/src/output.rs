@@ -1,6 +1,8 @@
 //! Printing: formats, tables, YAML.
 
 mod diagnostics;
+mod explanation;
+mod rows;
 mod table;
 mod yaml;
 
@@ -11,6 +13,7 @@ use pilotage_config::Diagnostic;
 use serde_json::Value;
 
 pub(crate) use self::diagnostics::diagnostic;
+pub(crate) use self::explanation::explanation;
 pub(crate) use self::table::Table;
 
 /// In which form to print.
