@@ -39,7 +39,8 @@ pub enum Discovery {
     LogicalDns,
     /// Wherever the client wanted to go.
     OriginalDst,
-    /// Resolved from the request's own host (dynamic forward proxy); not supported yet: answers 503 UH.
+    /// Wherever the host that the request itself names is (dynamic forward proxy): whoever asks for an endpoint has
+    /// resolved it.
     DynamicForwardProxy,
 }
 

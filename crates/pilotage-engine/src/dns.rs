@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pilotage_proto::envoy::config::cluster::v3::Cluster as Proto;
 use pilotage_proto::envoy::config::cluster::v3::cluster::DnsLookupFamily;
+use pilotage_proto::envoy::extensions::common::dynamic_forward_proxy::v3::DnsCacheConfig;
 
 use crate::durations::optional;
 use crate::rejection::FieldError;
@@ -13,6 +14,8 @@ use crate::rejection::FieldError;
 const DEFAULT_REFRESH: Duration = Duration::from_secs(5);
 /// Longest wait after failures, as a multiple of the shortest, where the cluster says nothing of it.
 const DEFAULT_FAILURE_GROWTH: u32 = 10;
+/// How long an answer without a time to live is good for, where each request names its host and nothing is said.
+const DEFAULT_HOST_REFRESH: Duration = Duration::from_secs(60);
 /// A name is not asked for more often than this.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -69,6 +72,18 @@ pub enum DnsFamily {
     All,
 }
 
+impl From<DnsLookupFamily> for DnsFamily {
+    fn from(proto: DnsLookupFamily) -> Self {
+        match proto {
+            DnsLookupFamily::Auto => Self::V6Preferred,
+            DnsLookupFamily::V4Only => Self::V4Only,
+            DnsLookupFamily::V6Only => Self::V6Only,
+            DnsLookupFamily::V4Preferred => Self::V4Preferred,
+            DnsLookupFamily::All => Self::All,
+        }
+    }
+}
+
 impl DnsSettings {
     pub(crate) fn compile(proto: &Proto) -> Result<Self, FieldError> {
         let failure = match &proto.dns_failure_refresh_rate {
@@ -90,13 +105,20 @@ impl DnsSettings {
             respect_ttl: proto.respect_dns_ttl,
             jitter: optional("dns_jitter", proto.dns_jitter.as_ref())?.unwrap_or_default(),
             after_failure: failure,
-            family: match proto.dns_lookup_family() {
-                DnsLookupFamily::Auto => DnsFamily::V6Preferred,
-                DnsLookupFamily::V4Only => DnsFamily::V4Only,
-                DnsLookupFamily::V6Only => DnsFamily::V6Only,
-                DnsLookupFamily::V4Preferred => DnsFamily::V4Preferred,
-                DnsLookupFamily::All => DnsFamily::All,
-            },
+            family: proto.dns_lookup_family().into(),
+        })
+    }
+
+    /// How the hosts that requests name are resolved.
+    pub(crate) fn of_cache(proto: &DnsCacheConfig) -> Result<Self, FieldError> {
+        Ok(Self {
+            refresh: optional("dns_refresh_rate", proto.dns_refresh_rate.as_ref())?
+                .filter(|rate| !rate.is_zero())
+                .unwrap_or(DEFAULT_HOST_REFRESH),
+            respect_ttl: true,
+            jitter: Duration::ZERO,
+            after_failure: FailureRefresh::Fixed,
+            family: proto.dns_lookup_family().into(),
         })
     }
 

@@ -62,8 +62,10 @@ pub struct Locality {
 /// One endpoint.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// Address to connect to.
+    /// Address to connect to; it also tells endpoints apart.
     pub address: EndpointAddress,
+    /// Further addresses of the same endpoint, in order of preference, for when that one does not answer.
+    pub others: Arc<[SocketAddr]>,
     /// Host name of the endpoint; empty when it has none. For `auto_host_rewrite` and TLS names.
     pub hostname: Arc<str>,
     /// Share of the traffic within its locality, at least 1.

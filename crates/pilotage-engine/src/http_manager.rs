@@ -101,7 +101,7 @@ pub struct Filters {
     pub cors: bool,
     /// `envoy.filters.http.grpc_web`.
     pub grpc_web: bool,
-    /// `envoy.filters.http.dynamic_forward_proxy`.
+    /// `envoy.filters.http.dynamic_forward_proxy`: hosts of requests are resolved for clusters that lead there.
     pub dynamic_forward_proxy: bool,
     /// Whether CORS comes before fault.
     pub cors_before_fault: bool,

@@ -37,12 +37,17 @@ struct LocalityTemplate {
 #[derive(Debug)]
 struct EndpointTemplate {
     place: Place,
+    /// Further addresses of it.
+    others: Vec<SocketAddr>,
     hostname: Arc<str>,
     weight: u32,
     health: Health,
     /// What transport socket matches compare with.
     socket_metadata: Option<Struct>,
 }
+
+/// The address by which an endpoint is known, and its others.
+type Addresses = (EndpointAddress, Arc<[SocketAddr]>);
 
 /// Highest priority that is accepted.
 const MAX_PRIORITY: u32 = 128;
@@ -120,24 +125,23 @@ impl LoadAssignment {
                 .unwrap_or(options.overprovisioning_percent),
             ..options
         };
-        let localities: Vec<_> = self
-            .localities
-            .iter()
-            .map(|group| LocalityEndpoints {
-                priority: group.priority,
-                weight: group.weight,
-                endpoints: group
-                    .endpoints
-                    .iter()
-                    .flat_map(|endpoint| {
-                        endpoint
-                            .addresses(discovery, state)
-                            .into_iter()
-                            .map(|address| Arc::new(endpoint.at(address, group, tls, state)))
-                    })
-                    .collect(),
-            })
-            .collect();
+        let localities: Vec<_> =
+            self.localities
+                .iter()
+                .map(|group| LocalityEndpoints {
+                    priority: group.priority,
+                    weight: group.weight,
+                    endpoints: group
+                        .endpoints
+                        .iter()
+                        .flat_map(|endpoint| {
+                            endpoint.addresses(discovery, state).into_iter().map(|addresses| {
+                                Arc::new(endpoint.at(addresses, group, tls, state))
+                            })
+                        })
+                        .collect(),
+                })
+                .collect();
         EndpointSet::build(localities.into(), options, state.health_generation(), before)
     }
 }
@@ -157,8 +161,17 @@ impl EndpointTemplate {
             Place::Name(name, _) if endpoint.hostname.is_empty() => Arc::clone(name),
             _ => endpoint.hostname.as_str().into(),
         };
+        let others = endpoint.additional_addresses.iter().enumerate().map(|(index, other)| {
+            let field = format!("endpoint.additional_addresses[{index}]");
+            match self::place(other.address.as_ref()) {
+                Ok(Place::Socket(address)) => Ok(address),
+                Ok(_) => Err(FieldError::new(format!("{field}.address"), "is no IP address")),
+                Err(error) => Err(error.within(field)),
+            }
+        });
         Ok(Self {
             place,
+            others: others.collect::<Result<_, _>>()?,
             hostname,
             weight: proto.load_balancing_weight.unwrap_or(1).max(1),
             health: match proto.health_status() {
@@ -172,24 +185,31 @@ impl EndpointTemplate {
         })
     }
 
-    /// Where this endpoint is now; a name may stand for no address yet, or for several.
-    fn addresses(&self, discovery: Discovery, state: &ClusterState) -> Vec<EndpointAddress> {
+    /// Where this endpoint is now; a name may stand for no address yet, or for several. They are several endpoints, or
+    /// one that has several addresses.
+    fn addresses(&self, discovery: Discovery, state: &ClusterState) -> Vec<Addresses> {
         match &self.place {
-            Place::Socket(address) => vec![EndpointAddress::Socket(*address)],
-            Place::Pipe(path) => vec![EndpointAddress::Pipe(Arc::clone(path))],
+            Place::Socket(address) => {
+                vec![(EndpointAddress::Socket(*address), self.others.clone().into())]
+            }
+            Place::Pipe(path) => vec![(EndpointAddress::Pipe(Arc::clone(path)), Arc::default())],
             Place::Name(host, port) => {
                 let target = DnsTarget { host: Arc::clone(host), port: *port };
-                let addresses = state.resolved(&target);
-                let count = if discovery == Discovery::LogicalDns { 1 } else { addresses.len() };
-                let known = addresses.iter().take(count);
-                known.map(|a| EndpointAddress::Socket(SocketAddr::new(*a, *port))).collect()
+                let found = state.resolved(&target);
+                let mut found = found.into_iter().map(|ip| SocketAddr::new(ip, *port));
+                if discovery == Discovery::LogicalDns {
+                    let first = found.next().map(EndpointAddress::Socket);
+                    let others: Arc<[_]> = found.collect();
+                    return first.map(|first| (first, others)).into_iter().collect();
+                }
+                found.map(|address| (EndpointAddress::Socket(address), Arc::default())).collect()
             }
         }
     }
 
     fn at(
         &self,
-        address: EndpointAddress,
+        (address, others): Addresses,
         group: &LocalityTemplate,
         tls: &TlsChoice,
         state: &ClusterState,
@@ -197,6 +217,7 @@ impl EndpointTemplate {
         Endpoint {
             state: state.endpoint(&address),
             address,
+            others,
             hostname: Arc::clone(&self.hostname),
             weight: self.weight,
             health: self.health,

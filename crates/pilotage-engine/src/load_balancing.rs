@@ -47,7 +47,8 @@ pub enum Policy {
 /// What choosing an endpoint may look at.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PickContext<'a> {
-    /// Where the client wanted to go, for [`Policy::OriginalDst`].
+    /// Where the client wanted to go, for [`Policy::OriginalDst`]; where the host is that it named, for
+    /// [`Discovery::DynamicForwardProxy`].
     pub original_destination: Option<SocketAddr>,
     /// Hash of the request, for consistent hashing.
     pub hash: Option<u64>,
@@ -79,7 +80,7 @@ pub(crate) fn pick(
         return original_destination(cluster, context, port);
     }
     if cluster.settings.discovery == Discovery::DynamicForwardProxy {
-        return Err(PickError::NoHealthyUpstream);
+        return original_destination(cluster, context, None);
     }
     let hash = match cluster.settings.policy {
         Policy::ConsistentHash(_) => Some(context.hash.unwrap_or_else(|| env.random())),
@@ -175,6 +176,7 @@ fn original_destination(
     }
     Ok(Arc::new(Endpoint {
         address: EndpointAddress::Socket(address),
+        others: Arc::default(),
         hostname: Arc::default(),
         weight: 1,
         health: Health::Healthy,

@@ -29,6 +29,8 @@ pub struct TcpRoute {
     pub max_connect_attempts: u32,
     /// Hashes the client's address for consistent hashing.
     pub hash_source_address: bool,
+    /// For clusters that lead to whatever server the client asks for in TLS: its port there.
+    pub server_port: Option<u16>,
     /// Wraps the bytes in an HTTP CONNECT or POST.
     pub tunneling: Option<Tunneling>,
 }
@@ -46,7 +48,11 @@ pub struct Tunneling {
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl TcpRoute {
-    pub(crate) fn compile(proto: &Proto, warnings: &mut Warnings) -> Result<Self, FieldError> {
+    pub(crate) fn compile(
+        proto: &Proto,
+        server_port: Option<u16>,
+        warnings: &mut Warnings,
+    ) -> Result<Self, FieldError> {
         if proto.metadata_match.is_some() {
             warnings.note("metadata_match", "subsets of endpoints by metadata are not supported");
         }
@@ -68,6 +74,7 @@ impl TcpRoute {
                 .hash_policy
                 .iter()
                 .any(|p| matches!(p.policy_specifier, Some(PolicySpecifier::SourceIp(_)))),
+            server_port,
             tunneling,
         })
     }

@@ -11,7 +11,7 @@ use pilotage_proto::ResourceSet;
 use crate::request::Arrival;
 
 /// What names of DNS clusters resolve to, as nobody is asked.
-const MADE_UP_ENDPOINT: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+pub const MADE_UP_ENDPOINT: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 /// Where hosts lead that nobody knows: only what listens on all addresses of a port takes such connections.
 pub const MADE_UP_HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(240, 240, 0, 1));
 /// The address of proxies that have none.

@@ -127,11 +127,12 @@ impl Admin {
         let metrics_address = bind(config.metrics_address, Port::Metrics)?;
         let ready_address = bind(config.ready_address, Port::Ready)?;
         let (end, ended) = oneshot::channel();
+        let name_servers = config.name_servers.clone();
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(async {
                 let (tables, published) = (Arc::clone(&state.tables), Arc::clone(&state.published));
-                tokio::spawn(dns::run(tables, published, questions));
+                tokio::spawn(dns::run(tables, published, questions, name_servers));
                 tokio::spawn(health::run(Arc::clone(&state.tables), state.state.started));
                 tokio::spawn(watch_files(Arc::clone(&state.tls)));
                 for (port, socket) in ports {

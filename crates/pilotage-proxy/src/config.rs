@@ -36,6 +36,8 @@ pub struct ProxyConfig {
     pub outbound_address: Option<SocketAddr>,
     /// Where connections that were redirected on their way to the workload arrive.
     pub inbound: InboundPort,
+    /// Name servers to ask; when empty, those of the system.
+    pub name_servers: Vec<SocketAddr>,
     /// Admin endpoint; Istio's 15000.
     pub admin_address: Option<SocketAddr>,
     /// Prometheus metrics; Istio's 15090.
@@ -68,6 +70,7 @@ impl ProxyConfig {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             outbound_address: None,
             inbound: InboundPort::default(),
+            name_servers: Vec::new(),
             admin_address: None,
             metrics_address: None,
             ready_address: None,

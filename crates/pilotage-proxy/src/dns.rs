@@ -1,11 +1,12 @@
 //! Names of DNS clusters and of hosts outside the mesh. They are resolved on the thread of the admin endpoints;
 //! workers ask there.
 
+mod hosts;
 mod resolver;
 mod schedule;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use pilotage_engine::dns::DnsFamily;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 
+pub(crate) use self::hosts::{HostError, Hosts};
 use self::resolver::{Resolved, Resolver, look_up};
 use self::schedule::{Key, Schedule};
 
@@ -32,8 +34,8 @@ pub(crate) type Questions = mpsc::UnboundedReceiver<Question>;
 pub(crate) enum Question {
     /// Resolve the names of a cluster that has no endpoint yet.
     Cluster(Arc<ClusterTable>, oneshot::Sender<()>),
-    /// The addresses of a host that is not of the mesh.
-    Host(Box<str>, oneshot::Sender<Vec<IpAddr>>),
+    /// The addresses of a host that is not of the mesh; none when nobody says.
+    Host(Box<str>, DnsFamily, oneshot::Sender<Option<Resolved>>),
 }
 
 impl Names {
@@ -57,22 +59,27 @@ impl Names {
         if let Ok(address) = host.parse() {
             return vec![address];
         }
+        let found = self.ask(host, DnsFamily::V4Preferred).await;
+        found.map(|found| found.addresses).unwrap_or_default()
+    }
+
+    /// What `host` stands for now; `None` when nobody says.
+    async fn ask(&self, host: &str, family: DnsFamily) -> Option<Resolved> {
         let (answer, answered) = oneshot::channel();
-        if self.0.send(Question::Host(host.into(), answer)).is_err() {
-            return Vec::new();
-        }
-        answered.await.unwrap_or_default()
+        self.0.send(Question::Host(host.into(), family, answer)).ok()?;
+        answered.await.ok().flatten()
     }
 }
 
 /// Resolves what the published tables want, and what workers ask, until the runtime ends. `published` is notified of
-/// new tables.
+/// new tables; `name_servers` are asked instead of those of the system, when there are any.
 pub(crate) async fn run(
     tables: Arc<ArcSwap<Tables>>,
     published: Arc<Notify>,
     mut questions: Questions,
+    name_servers: Vec<SocketAddr>,
 ) {
-    let mut service = Service::default();
+    let mut service = Service { resolver: Resolver::asking(name_servers), ..Service::default() };
     loop {
         // Armed before the tables are read, so that a publication in between is not missed.
         let notified = published.notified();
@@ -115,7 +122,7 @@ struct Service {
 /// Why a name was asked for.
 enum Asked {
     Scheduled(Key),
-    Host(oneshot::Sender<Vec<IpAddr>>),
+    Host(oneshot::Sender<Option<Resolved>>),
 }
 
 /// A worker that waits until every name of a cluster was asked for.
@@ -149,10 +156,10 @@ impl Service {
                 self.waiting.push(Waiting { cluster, missing, answer });
                 self.release();
             }
-            Question::Host(host, answer) => match self.resolver.system() {
+            Question::Host(host, family, answer) => match self.resolver.system() {
                 Ok(resolver) => {
                     self.lookups.spawn(async move {
-                        let found = look_up(&resolver, &host, DnsFamily::V4Preferred).await;
+                        let found = look_up(&resolver, &host, family).await;
                         (Asked::Host(answer), found)
                     });
                 }
@@ -181,7 +188,7 @@ impl Service {
         match done {
             (Asked::Host(answer), found) => {
                 // The request may have ended meanwhile.
-                answer.send(found.map(|found| found.addresses).unwrap_or_default()).ok();
+                answer.send(found.ok()).ok();
             }
             (Asked::Scheduled(key), found) => {
                 if let Some(cluster) = tables.cluster(&key.cluster) {

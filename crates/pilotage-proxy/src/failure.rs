@@ -13,6 +13,12 @@ pub(crate) enum Failure {
     /// The cluster has no endpoint that may be used.
     #[error("no healthy upstream")]
     NoHealthyUpstream,
+    /// The host of the request has no address.
+    #[error("DNS resolution failure")]
+    NotResolved,
+    /// Requests have named too many hosts.
+    #[error("DNS cache overflow")]
+    TooManyHosts,
     /// A circuit breaker refused the request.
     #[error("overflow")]
     Overflow,
@@ -68,6 +74,8 @@ impl Failure {
     pub(crate) fn flag(&self) -> ResponseFlags {
         match self {
             Self::NoHealthyUpstream => ResponseFlags::NO_HEALTHY_UPSTREAM,
+            Self::NotResolved => ResponseFlags::DNS_FAILURE,
+            Self::TooManyHosts => ResponseFlags::UPSTREAM_OVERFLOW,
             Self::Overflow => ResponseFlags::UPSTREAM_OVERFLOW,
             Self::Connect { .. } | Self::ConnectTimeout => {
                 ResponseFlags::UPSTREAM_CONNECTION_FAILURE
@@ -123,7 +131,10 @@ impl Failure {
         match self {
             Self::NoHealthyUpstream => "no healthy upstream".into(),
             Self::Timeout | Self::PerTryTimeout => "upstream request timeout".into(),
-            Self::StreamIdle { .. } | Self::StreamLife { .. } => self.to_string().into(),
+            Self::StreamIdle { .. }
+            | Self::StreamLife { .. }
+            | Self::NotResolved
+            | Self::TooManyHosts => self.to_string().into(),
             Self::DownstreamProtocol => "Bad Request".into(),
             _ => {
                 let again = if retried { "retried and the latest " } else { "" };
@@ -141,6 +152,8 @@ impl Failure {
     pub(crate) fn details(&self) -> Cow<'static, str> {
         match self {
             Self::NoHealthyUpstream => "no_healthy_upstream".into(),
+            Self::NotResolved => "dns_resolution_failure".into(),
+            Self::TooManyHosts => "dns_cache_overflow".into(),
             Self::Timeout => "response_timeout".into(),
             Self::PerTryTimeout => "upstream_per_try_timeout".into(),
             Self::StreamIdle { .. } => details::STREAM_IDLE_TIMEOUT.into(),

@@ -6,6 +6,7 @@ mod connect;
 mod http1;
 mod http2;
 mod lease;
+mod race;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle as Task;
 
 use crate::access_log::AccessLog;
 use crate::connection;
-use crate::dns::Names;
+use crate::dns::{Hosts, Names};
 use crate::drain::Drain;
 use crate::http::{self, Moment};
 use crate::metrics::WorkerMetrics;
@@ -82,6 +82,8 @@ pub(crate) struct Worker {
     pub(crate) drain: Rc<Drain>,
     pub(crate) hostname: Arc<str>,
     pub(crate) names: Names,
+    /// Addresses of the hosts that requests name, for clusters that lead to them.
+    pub(crate) hosts: Hosts,
     pub(crate) tls: Arc<TlsStore>,
     random: RefCell<fastrand::Rng>,
     epoch: Instant,
@@ -114,6 +116,7 @@ impl Worker {
             log,
             drain: Rc::default(),
             hostname: seed.hostname,
+            hosts: Hosts::new(seed.names.clone()),
             names: seed.names,
             random: RefCell::new(fastrand::Rng::new()),
             epoch: seed.epoch,

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use pilotage_engine::{Env, Tables};
+use pilotage_explain::simulation::MADE_UP_ENDPOINT;
 pub use pilotage_explain::simulation::tables;
 use pilotage_explain::{Arrival, ClientTls, Protocol, Request};
 use serde_json::Value;
@@ -26,6 +27,12 @@ const NOW: Duration = Duration::from_secs(3600);
 const FEW_DRAWS: u64 = 12;
 /// Draws when it shows several: enough for a branch of 1 % to be missing only once in 10⁸.
 const MANY_DRAWS: u64 = 2000;
+
+/// Where a host is that a request names: every name has the same address here.
+fn named(authority: &str, usual_port: u16) -> SocketAddr {
+    let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    SocketAddr::new(IpAddr::V4(MADE_UP_ENDPOINT), port.unwrap_or(usual_port))
+}
 
 /// The distinct outcomes of `exchange` at the proxy that `tables` belongs to: over a few draws of chance where one was
 /// recorded, else until all that were recorded came up, or so many draws that each should have.

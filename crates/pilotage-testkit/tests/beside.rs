@@ -6,6 +6,8 @@
     reason = "a test may stop where it goes wrong"
 )]
 
+#[path = "beside/dynamic_hosts.rs"]
+mod dynamic_hosts;
 #[path = "beside/pair.rs"]
 mod pair;
 #[path = "beside/statistics.rs"]

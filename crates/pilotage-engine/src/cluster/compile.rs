@@ -14,6 +14,8 @@ use pilotage_proto::envoy::config::cluster::v3::cluster::{
     LbPolicy,
 };
 use pilotage_proto::envoy::config::core::v3::{HttpProtocolOptions as CommonOptions, TcpKeepalive as KeepaliveProto};
+use pilotage_proto::envoy::extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig as ForwardProxy;
+use pilotage_proto::envoy::extensions::clusters::dynamic_forward_proxy::v3::cluster_config::ClusterImplementationSpecifier;
 use pilotage_proto::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
 use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_options::UpstreamProtocolOptions;
 use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig;
@@ -39,7 +41,7 @@ const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptio
 impl ClusterSettings {
     pub(crate) fn compile(proto: &Proto, warnings: &mut Warnings) -> Result<Self, FieldError> {
         note_unsupported(proto, warnings);
-        let discovery = discovery(proto, warnings)?;
+        let discovery = discovery(proto)?;
         let http = http_options(proto)?;
         let common = http
             .as_ref()
@@ -99,10 +101,10 @@ impl ClusterSettings {
             source_address: source_address(proto)?,
             proxy_protocol: tls.proxy_protocol,
             tls: tls.choose(None),
-            server_name: ServerNamePolicy::compile(http.as_ref())?,
+            server_name: server_name(discovery, http.as_ref())?,
             tls_choice: tls,
             endpoint_options,
-            dns: DnsSettings::compile(proto)?,
+            dns: dns(proto)?,
         })
     }
 
@@ -129,7 +131,7 @@ fn note_unsupported(proto: &Proto, warnings: &mut Warnings) {
     }
 }
 
-fn discovery(proto: &Proto, warnings: &mut Warnings) -> Result<Discovery, FieldError> {
+fn discovery(proto: &Proto) -> Result<Discovery, FieldError> {
     match &proto.cluster_discovery_type {
         None => Ok(Discovery::Static),
         Some(ClusterDiscoveryType::Type(kind)) => match DiscoveryType::try_from(*kind) {
@@ -141,14 +143,39 @@ fn discovery(proto: &Proto, warnings: &mut Warnings) -> Result<Discovery, FieldE
             Err(_) => Err(FieldError::new("type", format!("{kind} is not a discovery type"))),
         },
         Some(ClusterDiscoveryType::ClusterType(custom)) => match custom.name.as_str() {
-            "envoy.clusters.dynamic_forward_proxy" => {
-                let message = "hosts are not resolved per request: there is no healthy upstream";
-                warnings.note("cluster_type", message);
-                Ok(Discovery::DynamicForwardProxy)
-            }
+            "envoy.clusters.dynamic_forward_proxy" => Ok(Discovery::DynamicForwardProxy),
             name => Err(FieldError::new("cluster_type", format!("{name} is not supported"))),
         },
     }
+}
+
+/// How names are resolved: those of the cluster, or those of the requests.
+fn dns(proto: &Proto) -> Result<DnsSettings, FieldError> {
+    let Some(ClusterDiscoveryType::ClusterType(custom)) = &proto.cluster_discovery_type else {
+        return DnsSettings::compile(proto);
+    };
+    let broken = |message: String| FieldError::new("cluster_type.typed_config", message);
+    let config = custom.typed_config.as_ref().ok_or_else(|| broken("is required".to_owned()))?;
+    let config: ForwardProxy = unpack(config).map_err(|error| broken(error.to_string()))?;
+    match &config.cluster_implementation_specifier {
+        Some(ClusterImplementationSpecifier::DnsCacheConfig(cache)) => DnsSettings::of_cache(cache),
+        None => Err(broken("dns_cache_config is required".to_owned())),
+    }
+}
+
+/// Which server name connections ask for. Where requests name their server, that is asked for and has to be in its
+/// certificate, whatever else is said.
+fn server_name(
+    discovery: Discovery,
+    http: Option<&HttpProtocolOptions>,
+) -> Result<ServerNamePolicy, FieldError> {
+    let policy = ServerNamePolicy::compile(http)?;
+    Ok(match discovery {
+        Discovery::DynamicForwardProxy => {
+            ServerNamePolicy { of_request: true, checks_certificate: true }
+        }
+        _ => policy,
+    })
 }
 
 fn policy(

@@ -10,6 +10,8 @@ use pilotage_proto::envoy::config::core::v3::transport_socket::ConfigType as Soc
 use pilotage_proto::envoy::config::listener::v3::filter::ConfigType;
 use pilotage_proto::envoy::config::listener::v3::{Filter, FilterChain as Proto, Listener};
 use pilotage_proto::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+use pilotage_proto::envoy::extensions::filters::network::sni_dynamic_forward_proxy::v3::FilterConfig as SniForwarding;
+use pilotage_proto::envoy::extensions::filters::network::sni_dynamic_forward_proxy::v3::filter_config::PortSpecifier;
 use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 use pilotage_proto::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 use pilotage_proto::envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext;
@@ -58,11 +60,11 @@ impl FilterChain {
         direction: Direction,
         warnings: &mut Warnings,
     ) -> Result<Self, FieldError> {
-        let mut action = ChainAction::Close;
+        let (mut action, mut server_port) = (ChainAction::Close, None);
         for (index, filter) in proto.filters.iter().enumerate() {
             let field = format!("filters[{index}]");
             let compiled = warnings
-                .within(&field, |w| network_filter(filter, direction, w))
+                .within(&field, |w| network_filter(filter, direction, &mut server_port, w))
                 .map_err(|e| e.within(&field))?;
             if let Some(terminal) = compiled {
                 action = terminal;
@@ -81,10 +83,12 @@ impl FilterChain {
     }
 }
 
-/// What a network filter does at the end of the chain. `None`: it is not one of those that end it.
+/// What a network filter does at the end of the chain. `None`: it is not one of those that end it. `server_port` is the
+/// port of the servers that clients ask for in TLS, where a filter before this one says that they go there.
 fn network_filter(
     filter: &Filter,
     direction: Direction,
+    server_port: &mut Option<u16>,
     warnings: &mut Warnings,
 ) -> Result<Option<ChainAction>, FieldError> {
     if filter.name.starts_with("istio.") {
@@ -99,16 +103,23 @@ fn network_filter(
         return Ok(Some(ChainAction::Http(Arc::new(manager))));
     }
     if kind == TcpProxy::full_name() {
-        return Ok(Some(ChainAction::Tcp(Arc::new(TcpRoute::compile(&read(any)?, warnings)?))));
+        let route = TcpRoute::compile(&read(any)?, *server_port, warnings)?;
+        return Ok(Some(ChainAction::Tcp(Arc::new(route))));
+    }
+    if kind == SniForwarding::full_name() {
+        let SniForwarding { port_specifier, dns_cache_config: _ } = read(any)?;
+        let Some(PortSpecifier::PortValue(port)) = port_specifier else {
+            return Err(FieldError::new("port_specifier", "is required"));
+        };
+        let port = u16::try_from(port);
+        *server_port =
+            Some(port.map_err(|_| FieldError::new("port_value", "must not be above 65535"))?);
+        return Ok(None);
     }
     match kind {
         "envoy.extensions.filters.network.mongo_proxy.v3.MongoProxy" => {
             warnings.note("", "MongoDB traffic is forwarded, and not looked into");
             Ok(None)
-        }
-        "envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig" => {
-            warnings.note("", "forwarding by server name is not supported: connections are closed");
-            Ok(Some(ChainAction::Close))
         }
         _ => Err(FieldError::new("", format!("network filter {kind} is not supported"))),
     }

@@ -279,10 +279,7 @@ fn filters(list: &[HttpFilter], warnings: &mut Warnings) -> Result<(Filters, Rou
                 found.grpc_web = true;
                 warnings.note(&field, "gRPC-Web is passed on as it is, not translated");
             }
-            "envoy.filters.http.dynamic_forward_proxy" => {
-                found.dynamic_forward_proxy = true;
-                warnings.note(&field, "hosts are not resolved per request");
-            }
+            "envoy.filters.http.dynamic_forward_proxy" => found.dynamic_forward_proxy = true,
             "envoy.filters.http.router" => router = Some(router_settings(filter, &field)?),
             "envoy.filters.http.grpc_stats" => {}
             name if name.starts_with("istio.") => {}

@@ -1,20 +1,22 @@
 //! Asking name servers, as `/etc/resolv.conf` and `/etc/hosts` say.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use pilotage_engine::dns::DnsFamily;
 
 /// What a name stands for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Resolved {
+pub(crate) struct Resolved {
     /// In the order of the answer; none when there is no such name, or no address of the family wanted.
-    pub(super) addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
     /// How long the answer may be kept, where a record says so.
-    pub(super) time_to_live: Option<Duration>,
+    pub(crate) time_to_live: Option<Duration>,
 }
 
 /// Answers of one kind of address.
@@ -24,9 +26,15 @@ type Records = Result<Resolved, NetError>;
 #[derive(Default)]
 pub(super) struct Resolver {
     system: Option<TokioResolver>,
+    name_servers: Vec<SocketAddr>,
 }
 
 impl Resolver {
+    /// A resolver that asks these servers; without any, those of the system.
+    pub(super) fn asking(name_servers: Vec<SocketAddr>) -> Self {
+        Self { system: None, name_servers }
+    }
+
     /// A handle to ask with.
     ///
     /// # Errors
@@ -35,12 +43,27 @@ impl Resolver {
         if let Some(system) = &self.system {
             return Ok(system.clone());
         }
-        let mut builder = TokioResolver::builder_tokio()?;
+        let mut builder = match self.name_servers.as_slice() {
+            [] => TokioResolver::builder_tokio()?,
+            servers => {
+                let provider = TokioRuntimeProvider::default();
+                TokioResolver::builder_with_config(only(servers), provider)
+            }
+        };
         // Who asks decides how long an answer is kept.
         builder.options_mut().cache_size = 0;
         let system = builder.build()?;
         Ok(self.system.insert(system).clone())
     }
+}
+
+fn only(servers: &[SocketAddr]) -> ResolverConfig {
+    let server = |address: &SocketAddr| {
+        let mut udp = ConnectionConfig::udp();
+        udp.port = address.port();
+        NameServerConfig::new(address.ip(), true, vec![udp])
+    };
+    ResolverConfig::from_name_servers(servers.iter().map(server).collect())
 }
 
 /// The addresses of `host`.

@@ -23,9 +23,11 @@ use super::moment::Moment;
 use super::replay::Source;
 use super::tail::Tail;
 use crate::access_log::Captured;
+use crate::dns::HostError;
 use crate::failure::Failure;
 use crate::metrics::Counts;
 use crate::pool::{Lease, SendError};
+use crate::tls::host_of;
 
 /// How often a request that never left is moved to another connection before it counts as failed.
 const MOVES: u32 = 3;
@@ -288,6 +290,9 @@ impl<'a> Attempts<'a> {
         {
             destination = address;
         }
+        if cluster.settings.discovery == Discovery::DynamicForwardProxy {
+            destination = Box::pin(self.named()).await?;
+        }
         let pick = PickContext {
             original_destination: (!destination.ip().is_unspecified()).then_some(destination),
             hash: self.forward.hash,
@@ -309,6 +314,26 @@ impl<'a> Attempts<'a> {
         })?;
         self.tried.note(&endpoint);
         Ok(endpoint)
+    }
+
+    /// Where the host that the request names is: at the port that it names, else that of the scheme.
+    async fn named(&self) -> Result<SocketAddr, Failure> {
+        let settings = &self.forward.cluster.settings;
+        if !self.context.place.manager.filters.dynamic_forward_proxy {
+            return Err(Failure::NoHealthyUpstream);
+        }
+        let authority = self.context.head.authority;
+        let host = host_of(authority);
+        let port = authority.get(host.len()..).and_then(|rest| rest.rsplit(':').next());
+        let port = port.and_then(|port| port.parse().ok());
+        let usual = if settings.tls.is_some() { 443 } else { 80 };
+        let hosts = &self.context.client.worker.hosts;
+        let found = hosts.address(host, &settings.dns).await;
+        let address = found.map_err(|error| match error {
+            HostError::NotResolved => Failure::NotResolved,
+            HostError::TooMany => Failure::TooManyHosts,
+        })?;
+        Ok(SocketAddr::new(address, port.unwrap_or(usual)))
     }
 
     /// Where the host of the request is, which the mesh does not know.
@@ -374,6 +399,8 @@ fn reset(failure: &Failure) -> Option<ResetReason> {
         Failure::Protocol => ResetReason::ProtocolError,
         Failure::Overflow => ResetReason::Overflow,
         Failure::NoHealthyUpstream
+        | Failure::NotResolved
+        | Failure::TooManyHosts
         | Failure::Timeout
         | Failure::PerTryTimeout
         | Failure::StreamIdle { .. }

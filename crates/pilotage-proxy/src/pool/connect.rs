@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
+use super::race;
 use crate::failure::Failure;
 use crate::proxy_protocol;
 use crate::tls::{self, TlsStore};
@@ -47,7 +48,7 @@ pub(crate) async fn connect(
     security: &Security,
 ) -> Result<Connection, Failure> {
     let connecting = async {
-        let stream = introduced(settings, &endpoint.address, security.client)
+        let stream = introduced(settings, endpoint, security.client)
             .await
             .map_err(|error| format!("delayed connect error: {}", reason(&error)))?;
         let Some(tls) = &endpoint.tls else { return Ok(Connection::Plain(stream)) };
@@ -67,11 +68,17 @@ pub(crate) async fn connect(
 /// A connection whose upstream knows who it is for, where the cluster wants it told.
 async fn introduced(
     settings: &ClusterSettings,
-    address: &EndpointAddress,
+    endpoint: &Endpoint,
     client: ClientAddresses,
 ) -> io::Result<TcpStream> {
-    let mut stream = match address {
-        EndpointAddress::Socket(address) => connect_tcp(settings, *address).await?,
+    let mut stream = match &endpoint.address {
+        EndpointAddress::Socket(address) if endpoint.others.is_empty() => {
+            connect_tcp(settings, *address).await?
+        }
+        EndpointAddress::Socket(address) => {
+            let addresses = race::order(*address, &endpoint.others);
+            race::first(&addresses, |address| connect_tcp(settings, address)).await?
+        }
         EndpointAddress::Pipe(path) => connect_unix(path).await?,
     };
     if let Some(version) = settings.proxy_protocol {

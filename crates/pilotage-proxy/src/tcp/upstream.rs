@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::Version;
-use pilotage_engine::cluster::ClusterTable;
+use pilotage_engine::cluster::{ClusterTable, Discovery};
 use pilotage_engine::endpoint::Endpoint;
 use pilotage_engine::live_state::{ActiveRequest, ClusterState, EndpointState};
 use pilotage_engine::load_balancing::PickContext;
@@ -16,6 +16,7 @@ use pilotage_engine::tcp_route::TcpRoute;
 use super::tail::Tail;
 use super::{Duplex, tunnel};
 use crate::connection::Arrival;
+use crate::dns::HostError;
 use crate::failure::Failure;
 use crate::http::Moment;
 use crate::metrics::ClusterStats;
@@ -126,8 +127,12 @@ async fn pick(
     tail: &Tail,
 ) -> Result<Arc<Endpoint>, Failure> {
     let known = |address: SocketAddr| (!address.ip().is_unspecified()).then_some(address);
+    let destination = match cluster.settings.discovery {
+        Discovery::DynamicForwardProxy => Some(named(worker, route, cluster, tail).await?),
+        _ => known(tail.arrival.destination),
+    };
     let context = PickContext {
-        original_destination: known(tail.arrival.destination),
+        original_destination: destination,
         hash: route.hash(tail.arrival.source),
         ..PickContext::default()
     };
@@ -137,6 +142,24 @@ async fn pick(
         picked = worker.with_env(Moment::now(), |env| cluster.pick(&context, env));
     }
     picked.map_err(|_none| Failure::NoHealthyUpstream)
+}
+
+/// Where the server that the client asks for in TLS is.
+async fn named(
+    worker: &Worker,
+    route: &TcpRoute,
+    cluster: &ClusterTable,
+    tail: &Tail,
+) -> Result<SocketAddr, Failure> {
+    let (Some(port), Some(host)) = (route.server_port, &tail.arrival.findings.server_name) else {
+        return Err(Failure::NoHealthyUpstream);
+    };
+    let found = worker.hosts.address(host, &cluster.settings.dns).await;
+    let address = found.map_err(|error| match error {
+        HostError::NotResolved => Failure::NotResolved,
+        HostError::TooMany => Failure::TooManyHosts,
+    })?;
+    Ok(SocketAddr::new(address, port))
 }
 
 /// One connection in the counters, until it is dropped.

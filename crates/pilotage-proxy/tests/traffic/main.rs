@@ -15,6 +15,7 @@ mod http2;
 mod http2_streams;
 mod mesh;
 mod mirrors;
+mod name_server;
 mod names;
 mod observability;
 mod outbound;

@@ -19,7 +19,7 @@ fn chain(conditions: Value, cluster: &str) -> Value {
 }
 
 /// The client hello of TLS 1.2 for this server name, and nothing else.
-fn client_hello(name: &str) -> Vec<u8> {
+pub(crate) fn client_hello(name: &str) -> Vec<u8> {
     let sized =
         |data: &[u8]| [&u16::try_from(data.len()).unwrap().to_be_bytes()[..], data].concat();
     let entry = [&[0], &sized(name.as_bytes())[..]].concat();

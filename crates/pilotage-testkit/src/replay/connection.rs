@@ -46,7 +46,10 @@ fn tcp(tables: &Tables, route: &TcpRoute, arrival: &Arrival, env: &mut Env<'_>) 
         return json!({"error": "closed", "handled": "tcp", "flags": "NC"});
     };
     let context = PickContext {
-        original_destination: arrival.original_destination(),
+        original_destination: match route.server_port {
+            Some(port) => Some(super::named("", port)),
+            None => arrival.original_destination(),
+        },
         hash: None,
         ..PickContext::default()
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, LOCATION, SERVER, TE};
 use http::{HeaderValue, Method, StatusCode};
+use pilotage_engine::cluster::Discovery;
 use pilotage_engine::forward::{Exchange as Progress, Forward, UpstreamFailure};
 use pilotage_engine::forwarded;
 use pilotage_engine::headers::Headers;
@@ -65,7 +66,10 @@ fn upstream(
     env: &mut Env<'_>,
 ) -> Value {
     let context = PickContext {
-        original_destination: told.arrival.original_destination(),
+        original_destination: match forward.cluster.settings.discovery {
+            Discovery::DynamicForwardProxy => Some(super::named(head.authority, 80)),
+            _ => told.arrival.original_destination(),
+        },
         hash: forward.hash,
         ..PickContext::default()
     };
