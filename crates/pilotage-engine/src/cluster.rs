@@ -65,6 +65,8 @@ pub struct ClusterSettings {
     pub connect_timeout: Duration,
     /// Which HTTP version is spoken.
     pub protocol: UpstreamProtocol,
+    /// Trailers are passed on over HTTP/1, both ways.
+    pub http1_trailers: bool,
     /// HTTP/2 connections to it.
     pub http2: Http2Options,
     /// Limits.

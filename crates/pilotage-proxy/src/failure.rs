@@ -49,6 +49,9 @@ pub(crate) enum Failure {
     /// One attempt took longer than the route allows.
     #[error("upstream request timeout")]
     PerTryTimeout,
+    /// One attempt was silent for longer than the route allows.
+    #[error("upstream request timeout")]
+    PerTryIdle,
     /// Nothing came from either side for as long as the route or the listener allows.
     #[error("stream timeout")]
     StreamIdle {
@@ -83,7 +86,9 @@ impl Failure {
             Self::Termination => ResponseFlags::UPSTREAM_TERMINATION,
             Self::RemoteReset | Self::RefusedStream => ResponseFlags::UPSTREAM_RESET,
             Self::Protocol => ResponseFlags::UPSTREAM_PROTOCOL_ERROR,
-            Self::Timeout | Self::PerTryTimeout => ResponseFlags::UPSTREAM_TIMEOUT,
+            Self::Timeout | Self::PerTryTimeout | Self::PerTryIdle => {
+                ResponseFlags::UPSTREAM_TIMEOUT
+            }
             Self::StreamIdle { .. } => ResponseFlags::STREAM_IDLE_TIMEOUT,
             // Envoy has no flag for it; the details say it.
             Self::StreamLife { .. } => ResponseFlags::NONE,
@@ -103,7 +108,7 @@ impl Failure {
     /// What the client is told. `retried`: this was not the first attempt.
     pub(crate) fn reply(&self, retried: bool) -> LocalReply {
         let status = match self {
-            Self::Timeout | Self::PerTryTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Timeout | Self::PerTryTimeout | Self::PerTryIdle => StatusCode::GATEWAY_TIMEOUT,
             // Whoever has not yet sent everything is late itself.
             Self::StreamIdle { request_complete } | Self::StreamLife { request_complete } => {
                 match request_complete {
@@ -130,7 +135,9 @@ impl Failure {
     fn body(&self, retried: bool) -> Bytes {
         match self {
             Self::NoHealthyUpstream => "no healthy upstream".into(),
-            Self::Timeout | Self::PerTryTimeout => "upstream request timeout".into(),
+            Self::Timeout | Self::PerTryTimeout | Self::PerTryIdle => {
+                "upstream request timeout".into()
+            }
             Self::StreamIdle { .. }
             | Self::StreamLife { .. }
             | Self::NotResolved
@@ -156,6 +163,7 @@ impl Failure {
             Self::TooManyHosts => "dns_cache_overflow".into(),
             Self::Timeout => "response_timeout".into(),
             Self::PerTryTimeout => "upstream_per_try_timeout".into(),
+            Self::PerTryIdle => "upstream_per_try_idle_timeout".into(),
             Self::StreamIdle { .. } => details::STREAM_IDLE_TIMEOUT.into(),
             Self::StreamLife { .. } => details::MAX_DURATION.into(),
             Self::Downstream => "downstream_remote_disconnect".into(),

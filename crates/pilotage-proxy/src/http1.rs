@@ -24,7 +24,7 @@ pub(crate) use decoder::{Decoder, Piece};
 pub(crate) use framing::Framing;
 pub(crate) use incoming::{ClientBody, Interim};
 pub(crate) use scan::Limits;
-pub(crate) use server::serve;
+pub(crate) use server::{Settings, serve};
 pub(crate) use stream::Stream;
 
 /// What is wrong with a message.
@@ -39,6 +39,12 @@ pub(crate) enum MessageError {
     /// The head has more headers than it may have.
     #[error("too many headers")]
     TooMany,
+    /// The head was not complete in time.
+    #[error("the head is late")]
+    LateHead,
+    /// The request was not complete in time, not even its head.
+    #[error("the request is late")]
+    LateRequest,
     /// A version that is not spoken here.
     #[error("unknown version")]
     Version,

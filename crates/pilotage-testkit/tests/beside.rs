@@ -8,6 +8,8 @@
 
 #[path = "beside/dynamic_hosts.rs"]
 mod dynamic_hosts;
+#[path = "beside/limits.rs"]
+mod limits;
 #[path = "beside/pair.rs"]
 mod pair;
 #[path = "beside/statistics.rs"]

@@ -13,7 +13,7 @@ use pilotage_proto::envoy::config::cluster::v3::cluster::{
     ClusterDiscoveryType, ClusterProtocolSelection, DiscoveryType, LbConfig,
     LbPolicy,
 };
-use pilotage_proto::envoy::config::core::v3::{HttpProtocolOptions as CommonOptions, TcpKeepalive as KeepaliveProto};
+use pilotage_proto::envoy::config::core::v3::{Http1ProtocolOptions, HttpProtocolOptions as CommonOptions, TcpKeepalive as KeepaliveProto};
 use pilotage_proto::envoy::extensions::clusters::dynamic_forward_proxy::v3::ClusterConfig as ForwardProxy;
 use pilotage_proto::envoy::extensions::clusters::dynamic_forward_proxy::v3::cluster_config::ClusterImplementationSpecifier;
 use pilotage_proto::envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
@@ -80,6 +80,8 @@ impl ClusterSettings {
                 .filter(|timeout| !timeout.is_zero())
                 .unwrap_or(DEFAULT_CONNECT_TIMEOUT),
             protocol: protocol(proto, http.as_ref()),
+            http1_trailers: http1_options(proto, http.as_ref())
+                .is_some_and(|http1| http1.enable_trailers),
             http2: http2_options(proto, http.as_ref(), warnings)?,
             circuit_breakers: CircuitBreakers::compile(proto.circuit_breakers.as_ref(), warnings),
             idle_timeout: limit(
@@ -318,6 +320,26 @@ fn protocol(proto: &Proto, options: Option<&HttpProtocolOptions>) -> UpstreamPro
         }
         None if proto.http2_protocol_options.is_some() => UpstreamProtocol::Http2,
         None => UpstreamProtocol::Http1,
+    }
+}
+
+/// Settings of HTTP/1, wherever the cluster has them.
+fn http1_options<'a>(
+    proto: &'a Proto,
+    options: Option<&'a HttpProtocolOptions>,
+) -> Option<&'a Http1ProtocolOptions> {
+    match options.and_then(|options| options.upstream_protocol_options.as_ref()) {
+        Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
+            match &explicit.protocol_config {
+                Some(ProtocolConfig::HttpProtocolOptions(http1)) => Some(http1),
+                Some(ProtocolConfig::Http2ProtocolOptions(_)) | None => None,
+            }
+        }
+        Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
+            both.http_protocol_options.as_ref()
+        }
+        Some(UpstreamProtocolOptions::AutoConfig(both)) => both.http_protocol_options.as_ref(),
+        None => proto.http_protocol_options.as_ref(),
     }
 }
 

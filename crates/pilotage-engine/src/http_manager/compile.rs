@@ -177,28 +177,7 @@ fn note_unsupported(proto: &Proto, warnings: &mut Warnings) {
     if proto.add_user_agent == Some(true) {
         warnings.note("add_user_agent", "is not obeyed");
     }
-    let common = proto.common_http_protocol_options.unwrap_or_default();
-    for (path, is_set) in [
-        ("request_timeout", proto.request_timeout.is_some()),
-        ("request_headers_timeout", proto.request_headers_timeout.is_some()),
-        ("common_http_protocol_options.idle_timeout", common.idle_timeout.is_some()),
-        (
-            "common_http_protocol_options.max_connection_duration",
-            common.max_connection_duration.is_some(),
-        ),
-        (
-            "common_http_protocol_options.max_requests_per_connection",
-            common.max_requests_per_connection.is_some(),
-        ),
-    ] {
-        if is_set {
-            warnings.note(path, "is not obeyed");
-        }
-    }
     let http1 = proto.http_protocol_options.as_ref();
-    if http1.is_some_and(|http1| http1.enable_trailers) {
-        warnings.note("http_protocol_options.enable_trailers", "HTTP/1 trailers are dropped");
-    }
     if http1.is_some_and(|http1| http1.header_key_format.is_some()) {
         warnings.note("http_protocol_options.header_key_format", "names go out in lower case");
     }

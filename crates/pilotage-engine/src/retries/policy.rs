@@ -52,9 +52,6 @@ impl RetryPolicy {
         for word in unknown {
             warnings.note("retry_on", format!("`{word}` is not a retry condition"));
         }
-        if proto.per_try_idle_timeout.is_some() {
-            warnings.note("per_try_idle_timeout", "is not obeyed");
-        }
         let (base_interval, max_interval) = intervals(proto)?;
         let codes = proto.retriable_status_codes.iter().filter_map(|c| u16::try_from(*c).ok());
         Ok(Self {

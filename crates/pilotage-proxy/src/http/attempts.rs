@@ -102,14 +102,17 @@ impl<'a> Attempts<'a> {
             if let Some(facts) = tail.facts() {
                 facts.attempts = self.count;
             }
-            let per_try = self.retries.as_ref().and(self.forward.timeouts.per_try);
-            self.limits.begin_attempt(per_try, self.body.as_ref());
+            let timeouts = self.retries.as_ref().map(|_| &self.forward.timeouts);
+            let per_try = timeouts.and_then(|timeouts| timeouts.per_try);
+            let idle = timeouts.and_then(|timeouts| timeouts.per_try_idle);
+            self.limits.begin_attempt(per_try, idle, self.body.as_ref());
             let result = self.attempt(tail).await;
             self.limits.end_attempt();
             let verdict = self.verdict(&result);
             match verdict {
                 Verdict::Retry(wait) => {
                     discard(result);
+                    self.limits.give_up_attempt();
                     self.counts.retried();
                     let waiting = Box::pin(tokio::time::sleep(wait));
                     if let Err(elapsed) = self.limits.within(waiting).await {
@@ -144,7 +147,7 @@ impl<'a> Attempts<'a> {
                 status: answer.head.status,
                 headers: &answer.head.headers,
             },
-            Err(Failure::PerTryTimeout) => AttemptOutcome::PerTryTimeout,
+            Err(Failure::PerTryTimeout | Failure::PerTryIdle) => AttemptOutcome::PerTryTimeout,
             Err(failure) => match reset(failure) {
                 Some(reason) => AttemptOutcome::Reset {
                     reason,
@@ -254,6 +257,7 @@ impl<'a> Attempts<'a> {
                 self.counts.cluster.per_try_timeouts.add(1);
                 Failure::PerTryTimeout
             }
+            Elapsed::PerTryIdle => Failure::PerTryIdle,
             Elapsed::Silence => Failure::StreamIdle { request_complete },
             Elapsed::Life => Failure::StreamLife { request_complete },
         }
@@ -403,6 +407,7 @@ fn reset(failure: &Failure) -> Option<ResetReason> {
         | Failure::TooManyHosts
         | Failure::Timeout
         | Failure::PerTryTimeout
+        | Failure::PerTryIdle
         | Failure::StreamIdle { .. }
         | Failure::StreamLife { .. }
         | Failure::Downstream

@@ -200,7 +200,7 @@ impl UpstreamBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Poll::Ready(elapsed) = self.limits.poll_elapsed(cx) {
             self.fail(match elapsed {
-                Elapsed::Global | Elapsed::PerTry => Ending::Timeout,
+                Elapsed::Global | Elapsed::PerTry | Elapsed::PerTryIdle => Ending::Timeout,
                 Elapsed::Silence => Ending::Silence,
                 Elapsed::Life => Ending::Life,
             });

@@ -428,13 +428,21 @@ pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> (AnswerHead, R
         MessageError::TooMany => {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http1.too_many_headers")
         }
+        MessageError::LateHead => (StatusCode::REQUEST_TIMEOUT, "request_header_timeout"),
+        MessageError::LateRequest => (StatusCode::REQUEST_TIMEOUT, "request_overall_timeout"),
         MessageError::Version => (StatusCode::UPGRADE_REQUIRED, details::LOW_VERSION),
         MessageError::Coding => (StatusCode::NOT_IMPLEMENTED, "http1.invalid_transfer_encoding"),
     };
-    let text = status.canonical_reason().unwrap_or_default();
+    let (text, flags) = match error {
+        MessageError::LateHead => ("request header timeout", ResponseFlags::NONE),
+        MessageError::LateRequest => ("request timeout", ResponseFlags::NONE),
+        _ => (
+            status.canonical_reason().unwrap_or_default(),
+            ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR,
+        ),
+    };
     let reply = LocalReply::new(status, text, details);
-    let reply = LocalReply { close: true, ..reply };
-    let reply = reply.with_flags(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR);
+    let reply = LocalReply { close: true, ..reply }.with_flags(flags);
     let tail = Tail::new(Rc::clone(client), Instant::now(), http::Version::HTTP_11, false);
     respond(reply, tail, false, &Method::GET, |headers| {
         if let Some(place) = place::expected(client, &client.worker.tables()) {

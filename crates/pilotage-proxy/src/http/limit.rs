@@ -92,6 +92,8 @@ pub(crate) enum Elapsed {
     Global,
     /// That on the answer of one attempt.
     PerTry,
+    /// That on the silence of one attempt.
+    PerTryIdle,
     /// That on silence.
     Silence,
     /// That on the life of the request.
@@ -103,6 +105,8 @@ pub(crate) enum Elapsed {
 pub(crate) struct Limits {
     global: Option<Limit>,
     per_try: Option<Limit>,
+    /// Boxed, as few requests have it.
+    per_try_idle: Option<Box<Silence>>,
     life: Option<Box<Life>>,
 }
 
@@ -117,12 +121,18 @@ impl Limits {
             })
         });
         let global = timeouts.global.map(|timeout| Limit::new(timeout, body));
-        Self { global, per_try: None, life }
+        Self { global, per_try: None, per_try_idle: None, life }
     }
 
-    /// The next attempt begins: its answer may take `timeout`.
-    pub(crate) fn begin_attempt(&mut self, timeout: Option<Duration>, body: Option<&Rc<Source>>) {
+    /// The next attempt begins: its answer may take `timeout`, and both sides may be silent for `idle`.
+    pub(crate) fn begin_attempt(
+        &mut self,
+        timeout: Option<Duration>,
+        idle: Option<Duration>,
+        body: Option<&Rc<Source>>,
+    ) {
         self.per_try = timeout.map(|timeout| Limit::new(timeout, body));
+        self.per_try_idle = idle.map(|timeout| Box::new(Silence::new(timeout, body)));
     }
 
     /// The attempt is over, or its answer has begun.
@@ -130,10 +140,17 @@ impl Limits {
         self.per_try = None;
     }
 
+    /// The attempt is over, and there will be another one.
+    pub(crate) fn give_up_attempt(&mut self) {
+        self.end_attempt();
+        self.per_try_idle = None;
+    }
+
     /// Both sides changed to another protocol: that there is an answer says no more when it ends, and what the client
     /// sends comes through `tunnel`.
     pub(crate) fn switch(&mut self, tunnel: &Rc<Source>) {
         self.global = None;
+        self.per_try_idle = None;
         if let Some(life) = &mut self.life
             && let Some(silence) = &mut life.silence
         {
@@ -144,6 +161,9 @@ impl Limits {
 
     /// A part of the answer came.
     pub(crate) fn heard(&mut self) {
+        if let Some(silence) = &mut self.per_try_idle {
+            silence.answered_at = Instant::now();
+        }
         if let Some(life) = &mut self.life
             && let Some(silence) = &mut life.silence
         {
@@ -158,6 +178,9 @@ impl Limits {
         }
         if self.per_try.as_mut().is_some_and(|limit| limit.poll_elapsed(cx).is_ready()) {
             return Poll::Ready(Elapsed::PerTry);
+        }
+        if self.per_try_idle.as_mut().is_some_and(|silence| silence.poll_elapsed(cx).is_ready()) {
+            return Poll::Ready(Elapsed::PerTryIdle);
         }
         let Some(life) = &mut self.life else { return Poll::Pending };
         if life.silence.as_mut().is_some_and(|silence| silence.poll_elapsed(cx).is_ready()) {
@@ -193,7 +216,7 @@ mod tests {
 
     fn limits(timeouts: Timeouts) -> Limits {
         let mut limits = Limits::new(&timeouts, None);
-        limits.begin_attempt(timeouts.per_try, None);
+        limits.begin_attempt(timeouts.per_try, timeouts.per_try_idle, None);
         limits
     }
 

@@ -12,10 +12,11 @@ use http::HeaderValue;
 
 use super::detect::{Detected, detect};
 use super::http2;
+use super::keeping::{Keeper, Keeping};
 use super::place::{self, Memo};
 use crate::connection::Arrival;
 use crate::drain::Open;
-use crate::http1::{self, Limits, Stream};
+use crate::http1::{self, Limits, Settings, Stream};
 use crate::transport::{Connection, Prefixed};
 use crate::worker::Worker;
 
@@ -46,10 +47,17 @@ pub(crate) async fn serve(
     let client = Rc::new(Client::new(worker, arrival));
     // Until the first byte arrives, a drain closes the connection at once.
     let detected = {
+        let place = place::expected(&client, &client.worker.tables());
+        let mut keeper =
+            Keeper::new(place.map_or_else(Keeping::default, |p| Keeping::of(&p.manager)));
         let mut detecting = pin!(detect(&mut stream, first));
         poll_fn(|cx| match open.should_close(cx) {
             true => Poll::Ready(None),
-            false => detecting.as_mut().poll(cx).map(Result::ok),
+            false => match detecting.as_mut().poll(cx) {
+                Poll::Ready(detected) => Poll::Ready(detected.ok()),
+                Poll::Pending if keeper.poll_idle(cx) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            },
         })
         .await
     };
@@ -61,14 +69,19 @@ pub(crate) async fn serve(
 }
 
 async fn serve_http1(client: Rc<Client>, stream: Connection, first: BytesMut, open: &Open) {
-    let limits = match place::expected(&client, &client.worker.tables()) {
-        Some(place) => Limits {
-            bytes: usize::try_from(place.manager.max_request_headers_bytes).unwrap_or(usize::MAX),
-            headers: usize::try_from(place.manager.max_headers_count).unwrap_or(usize::MAX),
+    let settings = match place::expected(&client, &client.worker.tables()) {
+        Some(place) => Settings {
+            limits: Limits {
+                bytes: usize::try_from(place.manager.max_request_headers_bytes)
+                    .unwrap_or(usize::MAX),
+                headers: usize::try_from(place.manager.max_headers_count).unwrap_or(usize::MAX),
+            },
+            keeping: Keeping::of(&place.manager),
+            trailers: place.manager.enable_trailers,
         },
-        None => Limits::default(),
+        None => Settings::default(),
     };
-    http1::serve(client, Stream::new(stream, first), limits, open).await;
+    http1::serve(client, Stream::new(stream, first), settings, open).await;
 }
 
 async fn serve_http2(client: Rc<Client>, stream: Connection, first: BytesMut, open: &Open) {

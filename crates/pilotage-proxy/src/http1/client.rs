@@ -34,6 +34,8 @@ pub(crate) struct Upstream {
     /// Our direction of the connection is to end, because that of the client has.
     shutting_down: bool,
     interim: Option<Interim>,
+    /// Trailers are passed on, both ways.
+    trailers: bool,
 }
 
 /// What is left to be sent.
@@ -44,8 +46,8 @@ struct Upload {
 }
 
 impl Upstream {
-    /// A new connection.
-    pub(crate) fn new(connection: Connection) -> Self {
+    /// A new connection, on which trailers are passed on or not.
+    pub(crate) fn new(connection: Connection, trailers: bool) -> Self {
         Self {
             stream: Stream::new(connection, BytesMut::new()),
             upload: None,
@@ -55,6 +57,7 @@ impl Upstream {
             cut: false,
             shutting_down: false,
             interim: None,
+            trailers,
         }
     }
 
@@ -69,6 +72,7 @@ impl Upstream {
         let has_body = !body.is_end_stream();
         self.stream.output.begin();
         let encoder = encoder::request(&head, has_body, &mut self.stream.output);
+        let encoder = encoder.with_trailers(self.trailers);
         self.upload = has_body.then_some(Upload { body, encoder });
         self.decoder = None;
         self.to_head = head.method == Method::HEAD;
@@ -126,6 +130,7 @@ impl Upstream {
         loop {
             match decoder.decode(&mut self.stream.input) {
                 Ok(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Piece::Trailers(_unwanted)) if !self.trailers => return Poll::Ready(None),
                 Ok(Piece::Trailers(trailers)) => {
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                 }

@@ -16,6 +16,8 @@ use crate::http::{AnswerHead, Outgoing};
 #[derive(Debug)]
 pub(crate) struct Encoder {
     framing: Framing,
+    /// Trailers are written, where the framing has room for them.
+    trailers: bool,
 }
 
 /// A body whose parts do not make up the length that its head has promised.
@@ -25,7 +27,12 @@ pub(crate) struct LengthError;
 
 impl Encoder {
     pub(crate) fn new(framing: Framing) -> Self {
-        Self { framing }
+        Self { framing, trailers: false }
+    }
+
+    /// Writes trailers, if `wanted`.
+    pub(super) fn with_trailers(self, wanted: bool) -> Self {
+        Self { trailers: wanted, ..self }
     }
 
     /// Whether the body ends only when the connection does.
@@ -33,7 +40,7 @@ impl Encoder {
         self.framing == Framing::UntilClose
     }
 
-    /// Writes the next part. Trailers are left out: HTTP/1 peers are not asked whether they want them.
+    /// Writes the next part. Trailers are left out unless they are wanted: HTTP/1 peers are not asked.
     ///
     /// # Errors
     /// When the head has promised less.
@@ -42,7 +49,23 @@ impl Encoder {
         frame: Frame<Bytes>,
         output: &mut Output,
     ) -> Result<(), LengthError> {
-        let Ok(data) = frame.into_data() else { return Ok(()) };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                if let (true, Framing::Chunked, Ok(trailers)) =
+                    (self.trailers, self.framing, frame.into_trailers())
+                {
+                    let buffer = output.buffer();
+                    buffer.extend_from_slice(b"0\r\n");
+                    for (name, value) in &trailers {
+                        field(buffer, name.as_str(), value);
+                    }
+                    buffer.extend_from_slice(b"\r\n");
+                    self.framing = Framing::Empty;
+                }
+                return Ok(());
+            }
+        };
         match &mut self.framing {
             // An answer to HEAD, or one that has no body by its status.
             Framing::Empty => {}
@@ -120,6 +143,8 @@ pub(super) struct Asker {
     pub(super) version: Version,
     /// Further requests are welcome on this connection.
     pub(super) persistent: bool,
+    /// It is told the trailers of the answer.
+    pub(super) trailers: bool,
 }
 
 /// Writes the head of an answer, and says how its body follows; `has_body` is false when it is known to be empty.
@@ -167,7 +192,7 @@ pub(super) fn response(
         buffer.extend_from_slice(b"connection: keep-alive\r\n");
     }
     buffer.extend_from_slice(b"\r\n");
-    Encoder::new(framing)
+    Encoder::new(framing).with_trailers(asker.trailers)
 }
 
 fn declared_length(headers: &Headers) -> Option<u64> {

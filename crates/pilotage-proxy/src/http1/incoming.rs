@@ -29,16 +29,19 @@ pub(super) struct Side {
     ended: bool,
     /// The client broke off, or sends what is no body.
     pub(super) gone: bool,
+    /// Trailers are passed on.
+    trailers: bool,
 }
 
 impl Side {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, trailers: bool) -> Self {
         Self {
             stream,
             decoder: Decoder::new(Framing::Empty),
             started: false,
             ended: false,
             gone: false,
+            trailers,
         }
     }
 
@@ -72,6 +75,7 @@ impl Side {
         loop {
             match self.decoder.decode(&mut self.stream.input) {
                 Ok(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Piece::Trailers(_unwanted)) if !self.trailers => return Poll::Ready(None),
                 Ok(Piece::Trailers(trailers)) => {
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                 }

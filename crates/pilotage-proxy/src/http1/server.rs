@@ -20,16 +20,30 @@ use super::request::{self, Request, persistence};
 use super::scan::Limits;
 use super::stream::Stream;
 use crate::drain::Open;
-use crate::http::{AnswerHead, Client, Incoming, ResponseBody, handle, refuse};
+use crate::http::{
+    AnswerHead, Client, Incoming, Keeper, Keeping, Late, ResponseBody, handle, refuse,
+};
 
 /// How long a client may go on sending what nobody reads, so that the answer reaches it before the connection is
 /// reset; Envoy's `delayed_close_timeout`.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// What the listener says of its connections.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settings {
+    /// Of the head of a request.
+    pub(crate) limits: Limits,
+    /// How long connections are kept.
+    pub(crate) keeping: Keeping,
+    /// Trailers are passed on, both ways.
+    pub(crate) trailers: bool,
+}
+
 /// Serves the requests on `stream` until it closes.
-pub(crate) async fn serve(client: Rc<Client>, stream: Stream, limits: Limits, open: &Open) {
-    let side = Rc::new(RefCell::new(Side::new(stream)));
-    let server = Server { client, side, limits, open };
+pub(crate) async fn serve(client: Rc<Client>, stream: Stream, settings: Settings, open: &Open) {
+    let side = Rc::new(RefCell::new(Side::new(stream, settings.trailers)));
+    let keeper = RefCell::new(Keeper::new(settings.keeping));
+    let server = Server { client, side, settings, keeper, open };
     let end = server.run().await;
     if end == End::Linger {
         let lingering = poll_fn(|cx| server.poll_linger(cx));
@@ -41,7 +55,8 @@ pub(crate) async fn serve(client: Rc<Client>, stream: Stream, limits: Limits, op
 struct Server<'o> {
     client: Rc<Client>,
     side: Rc<RefCell<Side>>,
-    limits: Limits,
+    settings: Settings,
+    keeper: RefCell<Keeper>,
     open: &'o Open,
 }
 
@@ -71,10 +86,16 @@ impl Server<'_> {
                 Ok(Some(request)) => request,
                 Ok(None) => return End::Close,
                 Err(error) => {
-                    self.client.worker.metrics.shard.connections.protocol_errors.add(1);
+                    if !matches!(error, MessageError::LateHead | MessageError::LateRequest) {
+                        self.client.worker.metrics.shard.connections.protocol_errors.add(1);
+                    }
                     let response = refuse(&self.client, error);
-                    let asker =
-                        Asker { head_only: false, version: Version::HTTP_11, persistent: false };
+                    let asker = Asker {
+                        head_only: false,
+                        version: Version::HTTP_11,
+                        persistent: false,
+                        trailers: false,
+                    };
                     self.send(response, asker).await.ok();
                     return End::Linger;
                 }
@@ -83,12 +104,14 @@ impl Server<'_> {
                 head_only: request.head.method == Method::HEAD,
                 version: request.head.version,
                 persistent: request.persistent,
+                trailers: self.settings.trailers,
             };
+            self.keeper.borrow_mut().begin();
             let mut handling = pin!(self.handle(request));
             let Some(response) = poll_fn(|cx| self.poll_answer(cx, handling.as_mut())).await else {
                 return End::Close;
             };
-            asker.persistent &= !self.open.is_draining();
+            asker.persistent &= !self.open.is_draining() && !self.keeper.borrow().is_last();
             match self.send(response, asker).await {
                 Ok(Sent::Whole) => {}
                 Ok(Sent::Last) if self.side.borrow().decoder.is_done() => return End::Close,
@@ -107,14 +130,28 @@ impl Server<'_> {
     fn poll_request(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Request>, MessageError>> {
         let stream = &mut self.side.borrow_mut().stream;
         loop {
-            if let Some(request) = stream.head(self.limits, request::parse)? {
+            if let Some(request) = stream.head(self.settings.limits, request::parse)? {
                 return Poll::Ready(Ok(Some(request)));
             }
             let draining = self.open.poll_draining(cx);
             if draining && stream.input.is_empty() {
                 return Poll::Ready(Ok(None));
             }
-            match ready!(stream.poll_fill(cx)) {
+            let Poll::Ready(filled) = stream.poll_fill(cx) else {
+                let keeper = &mut *self.keeper.borrow_mut();
+                if stream.input.is_empty() {
+                    return match keeper.poll_idle(cx) {
+                        true => Poll::Ready(Ok(None)),
+                        false => Poll::Pending,
+                    };
+                }
+                return match keeper.poll_head(cx) {
+                    Some(Late::Head) => Poll::Ready(Err(MessageError::LateHead)),
+                    Some(Late::Request) => Poll::Ready(Err(MessageError::LateRequest)),
+                    None => Poll::Pending,
+                };
+            };
+            match filled {
                 Ok(1..) => {}
                 Ok(0) | Err(_) => return Poll::Ready(Ok(None)),
             }

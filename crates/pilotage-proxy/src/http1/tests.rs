@@ -201,7 +201,12 @@ mod heads {
 
     #[test]
     fn responses() {
-        let asker = Asker { head_only: false, version: Version::HTTP_11, persistent: true };
+        let asker = Asker {
+            head_only: false,
+            version: Version::HTTP_11,
+            persistent: true,
+            trailers: false,
+        };
         let ok = "HTTP/1.1 200 OK\r\n";
         assert_eq!(response(200, &[], asker), format!("{ok}transfer-encoding: chunked\r\n\r\n"));
         let length = [("content-length", "3")];

@@ -60,7 +60,7 @@ impl EndpointPool {
                 let transport = Transport::of(&stream);
                 let now = Instant::now();
                 let connection = Connection {
-                    upstream: Box::new(Upstream::new(stream)),
+                    upstream: Box::new(Upstream::new(stream, settings.http1_trailers)),
                     transport,
                     born: now,
                     idle_since: Cell::new(now),

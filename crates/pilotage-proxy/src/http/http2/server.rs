@@ -22,6 +22,7 @@ use crate::drain::Open;
 use crate::http::body::{Incoming, ResponseBody};
 use crate::http::exchange;
 use crate::http::head::{AnswerHead, Head};
+use crate::http::keeping::{Keeper, Keeping};
 use crate::http::place;
 use crate::http::server::Client;
 
@@ -50,7 +51,8 @@ where
     // On the outbound port each request has a listener, and settings, of its own.
     let place = place::expected(client, &client.worker.tables());
     let options = place.as_ref().map(|place| place.manager.http2).unwrap_or_default();
-    let head_bytes = place.map(|place| place.manager.max_request_headers_bytes);
+    let head_bytes = place.as_ref().map(|place| place.manager.max_request_headers_bytes);
+    let keeping = place.map_or_else(Keeping::default, |place| Keeping::of(&place.manager));
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(options.max_concurrent_streams.unwrap_or(MAX_STREAMS))
@@ -74,7 +76,9 @@ where
         .keepalive
         .and_then(|settings| connection.ping_pong().map(|pings| KeepAlive::new(pings, settings)));
     let hire = |desk| work(Rc::clone(client), desk);
-    let mut serving = Serving { connection, keepalive, streams: Streams::new(hire) };
+    let keeper = Keeper::new(keeping);
+    let mut serving =
+        Serving { connection, keepalive, keeper, ending: false, streams: Streams::new(hire) };
     poll_fn(|cx| serving.poll(cx, open)).await
 }
 
@@ -89,6 +93,9 @@ async fn work(client: Rc<Client>, desk: Desk<Job>) -> Infallible {
 struct Serving<S, F, H> {
     connection: Connection<S, Bytes>,
     keepalive: Option<KeepAlive>,
+    keeper: Keeper,
+    /// The client was told that the connection ends.
+    ending: bool,
     streams: Streams<Job, F, H>,
 }
 
@@ -100,8 +107,7 @@ where
 {
     fn poll(&mut self, cx: &mut Context<'_>, open: &Open) -> Poll<Result<(), h2::Error>> {
         if open.should_close(cx) {
-            self.connection.graceful_shutdown();
-            self.streams.connection_waker().wake_by_ref();
+            self.end();
         }
         for _ in 0..TURNS {
             // The connection comes last, and writes what all the streams had to say at once.
@@ -111,12 +117,23 @@ where
             {
                 return Poll::Ready(result);
             }
-            if !turn.any && self.streams.sleep(cx.waker()) {
-                return Poll::Pending;
+            if !turn.any {
+                if !self.ending && self.keeper.poll_drain(cx, self.streams.is_idle()) {
+                    self.end();
+                } else if self.streams.sleep(cx.waker()) {
+                    return Poll::Pending;
+                }
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Tells the client that no further streams are wanted.
+    fn end(&mut self) {
+        self.ending = true;
+        self.connection.graceful_shutdown();
+        self.streams.connection_waker().wake_by_ref();
     }
 
     /// Reads and writes frames, and begins new streams.
@@ -130,7 +147,10 @@ where
         }
         loop {
             match std::task::ready!(self.connection.poll_accept(&mut cx)) {
-                Some(Ok(job)) => self.streams.begin(job),
+                Some(Ok(job)) => {
+                    self.keeper.begin();
+                    self.streams.begin(job);
+                }
                 Some(Err(error)) => return Poll::Ready(Err(error)),
                 None => return Poll::Ready(Ok(())),
             }

@@ -104,6 +104,11 @@ where
         &self.connection_waker
     }
 
+    /// Whether no job is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.idle.len() + self.empty.len() == self.places.len()
+    }
+
     /// Gives `job` to a worker, whose turn comes next.
     pub(super) fn begin(&mut self, job: J) {
         let index = self.idle.pop().or_else(|| self.empty.pop()).unwrap_or_else(|| {
