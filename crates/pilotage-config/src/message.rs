@@ -67,6 +67,7 @@ macro_rules! message {
 
 /// Defines an enumeration of the API: its variants with number and name, the one of number 0
 /// marked `#[default]`. Further names of a value follow after `or`.
+#[macro_export]
 macro_rules! enumeration {
     (
         $(#[$meta:meta])*

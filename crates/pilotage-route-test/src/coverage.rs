@@ -40,6 +40,19 @@ impl Coverage {
         self.rules.iter().map(|rule| rule.share).sum::<f64>() * 100.0 / all
     }
 
+    /// Adds what other tests reached. A rule that both know is one.
+    pub fn merge(&mut self, other: Self) {
+        for covered in other.rules {
+            match self.rules.iter_mut().find(|known| known.rule == covered.rule) {
+                Some(known) => {
+                    known.tests += covered.tests;
+                    known.share = known.share.max(covered.share);
+                }
+                None => self.rules.push(covered),
+            }
+        }
+    }
+
     /// The rules that no test reached.
     pub fn dead(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().filter(|rule| rule.tests == 0).map(|rule| &rule.rule)

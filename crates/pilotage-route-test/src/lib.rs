@@ -2,6 +2,7 @@
 //!
 //! Three formats of test files lead to one [`Report`]:
 //!
+//! - [`native`]: our own, against the configuration of a mesh;
 //! - [`router_check`]: the files of Envoy's `router_check_tool`, against an Envoy route configuration.
 //!
 //! Nothing here decides anything: requests go through the engine that carries traffic. Nothing here reads a file either:
@@ -9,9 +10,11 @@
 
 pub mod coverage;
 mod file;
+pub mod native;
 pub mod render;
 pub mod report;
 pub mod router_check;
+mod rules;
 
 pub use coverage::Coverage;
 pub use report::{Mismatch, Place, Report, Suite, TestResult, Verdict};

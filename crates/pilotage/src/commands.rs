@@ -52,6 +52,9 @@ pub(crate) enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// Tests without configuration.
+    #[error("{} names no configuration: write `config: [PATH]` in it, or name files with -f PATH", .0.display())]
+    NothingToTest(PathBuf),
     /// A proxy without configuration.
     #[error("no configuration: name an Envoy bootstrap with -c FILE")]
     NoBootstrap,
@@ -83,7 +86,8 @@ impl CommandError {
             Self::Input(InputError::NothingGiven)
             | Self::Usage(_)
             | Self::Who(_)
-            | Self::NoBootstrap => Status::Usage,
+            | Self::NoBootstrap
+            | Self::NothingToTest(_) => Status::Usage,
             Self::Explain(error) => error.status(),
             Self::Input(_) => Status::BadData,
             // `pilotage … | head` ends early on purpose.

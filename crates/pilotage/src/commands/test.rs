@@ -1,5 +1,6 @@
 //! `pilotage test`: what should become of requests, checked.
 
+mod configured;
 mod envoy;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use pilotage_route_test::{Report, render};
 
 use super::CommandError;
 use crate::exit::Status;
+use crate::inputs::InputArgs;
 use crate::output::{self, Format as ValueFormat};
 
 /// Arguments of `test`. Those that Envoy's router_check_tool has are called as there.
@@ -18,11 +20,14 @@ use crate::output::{self, Format as ValueFormat};
 pub(crate) struct TestArgs {
     /// Files with tests, YAML or JSON
     #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
+    tests: Vec<PathBuf>,
+
+    #[command(flatten)]
+    inputs: InputArgs,
 
     /// Run test files of Envoy's router_check_tool on this Envoy route configuration
-    #[arg(long, value_name = "ROUTES")]
-    envoy_routes: PathBuf,
+    #[arg(long, value_name = "ROUTES", conflicts_with_all = ["files", "mesh_config_file"])]
+    envoy_routes: Option<PathBuf>,
 
     /// Fail when tests cover less of the rules
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
@@ -86,7 +91,11 @@ struct Refusal {
 /// # Errors
 /// When a file cannot be read, or the answer cannot be written.
 pub(crate) fn run(args: &TestArgs) -> Result<Status, CommandError> {
-    match envoy::run(args, &args.envoy_routes)? {
+    let done = match &args.envoy_routes {
+        Some(routes) => envoy::run(args, routes)?,
+        None => configured::run(args)?,
+    };
+    match done {
         Ok(report) => answer(args, &report),
         Err(refusal) => Ok(refuse(&refusal)),
     }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &TestArgs, path: &Path) -> Result<Result<Report, Refusal
         }
     };
     let mut files = Vec::new();
-    for path in &args.files {
+    for path in &args.tests {
         let source = inputs::read_one(path)?;
         let name: Arc<str> = source.name.as_str().into();
         match TestFile::read(&name, &source.text) {
