@@ -272,6 +272,47 @@ codes! {
     PIL0204 BrokenRouteFile Error
         "The Envoy route configuration that tests are to run on does not fit Envoy's messages, or asks for \
          something that this proxy does not do, so that tests would say nothing about it."
+
+    PIL0301 UnusedSubset Info
+        "A DestinationRule defines subsets that no route names, while routes lead to the host. They cost a \
+         cluster in every proxy, and may be left over from a rollout that is done."
+    PIL0302 InactiveSubsetPolicy Warning
+        "A subset has a policy of its own, and no route names the subset. Requests that go to the host as a \
+         whole are not subject to it, whatever endpoint they reach."
+    PIL0303 RuleNotLookedUp Warning
+        "A DestinationRule is exported to namespaces that never look for it. Clients look in their own \
+         namespace, in that of the service and in the root namespace, and nowhere else."
+    PIL0304 ShadowedHost Warning
+        "A VirtualService names a host that an older VirtualService for sidecars has. The oldest one counts \
+         as a whole; rules are not merged."
+    PIL0305 AlternativesNotConditions Warning
+        "The items of a match list are alternatives: a request has to meet one of them. Here each item looks \
+         at something else, which reads as if all had to be met."
+    PIL0306 SiblingPrefix Warning
+        "A prefix compares text, not segments of a path: `/api` also begins `/apiv2`. An earlier rule takes \
+         requests that a later one is for."
+    PIL0307 RewriteSlash Warning
+        "A rewrite replaces a prefix by text that ends differently: with a slash where the prefix has none, \
+         which doubles it, or the other way round, which glues two names together."
+    PIL0308 FaultNeverHappens Warning
+        "A fault without `percentage` applies to 0 % of the requests, and so never happens."
+    PIL0309 MirrorsEverything Info
+        "A mirror without a percentage copies every request, which doubles the load."
+    PIL0310 NeverEjects Warning
+        "Outlier detection takes an endpoint out only while that keeps the share of those taken out within \
+         `maxEjectionPercent`, 10 by default. With so few endpoints a single one is more than that."
+    PIL0311 RetriesRepeatRequests Info
+        "A rule retries under conditions in which the server may have carried out the request, and does so for \
+         methods such as POST that must not be repeated without thought."
+    PIL0312 StickinessLost Warning
+        "A rule splits requests between subsets of a host with consistent hashing. The subset is drawn anew for \
+         each request, so that a client does not stay with one endpoint."
+    PIL0313 NeverMatches Warning
+        "A condition asks for something that no request has: a path that does not begin with a slash, a method \
+         in lower case, or a scheme in upper case."
+    PIL0314 SettingsNotMerged Warning
+        "A DestinationRule for a host hides settings that a rule for a wildcard has for it. The most specific \
+         rule is used as a whole, and nothing of the others is merged into it."
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod double;
 pub mod duration;
 pub mod field_path;
 pub mod gateway;
+pub mod json_schema;
 pub mod kubernetes;
 mod load;
 pub mod mesh;

@@ -1,6 +1,6 @@
 //! From a text to objects and problems.
 
-mod document;
+pub(crate) mod document;
 mod envelope;
 
 use std::collections::BTreeMap;

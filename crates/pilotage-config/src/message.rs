@@ -11,14 +11,14 @@ macro_rules! message {
     (
         $(#[$meta:meta])*
         pub struct $name:ident $(as $api_name:literal)? {
-            $( $(#[$field_meta:meta])* pub $field:ident $(as $json:literal)? : $type:ty, )*
+            $( $(#[doc = $doc:literal])* pub $field:ident $(as $json:literal)? : $type:ty, )*
         }
         $( one of [ $($choice:ident),+ ] )*
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
         pub struct $name {
-            $( $(#[$field_meta])* pub $field: $type, )*
+            $( $(#[doc = $doc])* pub $field: $type, )*
         }
 
         impl $name {
@@ -28,6 +28,7 @@ macro_rules! message {
                     name: $crate::json_name!($field $($json)?),
                     original_name: stringify!($field),
                     shape: <$type as $crate::decode::Decode>::SHAPE,
+                    description: concat!($($doc),*),
                 }, )*
             ];
 
@@ -36,6 +37,7 @@ macro_rules! message {
                 &$crate::schema::MessageSchema {
                     name: $crate::api_name!($name $($api_name)?),
                     fields: Self::FIELDS,
+                    one_of: &[$( &[$( $crate::json_name!($choice) ),+] ),*],
                 };
         }
 

@@ -31,6 +31,8 @@ pub struct MessageSchema {
     pub name: &'static str,
     /// Its fields in the order of the API.
     pub fields: &'static [FieldInfo],
+    /// Groups of fields, by their names in YAML, of which at most one may be set.
+    pub one_of: &'static [&'static [&'static str]],
 }
 
 /// A field of a message.
@@ -42,6 +44,8 @@ pub struct FieldInfo {
     pub original_name: &'static str,
     /// What it holds.
     pub shape: Shape,
+    /// What it is for, in a sentence or two; may begin with a space.
+    pub description: &'static str,
 }
 
 impl FieldInfo {

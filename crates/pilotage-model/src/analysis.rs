@@ -6,6 +6,7 @@
 
 pub mod analyzers;
 mod bypassed_subsets;
+mod default_percentages;
 mod delegates;
 mod deployments;
 mod destination_ports;
@@ -15,22 +16,33 @@ mod duplicates;
 mod gateway_ports;
 mod gateway_references;
 mod gateway_secrets;
+mod impossible_matches;
 mod jwt_claims;
 mod known_hosts;
+mod lookup_paths;
+mod match_lists;
 mod mesh_hosts;
 mod namespaces;
+mod outlier_detection;
 mod port_names;
+mod retries;
+mod rewrites;
 mod service_entries;
+mod shadowed;
 mod shared_gateways;
+mod sibling_prefixes;
 mod sidecars;
+mod sticky_subsets;
 pub mod subsets;
 pub mod suppression;
+mod unused_subsets;
+mod wildcard_overlaps;
 
 use std::collections::BTreeSet;
 
 use pilotage_config::object::{Kind, Object};
-use pilotage_config::virtual_service::VirtualService;
-use pilotage_config::{Diagnostic, Timestamp};
+use pilotage_config::virtual_service::{HttpRoute, VirtualService};
+use pilotage_config::{Diagnostic, FieldPath, Timestamp};
 
 pub use self::analyzers::{ANALYZERS, Analyzer};
 use self::duplicates::Duplicate;
@@ -88,6 +100,23 @@ fn virtual_services<'a>(
     objects.iter().filter_map(|object| match &object.body {
         Kind::VirtualService(spec) => Some((*object, &**spec)),
         _ => None,
+    })
+}
+
+/// A rule for HTTP requests and where it stands.
+struct HttpRule<'a> {
+    object: &'a Object,
+    http: &'a HttpRoute,
+    path: FieldPath,
+}
+
+/// All rules for HTTP requests.
+fn http_rules<'a>(objects: &'a [&'a Object]) -> impl Iterator<Item = HttpRule<'a>> {
+    virtual_services(objects).flat_map(|(object, spec)| {
+        spec.http.iter().enumerate().map(move |(index, http)| {
+            let path = FieldPath::spec().field("http").index(index);
+            HttpRule { object, http, path }
+        })
     })
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test may stop where it goes wrong")]
 
+#[path = "tidy/codes.rs"]
+mod codes;
 #[path = "tidy/dependencies.rs"]
 mod dependencies;
 #[path = "tidy/documents.rs"]

@@ -3,11 +3,15 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::analyze::AnalyzeArgs;
+use crate::commands::completion::CompletionArgs;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diff::DiffArgs;
 use crate::commands::explain::ExplainArgs;
+use crate::commands::explain_code::ExplainCodeArgs;
+use crate::commands::man::ManArgs;
 use crate::commands::proxy::ProxyArgs;
 use crate::commands::proxy_config::ProxyConfigArgs;
+use crate::commands::schema::SchemaArgs;
 use crate::commands::test::TestArgs;
 use crate::commands::up::UpArgs;
 
@@ -39,4 +43,12 @@ pub(crate) enum Command {
     /// Show what a proxy is given, compiled from files.
     #[command(visible_alias = "pc")]
     ProxyConfig(ProxyConfigArgs),
+    /// Say what the code of a problem means and what to do.
+    ExplainCode(ExplainCodeArgs),
+    /// Print the JSON Schema of a kind, for editors.
+    Schema(SchemaArgs),
+    /// Print the completions of the command line for a shell.
+    Completion(CompletionArgs),
+    /// Print the manual, or write it as man pages.
+    Man(ManArgs),
 }

@@ -1,11 +1,15 @@
 //! The commands, one module each.
 
 pub(crate) mod analyze;
+pub(crate) mod completion;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod explain_code;
+pub(crate) mod man;
 pub(crate) mod proxy;
 pub(crate) mod proxy_config;
+pub(crate) mod schema;
 pub(crate) mod test;
 pub(crate) mod up;
 
@@ -110,11 +114,15 @@ impl CommandError {
 pub(crate) fn run(command: Command) -> Status {
     let done = match command {
         Command::Analyze(args) => analyze::run(&args, now()),
+        Command::Completion(args) => completion::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::ExplainCode(args) => explain_code::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Proxy(args) => proxy::run(&args),
         Command::ProxyConfig(args) => proxy_config::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Up(args) => up::run(&args),
     };

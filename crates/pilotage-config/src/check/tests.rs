@@ -323,3 +323,49 @@ fn sidecars() {
         ],
     );
 }
+
+/// The codes of the problems of an object.
+fn codes_of(kind: &str, spec: &str) -> Vec<&'static str> {
+    let text = format!(
+        "{{apiVersion: networking.istio.io/v1, kind: {kind}, metadata: {{name: x}}, spec: {spec}}}"
+    );
+    crate::load("x.yaml", &text).diagnostics.iter().map(|problem| problem.code.id()).collect()
+}
+
+#[test]
+fn codes_are_istios() {
+    let rule = |text: &str| format!("{{hosts: [a], http: [{text}]}}");
+    let to = "route: [{destination: {host: a}}]";
+    let of = |text: &str| codes_of("VirtualService", &rule(text));
+    let delay = format!("{{{to}, fault: {{delay: {{percent: 5, fixedDelay: 1s}}}}}}");
+    assert_eq!(of(&delay), ["IST0002"]);
+    assert_eq!(of(&format!("{{{to}, mirror: {{host: b}}, mirrorPercent: 5}}")), ["IST0133"]);
+    assert_eq!(of(&format!("{{{to}}}, {{{to}}}")), ["IST0130"]);
+    let nested = format!(
+        "{{match: [{{uri: {{prefix: /a}}}}], {to}}}, {{match: [{{uri: {{prefix: /a/b}}}}], {to}}}"
+    );
+    assert_eq!(of(&nested), ["IST0131"]);
+    assert_eq!(of("{timeout: 0s}"), ["IST0106", "IST0106"]);
+}
+
+#[test]
+fn all_blocks_that_cover_one_are_one_problem_and_as_many_messages() {
+    let block = |prefix: &str| format!("{{uri: {{prefix: {prefix}}}}}");
+    let text = format!(
+        "{{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {{name: x}}, spec: {{hosts: [a], \
+         http: [{{match: [{}, {}], directResponse: {{status: 200}}}}, {{name: last, match: [{}], directResponse: {{status: 200}}}}]}}}}",
+        block("/a/b"),
+        block("/a"),
+        block("/a/b/c")
+    );
+    let problems = crate::load("x.yaml", &text).diagnostics;
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    assert_eq!(problem.secondary.len(), 2);
+    assert_eq!(
+        problem.istio,
+        [
+            "VirtualService rule \"last\" match #0 of prefix /a/b/c is not used (duplicate/overlapping match in rule #0 of prefix /a/b on #0).",
+            "VirtualService rule \"last\" match #0 of prefix /a/b/c is not used (duplicate/overlapping match in rule #1 of prefix /a on #0).",
+        ]
+    );
+}

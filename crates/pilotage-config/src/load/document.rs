@@ -273,7 +273,7 @@ fn load_object(
 }
 
 /// The shape of the whole object, for suggestions.
-fn root_shape(kind: KindName) -> Shape {
+pub(crate) fn root_shape(kind: KindName) -> Shape {
     use crate::{destination_rule, gateway, mesh, security, sidecar, virtual_service};
     Shape::Message(match kind {
         KindName::VirtualService => Envelope::<virtual_service::VirtualService>::SCHEMA,

@@ -26,13 +26,18 @@ impl<T: Decode> Envelope<T> {
     pub(super) const SCHEMA: &'static MessageSchema = &MessageSchema {
         name: "a Kubernetes object",
         fields: &[
-            FieldInfo { name: "apiVersion", original_name: "apiVersion", shape: Anything::SHAPE },
-            FieldInfo { name: "kind", original_name: "kind", shape: Anything::SHAPE },
-            FieldInfo { name: "metadata", original_name: "metadata", shape: Metadata::SHAPE },
-            FieldInfo { name: "spec", original_name: "spec", shape: T::SHAPE },
-            FieldInfo { name: "status", original_name: "status", shape: Anything::SHAPE },
+            field("apiVersion", Anything::SHAPE, "The group and version of the kind."),
+            field("kind", Anything::SHAPE, "What the object is."),
+            field("metadata", Metadata::SHAPE, "Name, namespace, labels and so on."),
+            field("spec", T::SHAPE, "What is asked for."),
+            field("status", Anything::SHAPE, "What became of it; written by others."),
         ],
+        one_of: &[],
     };
+}
+
+const fn field(name: &'static str, shape: Shape, description: &'static str) -> FieldInfo {
+    FieldInfo { name, original_name: name, shape, description }
 }
 
 /// Fields of `metadata` that exist and mean nothing for traffic.

@@ -7,9 +7,12 @@ use std::fmt;
 use pilotage_config::{Code, Diagnostic, codes};
 
 use super::{
-    Context, bypassed_subsets, delegates, deployments, destination_ports, destination_rules,
-    destinations, duplicates, gateway_ports, gateway_references, gateway_secrets, jwt_claims,
-    mesh_hosts, namespaces, port_names, service_entries, shared_gateways, sidecars, subsets,
+    Context, bypassed_subsets, default_percentages, delegates, deployments, destination_ports,
+    destination_rules, destinations, duplicates, gateway_ports, gateway_references,
+    gateway_secrets, impossible_matches, jwt_claims, lookup_paths, match_lists, mesh_hosts,
+    namespaces, outlier_detection, port_names, retries, rewrites, service_entries, shadowed,
+    shared_gateways, sibling_prefixes, sidecars, sticky_subsets, subsets, unused_subsets,
+    wildcard_overlaps,
 };
 
 /// One way to look at all objects.
@@ -120,6 +123,42 @@ analyzers! {
     "gateway.ConflictingGatewayAnalyzer"
         "Checks that gateways of the same pods do not share hosts and ports"
         shared_gateways::conflicts, [IST0145];
+    "pilotage.UnusedSubsetAnalyzer"
+        "Finds subsets and policies of subsets that no route uses"
+        unused_subsets::analyze, [PIL0301, PIL0302];
+    "pilotage.LookupPathAnalyzer"
+        "Finds DestinationRules that no client looks up"
+        lookup_paths::analyze, [PIL0303];
+    "pilotage.ShadowedHostAnalyzer"
+        "Finds hosts of VirtualServices that older ones have"
+        shadowed::analyze, [PIL0304];
+    "pilotage.MatchListAnalyzer"
+        "Finds lists of matches that read like one condition"
+        match_lists::analyze, [PIL0305];
+    "pilotage.SiblingPrefixAnalyzer"
+        "Finds prefixes that take requests for paths beside theirs from later rules"
+        sibling_prefixes::analyze, [PIL0306];
+    "pilotage.RewriteAnalyzer"
+        "Finds rewrites that double or lose a slash"
+        rewrites::analyze, [PIL0307];
+    "pilotage.DefaultPercentageAnalyzer"
+        "Finds faults that never happen and mirrors that copy everything for want of a percentage"
+        default_percentages::analyze, [PIL0308, PIL0309];
+    "pilotage.OutlierDetectionAnalyzer"
+        "Finds outlier detection that has too few endpoints to eject any"
+        outlier_detection::analyze, [PIL0310];
+    "pilotage.RetryAnalyzer"
+        "Finds retries that repeat requests which must not be repeated"
+        retries::analyze, [PIL0311];
+    "pilotage.StickySubsetAnalyzer"
+        "Finds consistent hashing that a split between subsets undoes"
+        sticky_subsets::analyze, [PIL0312];
+    "pilotage.ImpossibleMatchAnalyzer"
+        "Finds conditions that no request meets"
+        impossible_matches::analyze, [PIL0313];
+    "pilotage.WildcardOverlapAnalyzer"
+        "Finds DestinationRules that hide settings for a wildcard"
+        wildcard_overlaps::analyze, [PIL0314];
 }
 
 fn pods_of_rules(context: &Context<'_>) -> Vec<Diagnostic> {

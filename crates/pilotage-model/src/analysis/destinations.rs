@@ -34,14 +34,14 @@ pub(super) fn subsets(context: &Context<'_>) -> Vec<Diagnostic> {
 }
 
 /// A destination and where it stands.
-struct Place<'a> {
-    destination: &'a Destination,
+pub(super) struct Place<'a> {
+    pub(super) destination: &'a Destination,
     path: FieldPath,
     is_mirror: bool,
 }
 
 /// All destinations of a virtual service.
-fn places<'a>(spec: &'a VirtualService) -> Vec<Place<'a>> {
+pub(super) fn places<'a>(spec: &'a VirtualService) -> Vec<Place<'a>> {
     let mut places = Vec::new();
     let mut add = |destination: Option<&'a Destination>, path, is_mirror| {
         let destination = destination.unwrap_or(&NOWHERE);
@@ -189,7 +189,7 @@ fn known_subsets(objects: &[&Object]) -> BTreeSet<(String, String, String)> {
 
 /// Namespace and name of the Kubernetes service that a host means; other hosts keep their name, in the namespace of
 /// the rule.
-fn service_name(host: &str, namespace: &str) -> (String, String) {
+pub(super) fn service_name(host: &str, namespace: &str) -> (String, String) {
     let qualified = host
         .strip_suffix(DOMAIN)
         .and_then(|host| host.strip_suffix(".svc."))

@@ -53,8 +53,8 @@ spec: {hosts: [cart], http: [{directResponse: {status: 200}}]}
 ";
     let first = virtual_service("{hosts: [cart], http: [{directResponse: {status: 200}}]}");
     let found = problems(&format!("{first}{second}"));
-    assert_eq!(found.len(), 2);
-    assert!(found.iter().all(|(code, _)| *code == "IST0109"));
+    let codes: Vec<_> = found.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, ["IST0109", "IST0109", "PIL0304"]);
     assert!(found[0].1.contains("shop/w"), "{}", found[0].1);
 }
 
@@ -273,4 +273,185 @@ fn gateways_that_pass_by_subsets_are_told() {
     };
     assert_eq!(of(""), Vec::<&str>::new());
     assert_eq!(of(", subset: v1"), ["IST0101", "IST0140"]);
+}
+
+/// The codes of a text.
+fn told(yaml: &str) -> Vec<&'static str> {
+    problems(yaml).into_iter().map(|(code, _)| code).collect()
+}
+
+#[test]
+fn sidecars_share_no_pods() {
+    let sidecar = |name: &str, spec: &str| {
+        let kind = "apiVersion: networking.istio.io/v1\nkind: Sidecar";
+        format!("---\n{kind}\nmetadata: {{name: {name}, namespace: shop}}\nspec: {spec}\n")
+    };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop, labels: {app: cart, tier: web}}\n";
+    let of = |label: &str| {
+        format!("{{workloadSelector: {{labels: {label}}}, egress: [{{hosts: ['./*']}}]}}")
+    };
+    let two = sidecar("a", &of("{app: cart}")) + &sidecar("b", &of("{tier: web}"));
+    assert_eq!(told(&format!("{pod}{two}")), ["IST0110", "IST0110"]);
+    let apart = sidecar("a", &of("{app: cart}")) + &sidecar("b", &of("{tier: db}"));
+    assert_eq!(told(&format!("{pod}{apart}")), ["IST0101"]);
+    let whole = "{egress: [{hosts: ['./*']}]}";
+    let two = sidecar("a", whole) + &sidecar("b", whole);
+    assert_eq!(told(&format!("{pod}{two}")), ["IST0111", "IST0111"]);
+    assert_eq!(told(&format!("{pod}{}", sidecar("a", whole))), Vec::<&str>::new());
+}
+
+#[test]
+fn services_of_a_deployment_agree_about_ports() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: shop}\n\
+         spec: {template: {metadata: {labels: {app: cart, sidecar.istio.io/inject: 'true'}}}}\n";
+    let service = |name: &str, port: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
+             spec: {{selector: {{app: cart}}, ports: [{port}]}}\n"
+        )
+    };
+    let tcp = service("a", "{name: http, port: 80}");
+    let udp = service("b", "{name: udp, port: 80, protocol: UDP}");
+    assert_eq!(told(&format!("{deployment}{tcp}{udp}")), ["IST0116"]);
+    let moved = service("b", "{name: http, port: 81, targetPort: 80}");
+    assert_eq!(told(&format!("{deployment}{tcp}{moved}")), ["IST0137"]);
+    let outside = deployment.replace("'true'", "'false'");
+    assert_eq!(told(&format!("{outside}{tcp}{moved}")), Vec::<&str>::new());
+}
+
+#[test]
+fn claims_need_somebody_who_reads_tokens() {
+    let rules = virtual_service(
+        "{hosts: [a.test], gateways: [web], http: [{match: [{headers: {'@request.auth.claims.group': {exact: x}}}], directResponse: {status: 200}}]}",
+    );
+    let gateway = "---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {app: web}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.test]}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: edge, labels: {app: web}}
+";
+    let policy = |namespace: &str| {
+        format!(
+            "---\napiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {{name: r, namespace: \
+             {namespace}}}\nspec: {{selector: {{matchLabels: {{app: web}}}}}}\n"
+        )
+    };
+    let missing = |yaml: &str| told(yaml).contains(&"IST0149");
+    assert!(missing(&format!("{rules}{gateway}")));
+    assert!(missing(&format!("{rules}{gateway}{}", policy("shop"))));
+    assert!(!missing(&format!("{rules}{gateway}{}", policy("edge"))));
+    assert!(!missing(&format!("{rules}{gateway}{}", policy("istio-system"))));
+}
+
+#[test]
+fn certificates_of_gateways_are_looked_at_with_the_time_given() {
+    let certificate = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJJRENCeDZBREFnRUNBZ0VITUFvR0NDcUdTTTQ5QkFNQ01Cb3hHREFXQmdOVkJBTU1EMjlzWkM1bGVHRnQKY0d4bExtTnZiVEFlRncweU1EQXhNREV3TURBd01EQmFGdzB5TVRBeE1ERXdNREF3TURCYU1Cb3hHREFXQmdOVgpCQU1NRDI5c1pDNWxlR0Z0Y0d4bExtTnZiVEJaTUJNR0J5cUdTTTQ5QWdFR0NDcUdTTTQ5QXdFSEEwSUFCSzJDCmpRYkVyb3RzSmNXbS80NHBha2Yrc2MxVVpKMzBvSmUwZGJZVERYdmN5Y3VXWjc3YUtySTlVc0hFUVVRNWNTUGgKWXJNNlJBQUpjdFlWMDZZWFM5OHdDZ1lJS29aSXpqMEVBd0lEU0FBd1JRSWhBS0o1ZkN3d3J0cU13d1JjelRFYwpBd1hpQ3YyS3FZbHNqNEx2UWxLQ3M5ZFVBaUExeXAveHkrWFNXK2V1Q2ZjdHIvWkJhS21UTW9DRkZLODNKc1Q5Ck16cXZzUT09Ci0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K";
+    let yaml = |certificate: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: web, namespace: shop}}
+spec:
+  selector: {{app: web}}
+  servers:
+  - {{port: {{number: 443, name: s, protocol: HTTPS}}, hosts: [a.test], tls: {{mode: SIMPLE, credentialName: c}}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: web, namespace: shop, labels: {{app: web}}}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: c, namespace: shop}}
+data: {{tls.crt: '{certificate}', tls.key: aGVsbG8=}}
+"
+        )
+    };
+    let of = |yaml: &str, now: Option<&str>| {
+        let loaded = load("test.yaml", yaml);
+        let objects: Vec<&Object> = loaded.objects.iter().collect();
+        let context = Context::new(&objects, now.and_then(Timestamp::parse));
+        let analyzer = ANALYZERS.iter().find(|a| a.name == "gateway.SecretAnalyzer").unwrap();
+        let told = analyzer.run(&context).into_iter();
+        told.map(|problem| {
+            assert_eq!(problem.code.id(), "IST0161");
+            problem.message
+        })
+        .collect::<Vec<_>>()
+    };
+    let good = yaml(certificate);
+    assert_eq!(of(&good, None), Vec::<String>::new());
+    assert_eq!(of(&good, Some("2020-06-01T00:00:00Z")), Vec::<String>::new());
+    let late = of(&good, Some("2026-01-01T00:00:00Z"));
+    assert_eq!(
+        late,
+        ["the Secret `shop/c` holds a certificate that expired on 2021-01-01T00:00:00Z"]
+    );
+    let garbage = of(&yaml("aGVsbG8="), None);
+    assert_eq!(garbage, ["the Secret `shop/c` does not hold a certificate in PEM form"]);
+    let empty = of(&good.replace("tls.crt", "certificate"), None);
+    assert_eq!(
+        empty,
+        ["the Secret `shop/c` has neither `tls.crt` and `tls.key` nor `cert` and `key`"]
+    );
+}
+
+#[test]
+fn of_two_virtual_services_the_private_one_comes_first() {
+    let of = |first: &str, second: &str| {
+        let one = |name: &str, more: &str| {
+            format!(
+                "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: shop, \
+                 creationTimestamp: '2026-01-0{}T00:00:00Z'}}\nspec: {{hosts: [a.test]{more}, http: [{{directResponse: {{status: 200}}}}]}}\n",
+                if name == "old" { 1 } else { 2 }
+            )
+        };
+        let found = problems(&(one("old", first) + &one("new", second)));
+        let losers = found.into_iter().filter(|(code, _)| *code == "PIL0304");
+        losers.map(|(_, message)| message.contains("`shop/old` comes first")).collect::<Vec<_>>()
+    };
+    assert_eq!(of("", ""), [true]);
+    assert_eq!(of(", exportTo: ['.']", ", exportTo: ['.']"), [true]);
+    // The private one is used in its namespace, the public one in all others.
+    assert_eq!(of("", ", exportTo: ['.']"), Vec::<bool>::new());
+    assert_eq!(of("", ", gateways: [web]"), Vec::<bool>::new());
+}
+
+#[test]
+fn retries_are_a_warning_for_methods_that_must_not_be_repeated() {
+    let of = |rule: &str| {
+        let spec = format!(
+            "{{hosts: [a.test], http: [{{route: [{{destination: {{host: cart, port: {{number: 80}}}}}}], {rule}}}]}}"
+        );
+        let loaded = load("test.yaml", &virtual_service(&spec));
+        let objects: Vec<&Object> = loaded.objects.iter().collect();
+        let found = analyze(&objects).into_iter().find(|problem| problem.code.id() == "PIL0311");
+        found.map(|problem| problem.severity.as_str())
+    };
+    let on = |conditions: &str| format!("retries: {{attempts: 2, retryOn: '{conditions}'}}");
+    assert_eq!(of(&on("5xx")), Some("info"));
+    assert_eq!(
+        of(&format!("match: [{{method: {{exact: POST}}}}], {}", on("503"))),
+        Some("warning")
+    );
+    assert_eq!(of(&format!("match: [{{method: {{exact: GET}}}}], {}", on("5xx"))), None);
+    assert_eq!(of(&on("connect-failure,429,unavailable")), None);
+}
+
+#[test]
+fn ports_of_aliases_have_to_say_what_they_carry() {
+    let alias = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: shop}}\n\
+             spec: {{type: ExternalName, externalName: a.test, ports: [{{name: {name}, port: 80}}]}}\n"
+        )
+    };
+    assert_eq!(told(&alias("tcp-x")), ["IST0150"]);
+    assert_eq!(told(&alias("http")), Vec::<&str>::new());
 }

@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use pilotage_config::{Diagnostic, Severity, Timestamp};
 
 use self::analyzers::Chosen;
+pub(crate) use self::istioctl::documentation;
 use self::selection::{Selection, Suppression};
 use super::CommandError;
 use crate::exit::Status;

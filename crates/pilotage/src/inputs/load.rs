@@ -151,3 +151,21 @@ fn unreadable(error: &InputError) -> Diagnostic {
     };
     Diagnostic::new(code, error.to_string()).with_source(&path.display().to_string().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_a_problem_with_its_name() {
+        let source = io::Error::from(io::ErrorKind::PermissionDenied);
+        let problem = unreadable(&InputError::Read { path: "mesh/a.yaml".into(), source });
+        assert_eq!(problem.code.id(), "PIL0012");
+        assert_eq!(
+            problem.to_string(),
+            "mesh/a.yaml: error[PIL0012]: cannot read mesh/a.yaml: permission denied"
+        );
+    }
+}

@@ -87,6 +87,7 @@ fn the_format_of_the_access_log_may_be_a_source() {
     let flat = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(code, 65, "{stderr}");
     assert!(flat.contains("only `inline_string` is read"), "{stderr}");
+    assert!(stderr.contains("error[PIL0202]"), "{stderr}");
 }
 
 #[test]
@@ -102,6 +103,7 @@ fn an_unknown_field_is_told_with_its_place_and_neighbour() {
         "stat_prefx: front",
         &[
             "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.stat_prefx:",
+            "error[PIL0201]",
             "FILE:15:11",
             "did you mean `stat_prefix`?",
         ],

@@ -88,7 +88,7 @@ fn level(severity: Severity) -> &'static str {
 }
 
 /// Where a code is explained.
-pub(super) fn documentation(code: Code) -> String {
+pub(crate) fn documentation(code: Code) -> String {
     let id = code.id().to_ascii_lowercase();
     if id.starts_with("ist") {
         format!("{ISTIO_DOCS}{id}/?ref=istioctl-analyze")
