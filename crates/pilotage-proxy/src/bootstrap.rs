@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use pilotage_engine::listener::ListenAddress;
 use pilotage_engine::{FieldError, LiveState, Rejection, ResourceKind, Tables};
 use pilotage_proto::envoy::config::bootstrap::v3::{Admin, Bootstrap as Proto};
 use pilotage_proto::envoy::config::core::v3::address::Address as Kind;
@@ -123,10 +124,16 @@ impl Bootstrap {
     }
 
     /// Whether the listener `name` asks for `address`.
-    pub fn listens_at(&self, name: &str, address: SocketAddr) -> bool {
+    pub fn listens_at(&self, name: &str, address: &ListenAddress) -> bool {
         let listener = self.resources.listeners.get(name);
         let wanted = listener.and_then(|listener| listener.address.as_ref());
-        wanted.is_some_and(|wanted| socket_address(wanted).is_ok_and(|wanted| wanted == address))
+        wanted.is_some_and(|wanted| match (address, &wanted.address) {
+            (ListenAddress::Socket(address), _) => {
+                socket_address(wanted).is_ok_and(|wanted| wanted == *address)
+            }
+            (ListenAddress::Pipe(path), Some(Kind::Pipe(pipe))) => pipe.path == **path,
+            (ListenAddress::Pipe(_), _) => false,
+        })
     }
 
     /// The tables of the static resources, and what the engine does not obey in them, by its path in the message.

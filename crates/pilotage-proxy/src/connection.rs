@@ -28,7 +28,7 @@ use crate::drain::Open;
 use crate::tls::TlsFacts;
 use crate::transport::Connection;
 use crate::worker::{Entry, Worker};
-use crate::{capture, http, tcp, tls};
+use crate::{capture, http, tcp, tls, unix};
 
 /// What is known of a connection before its first request or byte is passed on.
 #[derive(Clone, Debug)]
@@ -80,18 +80,17 @@ pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: TcpStream, p
     let connections = &worker.metrics.shard.connections;
     connections.total.add(1);
     connections.active.add(1);
-    if let Ok(local) = stream.local_addr() {
-        let arrival = Arrival {
-            listener: None,
-            destination: local,
-            source: peer,
-            direct_source: peer,
-            findings: Findings::default(),
-            tls: None,
-        };
-        let admitting = Admitting { worker: &worker, arrival, first: BytesMut::new(), open: &open };
-        admitting.enter(&entry, stream).await;
-    }
+    let arrival = Arrival {
+        listener: None,
+        // Unix sockets have none.
+        destination: stream.local_addr().unwrap_or(unix::NO_ADDRESS),
+        source: peer,
+        direct_source: peer,
+        findings: Findings::default(),
+        tls: None,
+    };
+    let admitting = Admitting { worker: &worker, arrival, first: BytesMut::new(), open: &open };
+    admitting.enter(&entry, stream).await;
     connections.active.sub(1);
 }
 

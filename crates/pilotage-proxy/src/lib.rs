@@ -25,6 +25,7 @@ mod proxy_protocol;
 mod tcp;
 mod tls;
 mod transport;
+mod unix;
 mod worker;
 
 pub use access_log::{AccessLogSettings, FormatError, Lines, LogFormat, LogTarget};

@@ -1,8 +1,14 @@
-//! Listening sockets: one group per address, one socket per worker, spread by the kernel (`SO_REUSEPORT`).
+//! Listening sockets: one group per address, one socket per worker, spread by the kernel (`SO_REUSEPORT`). A Unix socket
+//! is one for all workers, who accept from it in turn.
 
+use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 
+use pilotage_engine::listener::ListenAddress;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// How many connections may wait to be accepted, per socket.
@@ -10,12 +16,62 @@ const BACKLOG: i32 = 4096;
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
+#[error("cannot listen on {}: {source}", text(address))]
 pub struct BindError {
     /// The address that was asked for.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// What the system said.
     pub source: io::Error,
+}
+
+fn text(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Socket(address) => address.to_string(),
+        ListenAddress::Pipe(path) => path.to_string(),
+    }
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) enum Listening {
+    /// Of TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+/// The file of a Unix socket that is listened on; gone with this.
+#[derive(Debug)]
+pub(crate) struct SocketFile(pub(crate) Arc<str>);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Somebody may have taken it away.
+        fs::remove_file(&*self.0).ok();
+    }
+}
+
+/// A listening Unix socket at `path` for each worker. A socket that an earlier process has left there is replaced.
+///
+/// # Errors
+/// When there is something else at `path`, or no socket may be made there.
+pub(crate) fn bind_unix(
+    path: &Arc<str>,
+    workers: usize,
+) -> Result<(SocketFile, Vec<UnixListener>), BindError> {
+    let failed = |source| BindError { address: ListenAddress::Pipe(Arc::clone(path)), source };
+    if fs::symlink_metadata(&**path).is_ok_and(|found| found.file_type().is_socket()) {
+        fs::remove_file(&**path).map_err(failed)?;
+    }
+    let first = UnixListener::bind(&**path).map_err(failed)?;
+    let file = SocketFile(Arc::clone(path));
+    first.set_nonblocking(true).map_err(failed)?;
+    let mut group = Vec::new();
+    while group.len() + 1 < workers {
+        group.push(first.try_clone().map_err(failed)?);
+    }
+    group.push(first);
+    Ok((file, group))
 }
 
 /// One listening socket per worker on `address`. Port 0 takes a free port, the same one for all.
@@ -26,7 +82,7 @@ pub(crate) fn bind_group(
     address: SocketAddr,
     workers: usize,
 ) -> Result<(SocketAddr, Vec<TcpListener>), BindError> {
-    let failed = |source| BindError { address, source };
+    let failed = |source| BindError { address: ListenAddress::Socket(address), source };
     if address.port() != 0 {
         // Sockets that share a port would share it with another process of the same user too, silently: ask first
         // whether the port is free.

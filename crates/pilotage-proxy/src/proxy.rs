@@ -18,7 +18,7 @@ use crate::admin::{Admin, AdminState, State};
 use crate::config::{InboundPort, ProxyConfig};
 use crate::dns::Names;
 use crate::health;
-use crate::listeners::{BindError, bind_group};
+use crate::listeners::{BindError, Listening, SocketFile, bind_group, bind_unix};
 use crate::metrics::Registry;
 use crate::tls::{TlsProblem, TlsStore};
 use crate::worker::{self, Command, Entry, Seed};
@@ -70,6 +70,7 @@ pub struct ProxyHandle {
     workers: Vec<Worker>,
     outbound: Option<SocketAddr>,
     listeners: Arc<Mutex<BTreeMap<Entry, BoundListener>>>,
+    unix_sockets: Mutex<BTreeMap<Entry, SocketFile>>,
     published: Arc<Notify>,
     names: Names,
     admin: Admin,
@@ -132,6 +133,7 @@ impl Proxy {
             registry,
             state,
             listeners,
+            unix_sockets: Mutex::default(),
             published,
             names,
             admin,
@@ -176,9 +178,43 @@ impl ProxyHandle {
         let (bound, sockets) = bind_group(address, self.workers.len())?;
         for (worker, socket) in self.workers.iter().zip(sockets) {
             // A worker that is gone accepts nothing any more; the socket closes with the command.
-            worker.commands.send(Command::Listen(entry.clone(), socket)).ok();
+            worker.commands.send(Command::Listen(entry.clone(), Listening::Tcp(socket))).ok();
         }
         Ok(bound)
+    }
+
+    /// Binds the Unix sockets that `tables` name, and lets go of the others.
+    fn sync_unix_sockets(&self, tables: &Tables) -> Vec<BindError> {
+        let mut sockets = self.unix_sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = BTreeMap::new();
+        for listener in tables.listeners().filter(|listener| self.has_socket(listener)) {
+            if let ListenAddress::Pipe(path) = &listener.address {
+                wanted.insert(Entry::Listener(Arc::clone(&listener.name)), path);
+            }
+        }
+        let is_wanted = |entry: &Entry, file: &SocketFile| wanted.get(entry) == Some(&&file.0);
+        let gone = sockets.extract_if(.., |entry, file| !is_wanted(entry, file));
+        for (entry, _file) in gone {
+            self.stop_listening(&entry);
+        }
+        let mut failed = Vec::new();
+        for (entry, path) in wanted {
+            if sockets.contains_key(&entry) {
+                continue;
+            }
+            match bind_unix(path, self.workers.len()) {
+                Ok((file, group)) => {
+                    for (worker, socket) in self.workers.iter().zip(group) {
+                        let command = Command::Listen(entry.clone(), Listening::Unix(socket));
+                        // As above.
+                        worker.commands.send(command).ok();
+                    }
+                    sockets.insert(entry, file);
+                }
+                Err(error) => failed.push(error),
+            }
+        }
+        failed
     }
 
     fn stop_listening(&self, entry: &Entry) {
@@ -204,7 +240,7 @@ impl ProxyHandle {
         let tables = self.tables.load_full();
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted = BTreeMap::new();
-        let mut failed = Vec::new();
+        let mut failed = self.sync_unix_sockets(&tables);
         for listener in tables.listeners().filter(|listener| self.has_socket(listener)) {
             let ListenAddress::Socket(address) = listener.address else { continue };
             wanted.insert(Entry::Listener(Arc::clone(&listener.name)), (address, listener));

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,7 +15,7 @@ use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::live_state::EndpointState;
 use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::{Env, Tables};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle as Task;
@@ -25,9 +25,11 @@ use crate::connection;
 use crate::dns::{Hosts, Names};
 use crate::drain::Drain;
 use crate::http::{self, Moment};
+use crate::listeners::Listening;
 use crate::metrics::WorkerMetrics;
 use crate::pool::Pools;
 use crate::tls::TlsStore;
+use crate::unix;
 
 /// How often idle connections and the like are looked over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -50,7 +52,7 @@ pub(crate) enum Entry {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Accept connections on this socket.
-    Listen(Entry, StdListener),
+    Listen(Entry, Listening),
     /// Accept what has arrived there, and close the socket. Answered when it is closed.
     StopListening(Entry, std::sync::mpsc::Sender<()>),
     /// Drop what older tables are kept alive for.
@@ -234,7 +236,7 @@ async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>)
             }
         };
         match command {
-            Some(Command::Listen(entry, socket)) => match TcpListener::from_std(socket) {
+            Some(Command::Listen(entry, socket)) => match Listener::from_std(socket) {
                 Ok(listener) => {
                     let accepting = accept_loop(Rc::clone(&worker), entry.clone(), listener);
                     listening.entry(entry).or_default().push(tokio::task::spawn_local(accepting));
@@ -277,7 +279,7 @@ async fn drain(worker: &Worker, listening: BTreeMap<Entry, Vec<Task<()>>>, deadl
 
 /// Accepts until the task is aborted; then what has already arrived is accepted before the socket closes, so that no
 /// client that was let in is turned away.
-async fn accept_loop(worker: Rc<Worker>, entry: Entry, listener: TcpListener) {
+async fn accept_loop(worker: Rc<Worker>, entry: Entry, listener: Listener) {
     let mut accepting = Accepting { worker, entry, listener: Some(listener) };
     loop {
         let Some(listener) = &accepting.listener else { return };
@@ -298,7 +300,53 @@ async fn accept_loop(worker: Rc<Worker>, entry: Entry, listener: TcpListener) {
 struct Accepting {
     worker: Rc<Worker>,
     entry: Entry,
-    listener: Option<TcpListener>,
+    listener: Option<Listener>,
+}
+
+/// A socket that connections are accepted from.
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    fn from_std(socket: Listening) -> io::Result<Self> {
+        Ok(match socket {
+            Listening::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)?),
+            Listening::Unix(socket) => Self::Unix(UnixListener::from_std(socket)?),
+        })
+    }
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await,
+            Self::Unix(listener) => {
+                let (stream, _nameless) = listener.accept().await?;
+                Ok((unix::as_tcp(stream)?, unix::NO_ADDRESS))
+            }
+        }
+    }
+
+    /// What has arrived already, until there is nothing more.
+    fn drain(self, mut serve: impl FnMut(TcpStream, SocketAddr)) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => {
+                let listener = listener.into_std()?;
+                while let Ok((stream, peer)) = listener.accept() {
+                    stream.set_nonblocking(true)?;
+                    serve(TcpStream::from_std(stream)?, peer);
+                }
+            }
+            Self::Unix(listener) => {
+                let listener = listener.into_std()?;
+                while let Ok((stream, _nameless)) = listener.accept() {
+                    stream.set_nonblocking(true)?;
+                    serve(unix::as_tcp(UnixStream::from_std(stream)?)?, unix::NO_ADDRESS);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Accepting {
@@ -311,13 +359,9 @@ impl Accepting {
 impl Drop for Accepting {
     fn drop(&mut self) {
         let Some(listener) = self.listener.take() else { return };
-        let Ok(listener) = listener.into_std() else { return };
-        while let Ok((stream, peer)) = listener.accept() {
-            if stream.set_nonblocking(true).is_ok()
-                && let Ok(stream) = TcpStream::from_std(stream)
-            {
-                self.serve(stream, peer);
-            }
+        let drained = listener.drain(|stream, peer| self.serve(stream, peer));
+        if let Err(error) = drained {
+            tracing::debug!(%error, "a connection that had just arrived is lost");
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use pilotage_engine::cluster::ClusterSettings;
@@ -16,6 +15,7 @@ use crate::failure::Failure;
 use crate::proxy_protocol;
 use crate::tls::{self, TlsStore};
 use crate::transport::Connection;
+use crate::unix;
 
 /// What a connection needs to know beyond its endpoint.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ async fn introduced(
             let addresses = race::order(*address, &endpoint.others);
             race::first(&addresses, |address| connect_tcp(settings, address)).await?
         }
-        EndpointAddress::Pipe(path) => connect_unix(path).await?,
+        EndpointAddress::Pipe(path) => unix::as_tcp(UnixStream::connect(&**path).await?)?,
     };
     if let Some(version) = settings.proxy_protocol {
         let header = proxy_protocol::write(version, client.source, client.destination);
@@ -113,18 +113,60 @@ async fn connect_tcp(settings: &ClusterSettings, address: SocketAddr) -> io::Res
     TcpSocket::from_std_stream(socket.into()).connect(address).await
 }
 
-/// A Unix socket reads, writes and ends as a TCP socket does, so it passes for one; it has no address, and no options
-/// of TCP.
-async fn connect_unix(path: &str) -> io::Result<TcpStream> {
-    let stream = UnixStream::connect(path).await?.into_std()?;
-    TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(stream)))
-}
-
 /// The system's words without Rust's `(os error 111)`.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((words, _code)) => words.to_owned(),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use pilotage_engine::cluster::ClusterSettings;
+    use pilotage_engine::{LiveState, Tables};
+    use pilotage_proto::ResourceSet;
+    use pilotage_proto::json::from_value;
+    use serde_json::{Value, json};
+    use socket2::SockRef;
+    use tokio::net::TcpListener;
+
+    use super::connect_tcp;
+
+    fn settings(more: Value) -> Arc<ClusterSettings> {
+        let mut cluster = json!({"name": "up", "type": "STATIC"});
+        for (key, value) in more.as_object().unwrap() {
+            cluster[key] = value.clone();
+        }
+        let mut set = ResourceSet::default();
+        set.clusters.insert("up".into(), Arc::new(from_value(&cluster).unwrap()));
+        let (tables, _) = Tables::apply(&Tables::default(), &set, &LiveState::default());
+        Arc::clone(&tables.cluster("up").unwrap().settings)
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_as_the_cluster_says() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let plain = connect_tcp(&settings(json!({})), address).await.unwrap();
+        let socket = SockRef::from(&plain);
+        assert!(!socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        let probes = json!({"keepaliveProbes": 3, "keepaliveTime": 60, "keepaliveInterval": 5});
+        let wanted = settings(json!({
+            "upstreamConnectionOptions": {"tcpKeepalive": probes},
+            "upstreamBindConfig": {"sourceAddress": {"address": "127.0.0.6", "portValue": 0}},
+        }));
+        let kept = connect_tcp(&wanted, address).await.unwrap();
+        let socket = SockRef::from(&kept);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(60));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(5));
+        assert_eq!(kept.local_addr().unwrap().ip(), IpAddr::from([127, 0, 0, 6]));
     }
 }

@@ -116,6 +116,14 @@ impl Mesh {
         self
     }
 
+    /// A listener with these fields besides its name, its address among them.
+    pub(crate) fn pipe_listener(mut self, name: &str, fields: Value) -> Self {
+        let mut listener = fields;
+        listener["name"] = json!(name);
+        self.set.listeners.insert(name.into(), Arc::new(from_value(&listener).unwrap()));
+        self
+    }
+
     /// The filters of the first chain of a listener.
     pub(crate) fn filters(&self, name: &str) -> Value {
         let listener = pilotage_proto::json::to_value(&*self.set.listeners[name]).unwrap();

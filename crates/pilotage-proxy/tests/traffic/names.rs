@@ -11,7 +11,7 @@ use super::mesh::{Mesh, listener_filter, tcp_proxy};
 use super::name_server::NameServer;
 use super::sniffing::client_hello;
 use super::tcp::echo;
-use super::upstream::Upstream;
+use super::upstream::{Silent, Upstream};
 
 #[test]
 fn the_first_request_to_a_new_cluster_waits_for_its_names() {
@@ -86,29 +86,6 @@ fn an_address_that_keeps_silent_is_not_waited_for() {
     assert!(start.elapsed() >= Duration::from_millis(300), "the first has its head start");
     assert!(start.elapsed() < Duration::from_secs(15), "and no more than that");
     proxy.finish();
-}
-
-/// A listening socket whose queue is full.
-struct Silent {
-    address: SocketAddr,
-    _listener: socket2::Socket,
-    _waiting: Vec<std::net::TcpStream>,
-}
-
-impl Silent {
-    fn at(port: u16) -> Self {
-        use socket2::{Domain, Socket, Type};
-
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 78], port));
-        listener.bind(&address.into()).unwrap();
-        listener.listen(0).unwrap();
-        let connect =
-            || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
-        let waiting: Vec<_> = std::iter::from_fn(connect).take(64).collect();
-        assert!(waiting.len() < 64, "the queue never fills");
-        Self { address, _listener: listener, _waiting: waiting }
-    }
 }
 
 /// A cluster that leads wherever requests say.

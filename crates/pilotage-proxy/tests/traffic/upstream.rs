@@ -1,9 +1,10 @@
 //! Upstreams that a test scripts, one thread per connection.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::client::Client;
 
@@ -87,4 +88,27 @@ pub(crate) fn nowhere() -> SocketAddr {
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     std::mem::forget(socket);
     address
+}
+
+/// A listening socket whose queue is full: connections to it are neither taken nor refused.
+pub(crate) struct Silent {
+    pub(crate) address: SocketAddr,
+    _listener: socket2::Socket,
+    _waiting: Vec<TcpStream>,
+}
+
+impl Silent {
+    /// At this port of an address that nothing else uses.
+    pub(crate) fn at(port: u16) -> Self {
+        use socket2::{Domain, Socket, Type};
+
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 78], port));
+        listener.bind(&address.into()).unwrap();
+        listener.listen(0).unwrap();
+        let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+        let waiting: Vec<_> = std::iter::from_fn(connect).take(64).collect();
+        assert!(waiting.len() < 64, "the queue never fills");
+        Self { address, _listener: listener, _waiting: waiting }
+    }
 }

@@ -208,7 +208,7 @@ fn serve(
 fn not_bound(files: &Files, bootstrap: &Bootstrap, errors: &[BindError]) -> CommandError {
     let at = |error: &BindError| {
         let mut listeners = bootstrap.resources.listeners.keys();
-        let named = listeners.find(|name| bootstrap.listens_at(name, error.address));
+        let named = listeners.find(|name| bootstrap.listens_at(name, &error.address));
         let place = named.map(|name| bootstrap.place(ResourceKind::Listener, name));
         let place = place.and_then(|place| files.line(&format!("{place}.address")));
         place.map_or_else(|| error.to_string(), |place| format!("{place}: {error}"))

@@ -14,4 +14,5 @@ mod inbound;
 mod reload;
 mod routing;
 mod shutdown;
+mod survival;
 mod tls;
