@@ -45,6 +45,9 @@ pub(crate) enum MessageError {
     /// The request was not complete in time, not even its head.
     #[error("the request is late")]
     LateRequest,
+    /// The target has a fragment, which is nobody's business but the client's.
+    #[error("a target with a fragment")]
+    Fragment,
     /// A version that is not spoken here.
     #[error("unknown version")]
     Version,

@@ -428,12 +428,14 @@ pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> (AnswerHead, R
         MessageError::TooMany => {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http1.too_many_headers")
         }
+        MessageError::Fragment => (StatusCode::BAD_REQUEST, "path_normalization_failed"),
         MessageError::LateHead => (StatusCode::REQUEST_TIMEOUT, "request_header_timeout"),
         MessageError::LateRequest => (StatusCode::REQUEST_TIMEOUT, "request_overall_timeout"),
         MessageError::Version => (StatusCode::UPGRADE_REQUIRED, details::LOW_VERSION),
         MessageError::Coding => (StatusCode::NOT_IMPLEMENTED, "http1.invalid_transfer_encoding"),
     };
     let (text, flags) = match error {
+        MessageError::Fragment => ("", ResponseFlags::NONE),
         MessageError::LateHead => ("request header timeout", ResponseFlags::NONE),
         MessageError::LateRequest => ("request timeout", ResponseFlags::NONE),
         _ => (

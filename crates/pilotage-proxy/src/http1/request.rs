@@ -242,8 +242,11 @@ impl Target {
 
 /// Visible ASCII and no fragment. What no URI may hold is escaped, as it would be when the path is normalized.
 fn path(text: Bytes) -> Result<PathAndQuery, MessageError> {
-    if !text.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
+    if !text.iter().all(u8::is_ascii_graphic) {
         return Err(MessageError::Malformed);
+    }
+    if text.contains(&b'#') {
+        return Err(MessageError::Fragment);
     }
     PathAndQuery::from_maybe_shared(text.clone())
         .or_else(|_| PathAndQuery::try_from(escaped(&text)))

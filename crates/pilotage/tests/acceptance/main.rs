@@ -34,6 +34,7 @@ mod egress_tls;
 mod faults;
 mod hashing;
 mod ingress;
+mod large_bodies;
 mod locality;
 mod mirroring;
 mod retries;

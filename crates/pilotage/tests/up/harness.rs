@@ -103,6 +103,11 @@ impl Up {
         std::fs::rename(self.path("saved"), self.path(name)).unwrap();
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         let killed =
