@@ -158,7 +158,8 @@ impl ControlLoop {
         let compiled = self.pipeline.compile(self.store.in_order(), &mesh);
         self.number += 1;
         let (number, mesh) = (self.number, Arc::new(mesh));
-        let generation = Generation { number, proxies: compiled, mesh };
+        let known = self.pipeline.known();
+        let generation = Generation { number, proxies: compiled, mesh, known };
         let refusals = self.publisher.publish(&generation);
         let took = work.noticed.elapsed();
         self.compiled_problems = self.pipeline.problems(self.store.in_order());

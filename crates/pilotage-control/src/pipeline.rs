@@ -12,6 +12,7 @@ use pilotage_model::{ProxyView, Snapshot, build_after, view_after};
 use pilotage_proto::ResourceSet;
 
 use crate::identities::{Identities, ProxyId};
+use crate::publish::Known;
 
 /// What each proxy is given.
 pub type Compiled = BTreeMap<ProxyId, Arc<ResourceSet>>;
@@ -55,6 +56,13 @@ impl Pipeline {
         self.last = last;
         self.snapshot = Some(snapshot);
         self.last.iter().map(|(id, (_, set))| (id.clone(), Arc::clone(set))).collect()
+    }
+
+    /// What the proxies were last compiled from.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        let views = self.last.iter().map(|(id, (view, _))| (id.clone(), Arc::clone(view)));
+        Known { snapshot: self.snapshot.clone(), views: views.collect() }
     }
 
     /// What only several objects together show to be wrong. Proxies do not wait for this.

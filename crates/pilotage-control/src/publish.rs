@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use pilotage_config::mesh::MeshConfig;
+use pilotage_model::{ProxyView, Snapshot};
 use pilotage_proto::ResourceSet;
 
 use crate::identities::ProxyId;
@@ -18,6 +19,17 @@ pub struct Generation {
     pub proxies: BTreeMap<ProxyId, Arc<ResourceSet>>,
     /// The settings of the mesh as written, for what is no resource: access logs.
     pub mesh: Arc<MeshConfig>,
+    /// What the proxies were compiled from, for whoever explains what they do.
+    pub known: Known,
+}
+
+/// What proxies are compiled from.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// All configuration; nothing before the first generation.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// What each proxy sees of it.
+    pub views: BTreeMap<ProxyId, Arc<ProxyView>>,
 }
 
 /// Takes generations to the proxies.

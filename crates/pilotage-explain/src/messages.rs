@@ -60,7 +60,12 @@ pub(crate) fn sentence(scene: &Scene<'_>, answer: &Explanation) -> Option<String
     match answer.outcome {
         Outcome::None => Some(failed(scene, answer)),
         Outcome::Forward if is_unknown(answer) => Some(unknown(scene, answer)),
-        Outcome::Forward => answer.clusters.iter().find_map(|cluster| broken(answer, cluster)),
+        Outcome::Forward => {
+            // Endpoints that are merely not known come last.
+            let (unknown, known): (Vec<&Destination>, Vec<_>) =
+                answer.clusters.iter().partition(|cluster| lacks_endpoints(cluster));
+            known.into_iter().chain(unknown).find_map(|cluster| broken(answer, cluster))
+        }
         Outcome::DirectResponse if is_unknown(answer) => Some(unknown(scene, answer)),
         Outcome::DirectResponse => match answer.details.as_deref() {
             Some("cors_response") => Some("the CORS policy answers the preflight request".into()),

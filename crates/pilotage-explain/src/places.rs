@@ -78,7 +78,7 @@ impl<'a> Places<'a> {
             Place { object: reference.to_owned(), field: path.to_owned(), ..Place::default() };
         if let Some(object) = self.object(reference) {
             place.file = Some(object.source.file.to_string());
-            let span = object.spans.key(&FieldPath::from(path));
+            let span = object.spans.key(&FieldPath::from(path)).filter(|_| !path.is_empty());
             let line = span.map_or(object.source.span.line, |span| span.line);
             place.line = (line > 0).then_some(line);
         }

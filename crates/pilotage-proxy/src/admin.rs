@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,7 +25,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::MissedTickBehavior;
 
-use crate::config::{ConfigDump, ProxyConfig, SetLogFilter};
+use crate::config::{ConfigDump, Explain, ProxyConfig, SetLogFilter};
 use crate::dns;
 use crate::health;
 use crate::listeners::bind_group;
@@ -36,6 +36,8 @@ use crate::worker::Entry;
 
 /// How soon a certificate file that was replaced is used.
 const LOOK_AT_FILES_EVERY: Duration = Duration::from_secs(1);
+/// The longest question that is read.
+const LONGEST_QUESTION_BYTES: usize = 64 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How far the proxy is.
@@ -86,6 +88,7 @@ pub(crate) struct AdminState {
     pub(crate) state: Arc<State>,
     pub(crate) tls: Arc<TlsStore>,
     pub(crate) config_dump: Option<ConfigDump>,
+    pub(crate) explain: Option<Explain>,
     pub(crate) set_log_filter: Option<SetLogFilter>,
 }
 
@@ -166,8 +169,8 @@ async fn accept(port: Port, socket: StdListener, state: AdminState) -> io::Resul
                 let state = state.clone();
                 tokio::spawn(async move {
                     let service = service_fn(move |request: Request<Incoming>| {
-                        let response = serve(port, &state, &request);
-                        async move { Ok::<_, Infallible>(response) }
+                        let state = state.clone();
+                        async move { Ok::<_, Infallible>(serve(port, &state, request).await) }
                     });
                     let connection =
                         http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -184,9 +187,17 @@ async fn accept(port: Port, socket: StdListener, state: AdminState) -> io::Resul
     }
 }
 
-fn serve(port: Port, state: &AdminState, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn serve(
+    port: Port,
+    state: &AdminState,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let (method, uri) = (request.method(), request.uri());
     match port {
+        Port::Admin if uri.path() == "/explain" && method == Method::POST => {
+            let body = Limited::new(request.into_body(), LONGEST_QUESTION_BYTES).collect().await;
+            pages::explain(state, body.ok().map(Collected::to_bytes))
+        }
         Port::Admin => pages::admin(state, method, uri),
         Port::Metrics => pages::metrics(state, uri),
         Port::Ready => pages::readiness(state, uri),

@@ -10,6 +10,9 @@ use crate::metrics::{Registry, Source};
 
 /// Gives the JSON of `/config_dump`.
 pub type ConfigDump = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+/// Says what would become of a request that is described as JSON, at a time that is told since the start of the proxy; or
+/// why that cannot be said.
+pub type Explain = Arc<dyn Fn(&[u8], Duration) -> Result<serde_json::Value, String> + Send + Sync>;
 /// Sets the log filter to the given directives, or says why it cannot; called by `/logging`.
 pub type SetLogFilter = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 /// Where a listener that wants this address is really bound.
@@ -59,6 +62,8 @@ pub struct ProxyConfig {
     pub bind: BindAddress,
     /// What `/config_dump` shows.
     pub config_dump: Option<ConfigDump>,
+    /// What `/explain` answers.
+    pub explain: Option<Explain>,
     /// What `/logging` changes.
     pub set_log_filter: Option<SetLogFilter>,
 }
@@ -81,6 +86,7 @@ impl ProxyConfig {
             hostname: String::new(),
             bind: Arc::new(on_loopback),
             config_dump: None,
+            explain: None,
             set_log_filter: None,
         }
     }

@@ -29,7 +29,9 @@ mod unix;
 mod worker;
 
 pub use access_log::{AccessLogSettings, FormatError, Lines, LogFormat, LogTarget};
-pub use config::{BindAddress, ConfigDump, InboundPort, ProxyConfig, SetLogFilter, on_loopback};
+pub use config::{
+    BindAddress, ConfigDump, Explain, InboundPort, ProxyConfig, SetLogFilter, on_loopback,
+};
 pub use listeners::BindError;
 pub use metrics::{Registry, Source};
 pub use proxy::{BoundListener, Proxy, ProxyHandle, StartError};

@@ -119,6 +119,7 @@ impl Proxy {
                 state: Arc::clone(&state),
                 tls: Arc::clone(&tls),
                 config_dump: config.config_dump.clone(),
+                explain: config.explain.clone(),
                 set_log_filter: config.set_log_filter.clone(),
             },
             questions,

@@ -3,6 +3,7 @@
 pub(crate) mod access_log;
 mod clock;
 mod config_dump;
+mod explain;
 mod gateway_ports;
 mod metrics_source;
 mod publisher;

@@ -20,6 +20,7 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PAGES: &[(&str, &str)] = &[
     ("/clusters", "upstream clusters and their endpoints (?format=json)"),
     ("/config_dump", "the resources that apply, as protobuf-JSON"),
+    ("/explain", "POST a request as JSON to hear what would become of it"),
     ("/help", "this list"),
     ("/listeners", "bound listeners (?format=json)"),
     ("/logging", "POST ?level=debug or ?paths=module:level changes the log level"),
@@ -43,6 +44,10 @@ pub(super) fn admin(state: &AdminState, method: &Method, uri: &Uri) -> Page {
             Some(dump) => json_page(&dump()),
             None => page(StatusCode::NOT_FOUND, TEXT, "no configuration is known here\n".into()),
         },
+        "/explain" => {
+            let text = "this takes a question: use POST, or `pilotage explain --live`\n".into();
+            page(StatusCode::METHOD_NOT_ALLOWED, TEXT, text)
+        }
         "/listeners" => listeners(state, as_json),
         "/logging" => logging(state, method, query),
         "/ready" => ready(state),
@@ -54,6 +59,21 @@ pub(super) fn admin(state: &AdminState, method: &Method, uri: &Uri) -> Page {
             let text = format!("there is no {other}; there are\n{}", help());
             page(StatusCode::NOT_FOUND, TEXT, text)
         }
+    }
+}
+
+/// What would become of the request that `body` describes.
+pub(super) fn explain(state: &AdminState, body: Option<Bytes>) -> Page {
+    let refuse = |status, why: &str| page(status, TEXT, format!("explain: {why}\n"));
+    let Some(explain) = &state.explain else {
+        return refuse(StatusCode::NOT_FOUND, "no configuration is known here");
+    };
+    let Some(body) = body else {
+        return refuse(StatusCode::BAD_REQUEST, "the question is too long, or did not arrive");
+    };
+    match explain(&body, state.state.started.elapsed()) {
+        Ok(answer) => json_page(&answer),
+        Err(why) => refuse(StatusCode::BAD_REQUEST, &why),
     }
 }
 

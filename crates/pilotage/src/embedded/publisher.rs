@@ -13,6 +13,7 @@ use pilotage_proxy::{BoundListener, Proxy, ProxyConfig, ProxyHandle, StartError}
 
 use super::access_log;
 use super::config_dump::config_dump;
+use super::explain;
 use super::gateway_ports::{GatewayPorts, Replaced};
 use super::metrics_source::source_of_gateway;
 
@@ -60,6 +61,11 @@ impl Proxies {
     /// The generation in force.
     pub(crate) fn generation(&self) -> Arc<Generation> {
         Arc::clone(&self.lock().generation)
+    }
+
+    /// The tables that a proxy uses now.
+    pub(super) fn tables(&self, id: &ProxyId) -> Option<Arc<Tables>> {
+        self.lock().hosted.get(id).map(|hosted| hosted.tables.load_full())
     }
 
     /// Whether a proxy could not start.
@@ -124,6 +130,8 @@ impl EmbeddedPublisher {
         let shown = proxies.clone();
         config.registry = Some(Arc::default());
         config.config_dump = Some(Arc::new(move || config_dump(&shown.generation())));
+        let asked = proxies.clone();
+        config.explain = Some(Arc::new(move |body, now| explain::answer(&asked, body, now)));
         Self { proxies, config, ports }
     }
 

@@ -12,8 +12,6 @@ use super::rows::{Rows, Tone};
 
 /// Endpoints of a destination that are shown.
 const MOST_ENDPOINTS: usize = 4;
-/// Columns for an object and its line; a longer line goes without the object.
-const LONGEST_SOURCE: usize = 54;
 /// Rules that did not fit and are shown.
 const MOST_RULES: usize = 10;
 
@@ -222,6 +220,10 @@ impl Screen<'_> {
             name_of_destination(self.answer, cluster),
             words::percent(cluster.share)
         );
+        if !cluster.flags.is_empty() && !lacks_endpoints(cluster) {
+            let status = cluster.status.map(|status| format!("{status} ")).unwrap_or_default();
+            said = format!("{said}   {status}{}", cluster.flags);
+        }
         if let Some(subset) = &cluster.subset {
             let labels: Vec<String> =
                 cluster.labels.iter().map(|(key, value)| format!("{key}: {value}")).collect();
@@ -231,10 +233,6 @@ impl Screen<'_> {
                 format!(" {{{}}}", labels.join(", "))
             };
             said = format!("{said}   subset {subset}{labels}");
-        }
-        if !cluster.flags.is_empty() && !lacks_endpoints(cluster) {
-            let status = cluster.status.map(|status| format!("{status} ")).unwrap_or_default();
-            said = format!("{said}   {status}{}", cluster.flags);
         }
         let place = cluster.policy.as_ref().or(cluster.place.as_ref());
         let fails = cluster.status.is_some() && !lacks_endpoints(cluster);
@@ -293,7 +291,10 @@ impl Screen<'_> {
 
     fn last_words(&self, rows: &mut Rows) {
         let answer = self.answer;
-        let is_told = answer.clusters.iter().any(lacks_endpoints);
+        let mut failing = answer.clusters.iter().filter(|cluster| cluster.status.is_some());
+        let is_told = answer.outcome == Outcome::Forward
+            && answer.clusters.iter().any(lacks_endpoints)
+            && failing.all(lacks_endpoints);
         if let Some(message) = answer.message.as_ref().filter(|_| !is_told) {
             rows.gap();
             rows.line(&self.shortened(message), Tone::Bad);
@@ -312,13 +313,11 @@ impl Screen<'_> {
         }
     }
 
-    /// The object and the line of a place.
+    /// The object and the line of a place, with a tab between them.
     fn with_object(&self, place: Option<&Place>) -> String {
         match place {
             Some(place) if place.file.is_some() => {
-                let (object, line) = (&place.object, self.at(Some(place)));
-                let fits = object.len() + line.len() <= LONGEST_SOURCE;
-                if fits { format!("{object}  {line}") } else { line }
+                format!("{}\t{}", place.object, self.at(Some(place)))
             }
             other => self.at(other),
         }

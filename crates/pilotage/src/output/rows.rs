@@ -75,7 +75,16 @@ impl Rows {
         }
         let start = 2 + TOPIC + 2 * indent;
         let free = self.width.saturating_sub(start).max(20);
-        let source_columns = if source.is_empty() { 0 } else { columns(source) + GAP };
+        // What goes before a tab is left out where it does not fit.
+        let source = match source.rsplit_once('\t') {
+            Some((object, line)) => {
+                let all = format!("{object}  {line}");
+                let fits = columns(said) + GAP + columns(&all) <= free;
+                if fits { all } else { line.to_owned() }
+            }
+            None => source.to_owned(),
+        };
+        let source_columns = if source.is_empty() { 0 } else { columns(&source) + GAP };
         // What is said goes around the source unless hardly anything would be left.
         let first = if free > source_columns + 24 { free - source_columns } else { free };
         let lines = wrapped(said, first, free);
@@ -87,7 +96,7 @@ impl Rows {
             let mut row = format!("{left}{code}{line}{end}");
             if number == 0 && !source.is_empty() {
                 let used = columns(&left) + columns(line);
-                let pad = self.width.saturating_sub(used + columns(source)).max(GAP);
+                let pad = self.width.saturating_sub(used + columns(&source)).max(GAP);
                 row.push_str(&format!("{:pad$}{DIM}{source}{PLAIN}", ""));
             }
             self.text.push_str(row.trim_end());
