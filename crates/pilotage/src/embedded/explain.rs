@@ -29,6 +29,12 @@ pub(super) fn answer(proxies: &Proxies, body: &[u8], now: Duration) -> Result<Va
     answer
         .notes
         .push(format!("as of now, generation {} of the running process", generation.number));
+    let facts = answer.clusters.iter().flat_map(|cluster| &cluster.facts);
+    if facts.into_iter().any(|fact| fact.value["mode"] == "mesh-mtls") {
+        let note =
+            "this process has no identity in the mesh: mutual TLS of the mesh fails with 503";
+        answer.notes.push(note.to_owned());
+    }
     serde_json::to_value(&answer).map_err(|error| error.to_string())
 }
 

@@ -256,3 +256,30 @@ fn a_broken_file_among_good_ones_is_named_and_the_rest_explained() {
     let note = done.stdout.lines().find(|line| line.starts_with("note: not loaded")).unwrap();
     assert!(note.contains("VirtualService default/typo") && note.contains("x.yaml"), "{note}");
 }
+
+/// Every field of the JSON is described.
+#[test]
+fn the_page_describes_every_field() {
+    fn fields(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(object) => {
+                for (name, value) in object {
+                    found.push(name.clone());
+                    // Names of headers and labels, and what programs get in facts, are no fields of the format.
+                    if !["headers", "labels", "value"].contains(&name.as_str()) {
+                        fields(value, found);
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| fields(item, found)),
+            _ => {}
+        }
+    }
+    let page = include_str!("../../../../docs/explain.md");
+    let mut found = Vec::new();
+    fields(&json(&["http://reviews:9080/", "-H", "end-user: jason"]), &mut found);
+    assert!(found.len() > 100, "{found:?}");
+    let missing: Vec<_> =
+        found.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/explain.md does not describe {missing:?}");
+}
