@@ -5,6 +5,7 @@
 //! no reason to say nothing about the others.
 
 pub mod analyzers;
+mod annotations;
 mod bypassed_subsets;
 mod default_percentages;
 mod delegates;

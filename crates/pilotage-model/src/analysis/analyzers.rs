@@ -7,11 +7,11 @@ use std::fmt;
 use pilotage_config::{Code, Diagnostic, codes};
 
 use super::{
-    Context, bypassed_subsets, default_percentages, delegates, deployments, destination_ports,
-    destination_rules, destinations, duplicates, gateway_ports, gateway_references,
-    gateway_secrets, impossible_matches, jwt_claims, lookup_paths, match_lists, mesh_hosts,
-    namespaces, outlier_detection, port_names, retries, rewrites, service_entries, shadowed,
-    shared_gateways, sibling_prefixes, sidecars, sticky_subsets, subsets, unused_subsets,
+    Context, annotations, bypassed_subsets, default_percentages, delegates, deployments,
+    destination_ports, destination_rules, destinations, duplicates, gateway_ports,
+    gateway_references, gateway_secrets, impossible_matches, jwt_claims, lookup_paths, match_lists,
+    mesh_hosts, namespaces, outlier_detection, port_names, retries, rewrites, service_entries,
+    shadowed, shared_gateways, sibling_prefixes, sidecars, sticky_subsets, subsets, unused_subsets,
     wildcard_overlaps,
 };
 
@@ -105,6 +105,9 @@ analyzers! {
     "service.PortNameAnalyzer"
         "Checks that ports of services say what they speak"
         port_names::analyze, [IST0118, IST0150];
+    "annotations.K8sAnalyzer"
+        "Checks that annotations are known, in their place and sound"
+        annotations::analyze, [IST0107, IST0108, IST0125, IST0135];
     "deployment.MultiServiceAnalyzer"
         "Checks that the services of a deployment agree about its ports"
         deployments::analyze, [IST0116, IST0137];

@@ -455,3 +455,29 @@ fn ports_of_aliases_have_to_say_what_they_carry() {
     assert_eq!(told(&alias("tcp-x")), ["IST0150"]);
     assert_eq!(told(&alias("http")), Vec::<&str>::new());
 }
+
+#[test]
+fn annotations_are_known_and_in_their_place() {
+    let of = |kind: &str, annotation: &str| {
+        let version = if kind == "Deployment" { "apps/v1" } else { "v1" };
+        told(&format!(
+            "apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x, namespace: shop, annotations: {{{annotation}}}}}\n"
+        ))
+    };
+    assert_eq!(of("Pod", "sidecar.istio.io/logLevel: debug"), Vec::<&str>::new());
+    assert_eq!(of("Deployment", "sidecar.istio.io/logLevel: debug"), ["IST0107"]);
+    assert_eq!(of("Pod", "sidecar.istio.io/loglevel: debug"), ["IST0108"]);
+    assert_eq!(of("Pod", "sidecar.istio.io/inject: 'true'"), ["IST0135"]);
+    assert_eq!(of("Service", "galley.istio.io/analyze-suppress: IST0101"), Vec::<&str>::new());
+    assert_eq!(of("Service", "example.com/anything: x"), Vec::<&str>::new());
+    let ports = |value: &str| {
+        of("Pod", &format!("traffic.sidecar.istio.io/excludeInboundPorts: '{value}'"))
+    };
+    assert_eq!(ports("80, 443"), Vec::<&str>::new());
+    assert_eq!(ports("80;443"), ["IST0125"]);
+    let ranges = |value: &str| {
+        of("Pod", &format!("traffic.sidecar.istio.io/includeOutboundIPRanges: '{value}'"))
+    };
+    assert_eq!(ranges("*"), Vec::<&str>::new());
+    assert_eq!(ranges("10.0.0.0/8,10.1.0.0"), ["IST0125"]);
+}
