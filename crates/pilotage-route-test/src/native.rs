@@ -14,5 +14,6 @@ mod table;
 mod tests;
 
 pub use self::file::TestFile;
+pub(crate) use self::run::hold;
 pub use self::run::{Stage, run};
 pub use self::shares::Shares;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pilotage_config::Span;
 
 use crate::coverage::Coverage;
+use crate::mutate::Mutations;
 
 /// A line of a file, as people and editors write it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +41,8 @@ pub struct Report {
     pub suites: Vec<Suite>,
     /// Which rules the tests reached.
     pub coverage: Coverage,
+    /// What came of changing the configuration, if that was asked for.
+    pub mutations: Option<Mutations>,
 }
 
 /// The tests of one file.

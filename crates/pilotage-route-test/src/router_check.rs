@@ -69,5 +69,5 @@ pub fn run(routes: &Routes, files: &[TestFile], counting: Counting) -> Report {
                 .collect(),
         })
         .collect();
-    Report { suites, coverage: counts.coverage(routes, counting) }
+    Report { suites, coverage: counts.coverage(routes, counting), mutations: None }
 }

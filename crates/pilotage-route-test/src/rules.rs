@@ -103,6 +103,11 @@ impl Rules {
         }
     }
 
+    /// Whether a test reached the rule at `path` of `object`.
+    pub(crate) fn is_reached(&self, object: &str, path: &str) -> bool {
+        self.reached.contains_key(&(object.to_owned(), path.to_owned()))
+    }
+
     /// The rule of `origin`, for people.
     pub(crate) fn rule(&self, origin: &Origin) -> Rule {
         let is_it = |(object, path, _): &&(String, String, Rule)| {

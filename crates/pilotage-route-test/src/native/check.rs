@@ -13,6 +13,7 @@ use super::outcome::{Answer, Outcome, Sent};
 use super::shares::{Shares, listed, rounded, short};
 use crate::report::Mismatch;
 use crate::rules::Origin;
+use crate::words::limit as limit_text;
 
 /// How `outcome`, which the rule of `origin` leads to, differs from what is expected.
 pub(super) fn mismatches(
@@ -337,16 +338,6 @@ fn told(answer: &Answer) -> String {
     match &answer.location {
         Some(location) => format!("redirect {} to {location}", answer.status),
         None => format!("{}{flags}, {}", answer.status, answer.details.replace('_', " ")),
-    }
-}
-
-fn limit_text(limit: Option<Duration>) -> String {
-    match limit {
-        None | Some(Duration::ZERO) => "none".to_owned(),
-        Some(limit) if limit.subsec_nanos() % 1_000_000 == 0 && limit.as_secs() == 0 => {
-            format!("{}ms", limit.as_millis())
-        }
-        Some(limit) => format!("{limit:?}"),
     }
 }
 

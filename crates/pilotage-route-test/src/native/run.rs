@@ -32,6 +32,11 @@ impl Stage {
         Self { rules: Rules::of(objects), snapshot, proxies: Vec::new() }
     }
 
+    /// Whether a test reached the rule at `path` of `object`.
+    pub(crate) fn reached(&self, object: &str, path: &str) -> bool {
+        self.rules.is_reached(object, path)
+    }
+
     fn proxy(&mut self, class: ProxyClass) -> Option<&Simulation> {
         let known = self.proxies.iter().position(|(known, _)| *known == class);
         let index = known.unwrap_or_else(|| {
@@ -48,6 +53,11 @@ impl Stage {
 pub fn run(file: &TestFile, stage: &mut Stage) -> (Suite, Coverage) {
     let tests = file.tests.iter().map(|test| one(file, stage, test)).collect();
     (Suite { file: Arc::clone(&file.name), tests }, stage.rules.coverage())
+}
+
+/// Whether all tests of `file` pass on `stage`; ends with the first that does not.
+pub(crate) fn hold(file: &TestFile, stage: &mut Stage) -> bool {
+    file.tests.iter().all(|test| one(file, stage, test).passed())
 }
 
 fn one(file: &TestFile, stage: &mut Stage, test: &Test) -> TestResult {

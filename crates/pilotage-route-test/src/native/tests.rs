@@ -209,7 +209,7 @@ fn slips_have_a_place_in_lists_and_in_tables() {
     );
     let wide = "table: |\n  | request | to |\n  | http://a/ | b | c |\n";
     assert!(
-        problems(wide)[0].starts_with("t.yaml:3:19: error[PIL0203]: the row has 3 cells"),
+        problems(wide)[0].starts_with("t.yaml:3:21: error[PIL0203]: the row has 3 cells"),
         "{:?}",
         problems(wide)
     );

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::JSON_VERSION;
 use crate::coverage::Coverage;
+use crate::mutate::Mutations;
 use crate::report::{Mismatch, Report, Rule, TestResult, Verdict};
 
 /// The report as JSON.
@@ -11,7 +12,7 @@ use crate::report::{Mismatch, Report, Rule, TestResult, Verdict};
 pub fn json(report: &Report) -> Value {
     let tests: Vec<Value> = report.tests().map(test).collect();
     let count = |wanted: &str| tests.iter().filter(|test| test["verdict"] == wanted).count();
-    json!({
+    let mut told = json!({
         "version": JSON_VERSION,
         "summary": {
             "tests": tests.len(),
@@ -21,6 +22,25 @@ pub fn json(report: &Report) -> Value {
         },
         "coverage": coverage(&report.coverage),
         "tests": tests,
+    });
+    if let (Some(found), Some(fields)) = (&report.mutations, told.as_object_mut()) {
+        fields.insert("mutations".to_owned(), mutations(found));
+    }
+    told
+}
+
+fn mutations(found: &Mutations) -> Value {
+    let unnoticed = found.unnoticed().map(|mutation| {
+        let mut fields = rule(&mutation.rule);
+        fields.insert("change".to_owned(), json!(mutation.change));
+        Value::Object(fields)
+    });
+    let unnoticed: Vec<Value> = unnoticed.collect();
+    json!({
+        "possible": found.possible,
+        "tried": found.tried.len(),
+        "noticed": found.tried.len() - unnoticed.len(),
+        "unnoticed": unnoticed,
     })
 }
 

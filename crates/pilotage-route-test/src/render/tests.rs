@@ -24,7 +24,11 @@ fn report() -> Report {
         CoveredRule::reached(Rule { name: "r".into(), place: None }, 3),
         CoveredRule::reached(Rule { name: "s".into(), place: None }, 0),
     ];
-    Report { suites: vec![Suite { file: "t.yaml".into(), tests }], coverage: Coverage { rules } }
+    Report {
+        suites: vec![Suite { file: "t.yaml".into(), tests }],
+        coverage: Coverage { rules },
+        mutations: None,
+    }
 }
 
 fn plain(text: &str) -> String {

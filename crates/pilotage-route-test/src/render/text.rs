@@ -2,6 +2,7 @@
 
 use super::{counted, shown};
 use crate::coverage::Coverage;
+use crate::mutate::{Mutation, Mutations};
 use crate::report::{Report, Rule, TestResult, Verdict};
 
 const GREEN: &str = "\x1b[32m";
@@ -45,7 +46,33 @@ pub fn text(report: &Report, options: Shown) -> String {
     }
     totals(&mut out, report);
     coverage(&mut out, &report.coverage, options);
+    if let Some(found) = &report.mutations {
+        mutations(&mut out, found);
+    }
     out
+}
+
+fn mutations(out: &mut String, found: &Mutations) {
+    let unnoticed: Vec<&Mutation> = found.unnoticed().collect();
+    let (tried, missed) = (found.tried.len(), unnoticed.len());
+    let colour = if missed == 0 { GREEN } else { RED };
+    let of = if found.possible > tried {
+        format!(" of {} possible", found.possible)
+    } else {
+        String::new()
+    };
+    out.push_str(&format!(
+        "mutations: {} tried{of}, {colour}{} noticed{PLAIN}\n",
+        counted(tried, "change"),
+        tried - missed
+    ));
+    if missed > 0 {
+        out.push_str("  no test notices\n");
+    }
+    for Mutation { rule, change, .. } in unnoticed {
+        let place = rule.place.as_ref().map(ToString::to_string).unwrap_or_default();
+        out.push_str(&format!("    {}: {change}   {DIM}{place}{PLAIN}\n", rule.name));
+    }
 }
 
 fn failure(out: &mut String, test: &TestResult) {

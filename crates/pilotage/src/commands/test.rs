@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use pilotage_config::Diagnostic;
-use pilotage_route_test::{Report, render};
+use pilotage_route_test::{Mutations, Report, render};
 
 use super::CommandError;
 use crate::exit::Status;
@@ -53,6 +53,18 @@ pub(crate) struct TestArgs {
     /// Taken for Envoy's sake: deprecated fields are no reason to fail
     #[arg(long, hide = true)]
     disable_deprecation_check: bool,
+
+    /// Change the configuration in small ways, and report the changes that no test notices
+    #[arg(long, conflicts_with = "envoy_routes")]
+    mutate: bool,
+
+    /// With --mutate: try no more changes than this
+    #[arg(long, value_name = "NUMBER", default_value_t = 200)]
+    mutants: usize,
+
+    /// With --mutate: which changes are tried when there are more
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
 
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t = Form::Text)]
@@ -110,8 +122,8 @@ fn answer(args: &TestArgs, report: &Report) -> Result<Status, CommandError> {
             };
             output::print_text(&render::text(report, shown))?;
         }
-        Form::Junit => output::print_text(&render::junit(report))?,
-        Form::Tap => output::print_text(&render::tap(report))?,
+        Form::Junit => output::print_text(&render::junit(&with_mutations(report)))?,
+        Form::Tap => output::print_text(&render::tap(&with_mutations(report)))?,
         Form::Json => output::print_value(&render::json(report), ValueFormat::Json)?,
     }
     let percent = report.coverage.percent();
@@ -120,8 +132,16 @@ fn answer(args: &TestArgs, report: &Report) -> Result<Status, CommandError> {
         let covered = render::percent(percent);
         anstream::eprintln!("error: coverage is {covered} %, and {wanted} % is demanded");
     }
-    let failed = report.failures() > 0 || too_low.is_some();
+    let unnoticed = report.mutations.as_ref().is_some_and(|found| found.unnoticed().count() > 0);
+    let failed = report.failures() > 0 || too_low.is_some() || unnoticed;
     Ok(if failed { Status::IssuesFound } else { Status::Ok })
+}
+
+/// The report with a test for each change that was tried.
+fn with_mutations(report: &Report) -> Report {
+    let mut report = report.clone();
+    report.suites.extend(report.mutations.as_ref().map(Mutations::suite));
+    report
 }
 
 /// Prints why no test was run.

@@ -46,6 +46,7 @@ table: |
   | http://hello.test/ | 90% hello.test/v1, 10% hello.test/v2 |
 ";
 
+#[expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 fn folder() -> (Folder, String) {
     let folder = Folder::new();
     std::fs::create_dir(folder.file("mesh")).unwrap();
@@ -112,4 +113,25 @@ fn tests_without_configuration_are_told_where_to_put_it() {
     assert!(done.stderr.contains("`config: [PATH]`"), "{}", done.stderr);
     let mesh = folder.file("mesh").display().to_string();
     assert_eq!(pilotage(&["test", &tests, "-f", &mesh]).code, 0);
+}
+
+#[test]
+fn mutations_that_no_test_notices_are_named_with_their_line() {
+    let (_folder, tests) = folder();
+    let done = pilotage(&["test", &tests, "--mutate"]);
+    assert_eq!(done.code, 79);
+    for part in [
+        "no test notices",
+        "VirtualService default/hello http[0]: the rule comes after http[1]",
+        "hello.yaml:23",
+    ] {
+        assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
+    }
+    let told = pilotage(&["test", &tests, "--mutate", "--mutants", "3", "-o", "json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(json["mutations"]["tried"], 3);
+    let again = pilotage(&["test", &tests, "--mutate", "--mutants", "3", "-o", "json"]).stdout;
+    assert_eq!(told, again);
+    let junit = pilotage(&["test", &tests, "--mutate", "-o", "junit"]).stdout;
+    assert!(junit.contains("<testsuite name=\"mutations\""), "{junit}");
 }
