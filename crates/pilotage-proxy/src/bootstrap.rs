@@ -6,6 +6,8 @@
 
 mod access_log;
 mod clusters;
+mod dynamic;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -43,10 +45,7 @@ impl Bootstrap {
     pub fn read(proto: &Proto) -> (Self, Vec<FieldError>) {
         let mut this = Self { node: proto.node.clone().unwrap_or_default(), ..Self::default() };
         let mut problems = Vec::new();
-        if proto.dynamic_resources.is_some() {
-            let message = "resources from a control plane come later: only static ones are served";
-            problems.push(FieldError::new("dynamic_resources", message));
-        }
+        dynamic::refuse(proto, &mut problems);
         if let Some(admin) = &proto.admin {
             match admin_address(admin) {
                 Ok(address) => this.admin_address = address,
@@ -60,9 +59,14 @@ impl Bootstrap {
 
     fn static_resources(&mut self, proto: &Proto, problems: &mut Vec<FieldError>) {
         let resources = proto.static_resources.clone().unwrap_or_default();
-        if !resources.secrets.is_empty() {
-            let message = "secrets by name come later: write certificates where they are used";
-            problems.push(FieldError::new("static_resources.secrets", message));
+        for (index, secret) in resources.secrets.into_iter().enumerate() {
+            let place = format!("static_resources.secrets[{index}]");
+            let name = secret.name.clone();
+            if self.resources.secrets.insert(name.clone(), Arc::new(secret)).is_some() {
+                let message = format!("there is a secret `{name}` already");
+                problems.push(FieldError::new("name", message).within(&place));
+            }
+            self.places.insert((ResourceKind::Secret, name), place);
         }
         for (index, cluster) in resources.clusters.into_iter().enumerate() {
             let place = format!("static_resources.clusters[{index}]");
@@ -70,6 +74,8 @@ impl Bootstrap {
                 problems.push(FieldError::new("name", "must not be empty").within(&place));
                 continue;
             }
+            let missing = secrets::missing_for_cluster(&cluster, &self.resources.secrets);
+            problems.extend(missing.into_iter().map(|error| error.within(&place)));
             let name = cluster.name.clone();
             if self.resources.clusters.insert(name.clone(), Arc::new(cluster)).is_some() {
                 let message = format!("there is a cluster `{name}` already");
@@ -85,6 +91,8 @@ impl Bootstrap {
             }
             let within = |error: FieldError| error.within(&place);
             problems.extend(logs.add(&listener).into_iter().map(within));
+            let missing = secrets::missing_for_listener(&listener, &self.resources.secrets);
+            problems.extend(missing.into_iter().map(within));
             problems.extend(
                 clusters::missing(&listener, &self.resources.clusters).into_iter().map(within),
             );

@@ -12,6 +12,8 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Map, Value, json};
 
+use crate::echo::{FIRSTS, OTHERS};
+
 /// Resources for both proxies.
 #[derive(Clone, Debug, Default)]
 pub struct Bed {
@@ -25,7 +27,8 @@ pub struct Bed {
 }
 
 impl Bed {
-    /// A bed whose routes stay as they are. Clusters with `dead` in their names refuse connections.
+    /// A bed whose routes stay as they are, and whose clusters have two endpoints each. Clusters with `dead` in their
+    /// names refuse connections.
     #[must_use]
     pub fn exact() -> Self {
         Self { exact: true, ..Self::default() }
@@ -62,9 +65,16 @@ impl Bed {
         let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 10, 0, 1)) + number).to_string();
         // Nobody listens there.
         let port = if self.exact && name.contains("dead") { 1 } else { port };
-        let endpoint = json!({"endpoint": {"address": {"socketAddress": {"address": address, "portValue": port}}}});
-        let endpoints = if live { json!([{"lbEndpoints": [endpoint]}]) } else { json!([]) };
-        self.by_address.insert(address, name.to_owned());
+        let mut addresses = vec![address];
+        if self.exact {
+            let other =
+                addresses.iter().map(|first| first.replacen(FIRSTS, OTHERS, 1)).collect::<Vec<_>>();
+            addresses.extend(other);
+        }
+        let endpoint = |address: &String| json!({"endpoint": {"address": {"socketAddress": {"address": address, "portValue": port}}}});
+        let endpoints: Vec<Value> = addresses.iter().map(endpoint).collect();
+        let endpoints = if live { json!([{"lbEndpoints": endpoints}]) } else { json!([]) };
+        self.by_address.extend(addresses.into_iter().map(|address| (address, name.to_owned())));
         let cluster = json!({
             "name": name, "type": "STATIC", "connectTimeout": "10s",
             "loadAssignment": {"clusterName": name, "endpoints": endpoints},

@@ -18,6 +18,11 @@ use serde_json::json;
 
 use crate::wire::{Message, Reader};
 
+/// Where the first endpoints of clusters are.
+pub const FIRSTS: &str = "127.10.";
+/// Where their other endpoints are.
+pub const OTHERS: &str = "127.11.";
+
 /// A running echo. It ends with the process.
 #[derive(Clone, Debug)]
 pub struct Echo {
@@ -94,13 +99,23 @@ fn serve(stream: TcpStream, reached: SocketAddr, log: &Log) -> io::Result<()> {
 /// Notes the request, and says what its script has for it.
 fn note(request: &Message, reached: SocketAddr, log: &Log) -> String {
     let Some(case) = request.header("x-case") else { return "ok".to_owned() };
-    let reached = reached.ip().to_string();
+    let reached = first_of(reached);
     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
     let arrivals = log.entry(case.to_owned()).or_default();
     let before = arrivals.iter().filter(|arrival| arrival.reached == reached).count();
     arrivals.push(Arrival { reached, request: request.clone() });
     let script = request.header("x-script").unwrap_or_default();
     script.split(',').nth(before).filter(|word| !word.is_empty()).unwrap_or("ok").to_owned()
+}
+
+/// The address of the first endpoint of the cluster that was reached: what an attempt meets does not depend on the
+/// endpoint that it goes to.
+fn first_of(reached: SocketAddr) -> String {
+    let text = reached.ip().to_string();
+    match text.strip_prefix(OTHERS) {
+        Some(rest) => format!("{FIRSTS}{rest}"),
+        None => text,
+    }
 }
 
 /// A status, or a gRPC status without a body.

@@ -12,6 +12,8 @@ mod dynamic_hosts;
 mod limits;
 #[path = "beside/pair.rs"]
 mod pair;
+#[path = "beside/retry_waits.rs"]
+mod retry_waits;
 #[path = "beside/statistics.rs"]
 mod statistics;
 #[path = "beside/tls_operators.rs"]

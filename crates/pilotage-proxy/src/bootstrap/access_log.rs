@@ -109,16 +109,24 @@ fn only_text() -> FieldError {
     FieldError::new("log_format", "only text formats are written")
 }
 
+fn source_error(field: &str, message: String) -> FieldError {
+    FieldError::new(field, message).within("log_format.text_format_source")
+}
+
 fn text(format: Option<&SubstitutionFormatString>) -> Result<String, FieldError> {
     let Some(format) = format else { return Ok(ENVOY_FORMAT.to_owned()) };
     match &format.format {
         Some(Format::TextFormat(text)) => Ok(text.clone()),
         Some(Format::TextFormatSource(source)) => match &source.specifier {
             Some(Specifier::InlineString(text)) => Ok(text.clone()),
-            _ => Err(FieldError::new(
-                "log_format.text_format_source",
-                "only `inline_string` is read",
-            )),
+            Some(Specifier::InlineBytes(bytes)) => String::from_utf8(bytes.clone())
+                .map_err(|_| source_error("inline_bytes", "is not UTF-8".to_owned())),
+            Some(Specifier::Filename(path)) => std::fs::read_to_string(path)
+                .map_err(|error| source_error("filename", format!("`{path}`: {error}"))),
+            Some(Specifier::EnvironmentVariable(name)) => std::env::var(name).map_err(|error| {
+                source_error("environment_variable", format!("`{name}`: {error}"))
+            }),
+            None => Err(source_error("", "is empty".to_owned())),
         },
         Some(Format::JsonFormat(_)) | None => Err(only_text()),
     }

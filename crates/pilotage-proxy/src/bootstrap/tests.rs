@@ -55,6 +55,33 @@ fn static_resources_become_tables() {
     assert_eq!((bootstrap.proxy_config().bind)(wildcard), wildcard);
 }
 
+#[test]
+fn secrets_and_formats_may_stand_elsewhere() {
+    let mut changed = bootstrap();
+    changed["staticResources"]["secrets"] = json!([
+        {"name": "roots", "validationContext": {"trustedCa": {"inlineString": "pem"}}},
+    ]);
+    changed["staticResources"]["clusters"][0]["transportSocket"] = json!({"name": "tls", "typedConfig": {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        "commonTlsContext": {"validationContextSdsSecretConfig": {"name": "roots"}},
+    }});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "%PROTOCOL%\n").unwrap();
+    changed["staticResources"]["listeners"][0]["filterChains"][0]["filters"][0]["typedConfig"]["accessLog"]
+        [0]["typedConfig"] = json!({
+        "@type": FILE,
+        "path": "/dev/stdout",
+        "logFormat": {"textFormatSource": {"filename": file.path()}},
+    });
+    assert_eq!(problems(&changed), [""; 0]);
+    let (bootstrap, _) = Bootstrap::read(&json::from_value(&changed).unwrap());
+    let (tables, _) = bootstrap.tables(&LiveState::new());
+    assert!(tables.secret("roots").is_some());
+    assert!(
+        matches!(&bootstrap.access_log.format, LogFormat::Custom(format) if format == "%PROTOCOL%\n")
+    );
+}
+
 /// Changes the sound bootstrap at one place, and expects one problem.
 #[track_caller]
 fn refused(place: &str, value: Value, wanted: &str) {
@@ -69,9 +96,26 @@ fn refused(place: &str, value: Value, wanted: &str) {
 fn what_is_not_done_is_told_with_its_place() {
     const HTTP: &str = "/staticResources/listeners/0/filterChains/0/filters/0/typedConfig";
     const PLACE: &str = "static_resources.listeners[0].filter_chains[0].filters[0]";
-    refused("/dynamicResources", json!({"adsConfig": {}}), "dynamic_resources: resources from a");
+    refused(
+        "/dynamicResources",
+        json!({"adsConfig": {}}),
+        "dynamic_resources.ads_config: there is",
+    );
+    refused(
+        "/dynamicResources",
+        json!({"ldsConfig": {"pathConfigSource": {"path": "/etc/lds.yaml"}}}),
+        "dynamic_resources.lds_config.path_config_source: resources are not read from files: write those of `/etc/lds.yaml`",
+    );
     refused("/admin/accessLogPath", json!("/tmp/x"), "admin.access_log_path: requests to admin");
-    refused("/staticResources/secrets", json!([{"name": "s"}]), "static_resources.secrets: ");
+    refused(
+        "/staticResources/clusters/0/transportSocket",
+        json!({"name": "tls", "typedConfig": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "commonTlsContext": {"validationContextSdsSecretConfig": {"name": "roots"}},
+        }}),
+        "static_resources.clusters[0].transport_socket.typed_config.common_tls_context.\
+         validation_context_sds_secret_config: there is no secret `roots`",
+    );
     refused(
         "/staticResources/clusters/0/type",
         json!("EDS"),

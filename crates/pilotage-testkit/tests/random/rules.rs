@@ -26,7 +26,11 @@ const VALUES: [&str; 5] = ["one", "two", "o", "42", "One"];
 pub(crate) const HEADERS: [&str; 5] = ["x-a", "x-b", "user-agent", "cookie", "x-Mixed"];
 pub(crate) const PARAMETERS: [&str; 3] = ["q", "r", "Q"];
 /// Values of header operations, with Envoy's command operators.
-const OPERATED: [&str; 19] = [
+const OPERATED: [&str; 23] = [
+    "%DOWNSTREAM_TLS_VERSION%",
+    "tls %DOWNSTREAM_PEER_SUBJECT%",
+    "%UPSTREAM_TLS_CIPHER%!",
+    "%REQUESTED_SERVER_NAME%",
     "%UPSTREAM_HOST%",
     "plain",
     "with blanks",
@@ -162,6 +166,12 @@ fn http_match(random: &mut Rng) -> Value {
     }
     if chance(random, 15) {
         put("method", json!({"exact": one(random, &["GET", "POST", "HEAD", "OPTIONS"])}));
+    }
+    if chance(random, 8) {
+        put("statPrefix", json!(one(random, &["counted", "also.counted"])));
+    }
+    if chance(random, 8) {
+        put("port", json!(one(random, &[80, 80, 81])));
     }
     if chance(random, 8) {
         put("scheme", json!({"exact": one(random, &["http", "https"])}));
