@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(error("GET /a b HTTP/1.1\r\n\r\n"), MessageError::Malformed);
         assert_eq!(error("GET a HTTP/1.1\r\n\r\n"), MessageError::Malformed);
         assert_eq!(error("GET * HTTP/1.1\r\n\r\n"), MessageError::Malformed);
-        assert_eq!(error("GET /a#b HTTP/1.1\r\n\r\n"), MessageError::Malformed);
+        assert_eq!(error("GET /a#b HTTP/1.1\r\n\r\n"), MessageError::Fragment);
         assert_eq!(error("GET /\u{e4} HTTP/1.1\r\n\r\n"), MessageError::Malformed);
         assert_eq!(error("BREW / HTTP/1.1\r\n\r\n"), MessageError::Malformed);
         assert_eq!(request("GET /<`> HTTP/1.1\r\n\r\n").unwrap().head.path(), "/%3C%60%3E");

@@ -85,7 +85,12 @@ fn headers(message: &Message) -> BTreeMap<String, String> {
             found.entry(name).or_default().push(value);
         }
     }
-    let told = found.into_iter().map(|(name, values)| (name, values.join(" | ")));
+    let told = found.into_iter().map(|(name, values)| {
+        // Envoy makes one line of several of a header that it knows, which says the same.
+        let between = if name == "user-agent" { "," } else { " | " };
+        let values = values.join(between);
+        (name, values)
+    });
     told.map(|(name, value)| {
         // What is left of a limit when it comes to a retry: to a quarter of a second.
         let limits = ["x-envoy-expected-rq-timeout-ms", "grpc-timeout"];
