@@ -41,6 +41,10 @@ pub struct Ask {
     pub alpn: Option<Vec<String>>,
 }
 
+/// The methods that everybody knows.
+const METHODS: [&str; 9] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
+
 /// Why nothing can be asked so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
@@ -50,6 +54,9 @@ pub enum AskError {
     /// The method.
     #[error("`{0}` is no HTTP method")]
     Method(String),
+    /// A method, and no URL behind it.
+    #[error("`{0}` is a method; the URL is missing")]
+    NoUrl(String),
     /// A header.
     #[error("`{0}` is no header; write -H 'name: value'")]
     Header(String),
@@ -61,8 +68,14 @@ impl Ask {
     /// # Errors
     /// When URL, method or a header is malformed.
     pub fn question(&self, simulation: &Simulation, now: Duration) -> Result<Question, AskError> {
+        if self.method.is_none() && METHODS.contains(&self.url.to_ascii_uppercase().as_str()) {
+            return Err(AskError::NoUrl(self.url.clone()));
+        }
         let url = Url::parse(&self.url)?;
         let method = self.method.as_deref().unwrap_or("GET");
+        // Methods are told apart by letter case; who writes `get` means GET all the same.
+        let upper = method.to_ascii_uppercase();
+        let method = if METHODS.contains(&upper.as_str()) { upper.as_str() } else { method };
         let parsed = method.parse::<Method>();
         let method = parsed.map_err(|_| AskError::Method(method.to_owned()))?;
         let (mut headers, host) = self.headers()?;

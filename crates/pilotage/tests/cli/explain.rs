@@ -223,6 +223,7 @@ fn a_host_that_nobody_has_comes_with_the_nearest_one() {
 fn mistakes_of_the_command_line_are_told() {
     for (arguments, wanted) in [
         (&["http:///x"][..], "error: `http:///x` names no host; write http://HOST[:PORT]/PATH\n"),
+        (&["POST"], "error: `POST` is a method; the URL is missing\n"),
         (&["http://a", "-H", "x"], "error: `x` is no header; write -H 'name: value'\n"),
         (
             &["http://a", "--from", "rewiews-v2"],
