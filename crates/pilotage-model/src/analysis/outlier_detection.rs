@@ -1,5 +1,7 @@
 //! Outlier detection that can never take an endpoint out, because there are so few (PIL0310).
 
+use std::collections::BTreeMap;
+
 use pilotage_config::destination_rule::OutlierDetection;
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
@@ -14,6 +16,7 @@ const PERCENT_DEFAULT: i32 = 10;
 /// The problems of all rules whose host has endpoints that can be counted.
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
+    let mut index = None;
     for (object, rule) in destination_rules(context.objects()) {
         let settings = rule.traffic_policy.as_ref().and_then(|p| p.outlier_detection.as_ref());
         let whole = settings.map(|settings| {
@@ -29,8 +32,8 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
         if all.is_empty() {
             continue;
         }
-        let host = full_name(&rule.host, object.namespace());
-        let endpoints = endpoints(context.objects(), &host);
+        let index = index.get_or_insert_with(|| Index::new(context.objects()));
+        let endpoints = index.endpoints(&full_name(&rule.host, object.namespace()));
         for (settings, path, labels) in all {
             let count = endpoints.iter().filter(|(own, _)| selects(&labels, own));
             let count: usize = count.map(|(_, number)| number).sum();
@@ -72,44 +75,80 @@ fn problem(
     )
 }
 
-/// Labels of the endpoints of a host, and how many have them. Nothing when they cannot be known from the objects.
-fn endpoints(objects: &[&Object], host: &str) -> Vec<(Labels, usize)> {
-    let mut found = Vec::new();
-    for object in objects {
-        match &object.body {
-            Kind::ServiceEntry(entry) if entry.spec.hosts.iter().any(|own| own == host) => {
-                let listed = entry.spec.endpoints.iter();
-                found.extend(listed.map(|endpoint| (endpoint.labels.clone(), 1)));
-            }
-            Kind::Service(service) if full_name(object.name(), object.namespace()) == host => {
-                if !service.spec.selector.is_empty() {
-                    found.extend(pods(objects, object.namespace(), &service.spec.selector));
-                }
-            }
-            _ => {}
-        }
-    }
-    found
+/// Labels of endpoints, and how many have them.
+type Endpoints = Vec<(Labels, usize)>;
+
+/// Objects by what they are looked for by.
+struct Index<'a> {
+    /// Services and ServiceEntries by host.
+    by_host: BTreeMap<String, Vec<&'a Object>>,
+    /// What has or makes pods, by namespace.
+    by_namespace: BTreeMap<&'a str, Vec<&'a Object>>,
 }
 
-/// The pods that a service selects; where there are none, those that deployments would make.
-fn pods(objects: &[&Object], namespace: &str, selector: &Labels) -> Vec<(Labels, usize)> {
-    let here = || objects.iter().filter(|object| object.namespace() == namespace);
-    let pods: Vec<(Labels, usize)> = here()
-        .filter(|object| matches!(object.body, Kind::Pod(_)))
-        .filter(|pod| selects(selector, &pod.meta.labels))
-        .map(|pod| (pod.meta.labels.clone(), 1))
-        .collect();
-    if !pods.is_empty() {
-        return pods;
-    }
-    let made = here().filter_map(|object| match &object.body {
-        Kind::Deployment(workload) | Kind::StatefulSet(workload) | Kind::ReplicaSet(workload) => {
-            let labels = &workload.spec.template.metadata.labels;
-            let number = usize::try_from(workload.spec.replicas.unwrap_or(1)).unwrap_or_default();
-            selects(selector, labels).then(|| (labels.clone(), number))
+impl<'a> Index<'a> {
+    fn new(objects: &[&'a Object]) -> Self {
+        let mut index = Self { by_host: BTreeMap::new(), by_namespace: BTreeMap::new() };
+        for object in objects {
+            match &object.body {
+                Kind::ServiceEntry(entry) => {
+                    for host in &entry.spec.hosts {
+                        index.by_host.entry(host.clone()).or_default().push(*object);
+                    }
+                }
+                Kind::Service(_) => {
+                    let host = full_name(object.name(), object.namespace());
+                    index.by_host.entry(host).or_default().push(*object);
+                }
+                Kind::Pod(_) | Kind::Deployment(_) | Kind::StatefulSet(_) | Kind::ReplicaSet(_) => {
+                    index.by_namespace.entry(object.namespace()).or_default().push(*object);
+                }
+                _ => {}
+            }
         }
-        _ => None,
-    });
-    made.collect()
+        index
+    }
+
+    /// The endpoints of a host. Nothing when they cannot be known from the objects.
+    fn endpoints(&self, host: &str) -> Endpoints {
+        let mut found = Vec::new();
+        for object in self.by_host.get(host).into_iter().flatten() {
+            match &object.body {
+                Kind::ServiceEntry(entry) => {
+                    let listed = entry.spec.endpoints.iter();
+                    found.extend(listed.map(|endpoint| (endpoint.labels.clone(), 1)));
+                }
+                Kind::Service(service) if !service.spec.selector.is_empty() => {
+                    found.extend(self.pods(object.namespace(), &service.spec.selector));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The pods that a service selects; where there are none, those that deployments would make.
+    fn pods(&self, namespace: &str, selector: &Labels) -> Endpoints {
+        let here = || self.by_namespace.get(namespace).into_iter().flatten();
+        let pods: Endpoints = here()
+            .filter(|object| matches!(object.body, Kind::Pod(_)))
+            .filter(|pod| selects(selector, &pod.meta.labels))
+            .map(|pod| (pod.meta.labels.clone(), 1))
+            .collect();
+        if !pods.is_empty() {
+            return pods;
+        }
+        let made = here().filter_map(|object| match &object.body {
+            Kind::Deployment(workload)
+            | Kind::StatefulSet(workload)
+            | Kind::ReplicaSet(workload) => {
+                let labels = &workload.spec.template.metadata.labels;
+                let number =
+                    usize::try_from(workload.spec.replicas.unwrap_or(1)).unwrap_or_default();
+                selects(selector, labels).then(|| (labels.clone(), number))
+            }
+            _ => None,
+        });
+        made.collect()
+    }
 }

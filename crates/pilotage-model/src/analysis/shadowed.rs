@@ -88,7 +88,7 @@ fn problem(host: &str, loser: &Naming<'_>, winner: &Naming<'_>) -> Diagnostic {
     let mut problem = loser
         .object
         .value_diagnostic(codes::PIL0304, &path(loser), message, "taken")
-        .help("put the rules into one VirtualService, or let the older one delegate to this one");
+        .help("put the rules into one VirtualService, or let the other one delegate to this one");
     problem = problem.note(
         "first comes what is exported to one namespace only, then what is exported to namespaces by name, then the \
          rest; in each group the oldest object, those without creationTimestamp last, and then the order of names",

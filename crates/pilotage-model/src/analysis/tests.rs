@@ -481,3 +481,34 @@ fn annotations_are_known_and_in_their_place() {
     assert_eq!(ranges("*"), Vec::<&str>::new());
     assert_eq!(ranges("10.0.0.0/8,10.1.0.0"), ["IST0125"]);
 }
+
+#[test]
+fn endpoints_of_a_host_are_counted_where_they_come_from() {
+    let rule = |subsets: &str| {
+        format!(
+            "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: r, namespace: shop}}\n\
+             spec: {{host: cart, trafficPolicy: {{outlierDetection: {{maxEjectionPercent: 40}}}}{subsets}}}\n"
+        )
+    };
+    let service = CART.replace("spec: {", "spec: {selector: {app: cart}, ");
+    let pods = |number: usize| -> String {
+        let pod = |n: usize| {
+            format!(
+                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}, namespace: shop, labels: {{app: cart}}}}\n"
+            )
+        };
+        (0..number).map(pod).collect()
+    };
+    let deployment = |replicas: usize| {
+        format!(
+            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d, namespace: shop}}\n\
+             spec: {{replicas: {replicas}, template: {{metadata: {{labels: {{app: cart}}}}}}}}\n"
+        )
+    };
+    let told = |objects: String| told(&objects).contains(&"PIL0310");
+    assert!(told(format!("{service}{}{}", pods(2), rule(""))));
+    assert!(!told(format!("{service}{}{}", pods(3), rule(""))));
+    assert!(told(format!("{service}{}{}", deployment(2), rule(""))));
+    assert!(!told(format!("{service}{}{}", deployment(3), rule(""))));
+    assert!(!told(format!("{service}{}", rule(""))), "nothing is known");
+}
