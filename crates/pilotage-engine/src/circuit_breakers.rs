@@ -1,7 +1,10 @@
 //! Circuit breakers: how much a cluster may be given at once.
 
+use std::time::Duration;
+
 use pilotage_proto::envoy::config::cluster::v3::CircuitBreakers as Proto;
 
+use crate::durations::optional;
 use crate::live_state::ClusterState;
 use crate::rejection::Warnings;
 
@@ -27,6 +30,8 @@ pub struct RetryBudget {
     pub percent: f64,
     /// Retries always allowed.
     pub min_concurrency: u32,
+    /// Not the active and pending requests count, but those sent within this time.
+    pub interval: Option<Duration>,
 }
 
 impl Default for CircuitBreakers {
@@ -62,6 +67,7 @@ impl CircuitBreakers {
             limits.retry_budget = threshold.retry_budget.as_ref().map(|budget| RetryBudget {
                 percent: budget.budget_percent.map_or(20.0, |p| p.value),
                 min_concurrency: budget.min_retry_concurrency.unwrap_or(3),
+                interval: interval(budget.budget_interval.as_ref()),
             });
         }
         limits
@@ -70,8 +76,14 @@ impl CircuitBreakers {
     /// How many retries the cluster may have in flight: a fixed number, or a share of its requests.
     pub fn retry_limit(&self, cluster: &ClusterState) -> u32 {
         let Some(budget) = &self.retry_budget else { return self.max_retries };
-        let active = cluster.active_requests.get();
-        let requests = f64::from(active.saturating_add(cluster.pending_requests.get()));
+        let requests = match budget.interval {
+            Some(_) => cluster.recent_requests(),
+            None => {
+                let active = cluster.active_requests.get();
+                active.saturating_add(cluster.pending_requests.get())
+            }
+        };
+        let requests = f64::from(requests);
         let share = requests * budget.percent.clamp(0.0, 100.0) / 100.0;
         #[expect(
             clippy::cast_possible_truncation,
@@ -97,6 +109,11 @@ impl CircuitBreakers {
             usage("retries", cluster.retries.get(), self.retry_limit(cluster)),
         ]
     }
+}
+
+/// The time of a budget; 0 is none, and so is one that makes no sense, as in Envoy.
+fn interval(proto: Option<&pilotage_proto::Duration>) -> Option<Duration> {
+    optional("budget_interval", proto).ok().flatten().filter(|interval| !interval.is_zero())
 }
 
 /// One limit and what counts against it.

@@ -3,12 +3,15 @@
 //! Tables are immutable and replaced as a whole; these counters are shared with each new generation, so that a change
 //! of configuration neither forgets a request in flight nor resets a balancer.
 
+mod recent;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::recent::Recent;
 use crate::dns::DnsTarget;
 use crate::endpoint::EndpointAddress;
 use crate::outlier_detection::{Monitor, Totals};
@@ -71,6 +74,8 @@ pub struct ClusterState {
     pub overflow_total: Counter,
     /// What outlier detection did.
     pub outliers: Totals,
+    /// The requests of the recent past, where somebody asks for them.
+    recent: Recent,
     /// Counts changes of the endpoints' health, so that every table notices them.
     health: AtomicU64,
     /// When endpoints are next swept, once a first look has been taken. Whoever holds it is alone in ejecting.
@@ -122,6 +127,16 @@ impl ClusterState {
 
     pub(crate) fn note_health_change(&self) {
         self.health.fetch_add(1, Ordering::Release);
+    }
+
+    /// Requests sent within the time that [`ClusterState::move_window`] was last told, give or take a slot.
+    pub(crate) fn recent_requests(&self) -> u32 {
+        self.recent.count(self.requests_total.get())
+    }
+
+    /// Forgets the requests that were sent more than `interval` ago; says when to call again.
+    pub(crate) fn move_window(&self, interval: Duration, now: Duration) -> Duration {
+        self.recent.advance(self.requests_total.get(), interval, now)
     }
 
     pub(crate) fn lock_sweep(&self) -> MutexGuard<'_, Option<Duration>> {

@@ -3,7 +3,7 @@
 //! A page is prose with configuration and tables of requests:
 //!
 //! - a fenced block marked `yaml` is configuration. It holds from where it stands to the next heading of level 2, in
-//!   addition to `docs/spec/services.yaml`;
+//!   addition to `docs/spec/services.yaml`; one marked `yaml mesh` is a MeshConfig, laid over Istio's defaults;
 //! - a table whose first column is called `request` says what becomes of requests under that configuration. The first
 //!   cell is the request in one code span, for instance `GET http://reviews:9080/x -H 'end-user: jason'`; the last is
 //!   the outcome, words and code spans in turns ([`expectation`]). A column `from` says who asks, a column `after` what
@@ -82,7 +82,7 @@ fn check_section(section: &Section, services: &str, findings: &mut Vec<Finding>)
     let named = |(line, text): &(usize, String)| (format!("line-{line}.yaml"), text.clone());
     let own: Vec<(String, String)> = section.configuration.iter().map(named).collect();
     files.extend(own.iter().map(|(name, text)| (name.clone(), text.as_str())));
-    let ours = Ours::of(&files, MeshConfig::default());
+    let ours = Ours::of(&files, mesh(section, findings));
     let stated = section.tables.iter().any(|table| table.kind() == "object");
     if !stated {
         for problem in ours.refusals() {
@@ -102,6 +102,15 @@ fn check_section(section: &Section, services: &str, findings: &mut Vec<Finding>)
             findings.extend(problems.into_iter().map(|problem| Finding { line: *line, problem }));
         }
     }
+}
+
+/// The MeshConfig of a section: Istio's defaults, and what the page says beyond them.
+fn mesh(section: &Section, findings: &mut Vec<Finding>) -> MeshConfig {
+    let Some((line, text)) = &section.mesh else { return MeshConfig::default() };
+    let (mesh, problems) = pilotage_config::load_mesh_config("mesh.yaml", text);
+    let told = problems.into_iter().filter(|problem| problem.is_error());
+    findings.extend(told.map(|problem| Finding { line: *line, problem: problem.message.clone() }));
+    mesh
 }
 
 fn check_object(row: &[String], ours: &Ours) -> Vec<String> {

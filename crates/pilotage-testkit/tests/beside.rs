@@ -12,6 +12,8 @@ mod dynamic_hosts;
 mod limits;
 #[path = "beside/pair.rs"]
 mod pair;
+#[path = "beside/retry_budget.rs"]
+mod retry_budget;
 #[path = "beside/retry_waits.rs"]
 mod retry_waits;
 #[path = "beside/statistics.rs"]

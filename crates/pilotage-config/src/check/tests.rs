@@ -287,10 +287,10 @@ fn service_entries_and_workloads() {
     each(
         "WorkloadGroup",
         &[
-            ("{template: {}, probe: {httpGet: {port: 80}}}", &[]),
+            ("{template: {}, probe: {httpGet: {port: 80}}}", &["warning spec"]),
             (
                 "{probe: {periodSeconds: -1}}",
-                &["error spec", "error probe.periodSeconds", "error probe"],
+                &["warning spec", "error spec", "error probe.periodSeconds", "error probe"],
             ),
         ],
     );

@@ -2,11 +2,19 @@
 
 use super::checker::Checker;
 use super::{ports, selector};
+use crate::codes;
 use crate::field_path::FieldPath;
 use crate::workload_group::{ReadinessProbe, WorkloadGroup};
 
 pub(super) fn check(spec: &WorkloadGroup, checker: &mut Checker<'_>) {
     let at = FieldPath::spec();
+    checker.problem(
+        codes::PIL0010,
+        &at,
+        "a WorkloadGroup is what machines have in common that register themselves with Istio's control plane, and \
+         here they do not: no WorkloadEntry comes of it",
+        "has no effect by itself",
+    );
     if let Some(metadata) = &spec.metadata {
         selector::labels(&metadata.labels, &at.field("metadata").field("labels"), checker);
     }

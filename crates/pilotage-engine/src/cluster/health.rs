@@ -38,12 +38,15 @@ impl ClusterTable {
     }
 
     /// What has to be done from time to time, by whoever has a clock: ends ejections, compares success rates, notices
-    /// new endpoints. Returns when it wants to be called again, if at all; calls in between do no harm.
+    /// new endpoints, forgets requests that a retry budget no longer counts. Returns when it wants to be called again, if at all; calls in between do no harm.
     pub fn look_after(&self, env: &mut Env<'_>) -> Option<Duration> {
         self.greet_arrivals(env.now);
         let next = self.sweep(env);
         self.follow_health();
-        next
+        let budget = self.settings.circuit_breakers.retry_budget.as_ref();
+        let window = budget.and_then(|budget| budget.interval);
+        let window = window.map(|interval| self.state.move_window(interval, env.now));
+        next.into_iter().chain(window).min()
     }
 
     fn sweep(&self, env: &mut Env<'_>) -> Option<Duration> {

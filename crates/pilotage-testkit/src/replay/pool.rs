@@ -21,6 +21,7 @@ pub(super) fn told(settings: &ClusterSettings) -> Value {
         ("retries", limit(limits.max_retries).filter(|_| budget.is_none())),
         ("retries in percent of requests", budget.map(|budget| budget.percent.to_string())),
         ("retries at least", budget.map(|budget| budget.min_concurrency.to_string())),
+        ("retries counted over", time(budget.and_then(|budget| budget.interval))),
         ("connect timeout", time(Some(settings.connect_timeout))),
         ("idle timeout", time(settings.idle_timeout)),
         ("age of a connection", time(settings.max_connection_duration)),

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 /// Every setting of TLS that is set; nothing for plain text.
 pub(super) fn told(settings: &ClusterSettings, endpoint: &Endpoint) -> Value {
     let Some(tls) = &endpoint.tls else { return Value::Null };
-    let server_name = match &*tls.server_name {
-        "" if settings.server_name.of_request => "of the request".to_owned(),
-        name => name.to_owned(),
+    let server_name = match settings.server_name.of_request {
+        true => "of the request".to_owned(),
+        false => tls.server_name.to_string(),
     };
     let shown = tls.settings.certificates.first().map(|source| match source {
         CertificateSource::Inline(pair) => format!("{} {}", data(&pair.chain), data(&pair.key)),

@@ -7,6 +7,8 @@ pub(super) struct Section {
     pub(super) line: usize,
     /// Blocks of configuration with their first lines.
     pub(super) configuration: Vec<(usize, String)>,
+    /// The MeshConfig, where one is given, with its first line.
+    pub(super) mesh: Option<(usize, String)>,
     /// Tables that state something.
     pub(super) tables: Vec<Table>,
 }
@@ -44,8 +46,11 @@ pub(super) fn sections(text: &str) -> Vec<Section> {
         if let Some(language) = line.strip_prefix("```") {
             let body: Vec<&str> =
                 lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
-            if language == "yaml" {
-                section.configuration.push((number + 1, body.join("\n") + "\n"));
+            let text = (number + 1, body.join("\n") + "\n");
+            match language {
+                "yaml" => section.configuration.push(text),
+                "yaml mesh" => section.mesh = Some(text),
+                _ => {}
             }
         } else if line.starts_with('|') {
             let header = cells(line);
