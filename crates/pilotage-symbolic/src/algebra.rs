@@ -50,6 +50,11 @@ impl Algebra {
         self.automata.iter().map(|automaton| automaton.len()).sum()
     }
 
+    /// Lets texts be tried again that the work did not suffice for.
+    pub(crate) fn forget_refusals(&mut self) {
+        self.texts.retain(|_, built| built.is_ok());
+    }
+
     fn intern(&mut self, automaton: Dfa) -> Language {
         let automaton = Arc::new(automaton);
         let fresh = Language(u32::try_from(self.automata.len()).unwrap_or(u32::MAX));

@@ -1,18 +1,14 @@
 //! Two lists of rules: the requests for which something else happens.
 
-use std::collections::HashMap;
-
-use foldhash::fast::FixedState;
-
 use crate::budget::TooComplex;
 use crate::condition::{Condition, Dimension, Test};
 use crate::formula::{Formula, formula};
-use crate::outcome::{Agreement, Origin};
-use crate::outcome::{Change, ClusterChanges, Facet, Outcome};
+use crate::outcome::{Agreement, Change, ClusterChanges, Origin, Outcome};
 use crate::region::{Region, Space};
 use crate::rules::{Rule, Rules, Taker};
 use crate::search::left_over;
 use crate::text::{Comparison, Text};
+use crate::witness::Request;
 
 /// Requests of one host that change in the same way.
 #[derive(Clone, Debug)]
@@ -22,58 +18,64 @@ pub(crate) struct Class {
     /// Which requests: any of these. One that says nothing means all.
     pub(crate) alternatives: Vec<Formula>,
     /// Requests of each alternative, with who takes them on both sides.
-    pub(crate) examples: Vec<(Region, [Taker; 2])>,
+    pub(crate) examples: Vec<(Example, [Taker; 2])>,
     pub(crate) was: Vec<Origin>,
     pub(crate) becomes: Vec<Origin>,
 }
 
+/// A request, or where to find one.
+#[derive(Clone, Debug)]
+pub(crate) enum Example {
+    /// Both engines have been asked.
+    Asked(Request),
+    /// Any of these.
+    Within(Region),
+}
+
+/// Guesses a request that fulfils conditions, and says who takes it on both sides, as their engines decide.
+pub(crate) type Guess<'g> = dyn Fn(&[&Condition]) -> Option<(Request, [Taker; 2])> + 'g;
+
 /// A pair of rules that some requests go through, before and after.
-struct Meeting {
-    old: usize,
-    new: usize,
+struct Meeting<'r> {
+    old: &'r Rule<'r>,
+    new: &'r Rule<'r>,
+    at: [usize; 2],
     changes: Vec<Change>,
-    formula: Formula,
-    example: Region,
-    /// Whether some requests that go through both rules do not change.
-    is_partial: bool,
+    /// The requests that go through both and do not change.
+    alike: Option<Condition>,
+    example: Example,
 }
 
 /// The requests for which `old` and `new` do not do the same.
 pub(crate) fn compare(
     space: &mut Space,
-    old: &mut Rules,
-    new: &mut Rules,
+    old: &Rules<'_>,
+    new: &Rules<'_>,
     policies: &ClusterChanges,
+    guess: &Guess<'_>,
 ) -> Result<Vec<Class>, TooComplex> {
-    old.survey(space)?;
-    new.survey(space)?;
-    let comparison = Comparing { identities: identities(old, new), old, new, policies };
-    let mut meetings = Vec::new();
-    for old_index in 0..comparison.old.all.len() {
-        for new_index in 0..comparison.new.all.len() {
-            meetings.extend(comparison.meeting(space, old_index, new_index)?);
+    let comparison = Comparing { old, new, policies, guess };
+    let mut groups: Vec<Vec<Meeting<'_>>> = Vec::new();
+    for old_index in 0..old.all.len() {
+        for new_index in 0..new.all.len() {
+            let Some(meeting) = comparison.meeting(space, old_index, new_index)? else { continue };
+            let alike = |group: &&mut Vec<Meeting<'_>>| {
+                group.first().is_some_and(|first| first.changes == meeting.changes)
+            };
+            match groups.iter_mut().find(alike) {
+                Some(group) => group.push(meeting),
+                None => groups.push(vec![meeting]),
+            }
         }
     }
-    comparison.classes(space, meetings)
+    groups.into_iter().map(|group| comparison.class(space, group)).collect()
 }
 
 struct Comparing<'a> {
-    old: &'a Rules,
-    new: &'a Rules,
+    old: &'a Rules<'a>,
+    new: &'a Rules<'a>,
     policies: &'a ClusterChanges,
-    /// Numbers of outcomes: equal ones are equal but for path rewrites. Old ones, then new ones.
-    identities: [Vec<usize>; 2],
-}
-
-fn identities(old: &Rules, new: &Rules) -> [Vec<usize>; 2] {
-    let mut numbers: HashMap<Vec<(Facet, String)>, usize, FixedState> = HashMap::default();
-    [old, new].map(|rules| {
-        let identity = |rule: &Rule| {
-            let fresh = numbers.len();
-            *numbers.entry(rule.outcome.identity()).or_insert(fresh)
-        };
-        rules.all.iter().map(identity).collect()
-    })
+    guess: &'a Guess<'a>,
 }
 
 /// Whether two outcomes are the same.
@@ -86,19 +88,14 @@ enum Sameness {
     },
 }
 
-impl Comparing<'_> {
-    fn sameness(
-        &self,
-        (old_index, old): (usize, &Outcome),
-        (new_index, new): (usize, &Outcome),
-    ) -> Sameness {
+impl<'a> Comparing<'a> {
+    fn sameness(&self, old: &Outcome, new: &Outcome) -> Sameness {
         let agreement = match (&old.rewrite, &new.rewrite) {
             (None, None) => Agreement::Always,
             (Some(old), Some(new)) => old.agrees(new),
             (None, Some(_)) | (Some(_), None) => Agreement::Unknown,
         };
-        let [olds, news] = &self.identities;
-        let same = olds.get(old_index) == news.get(new_index)
+        let same = old.is_like(new)
             && !old.clusters.iter().any(|cluster| self.policies.contains_key(cluster));
         match agreement {
             Agreement::Always if same => Sameness::Same,
@@ -114,135 +111,129 @@ impl Comparing<'_> {
         space: &mut Space,
         old_index: usize,
         new_index: usize,
-    ) -> Result<Option<Meeting>, TooComplex> {
-        let (Some(old), Some(new)) = (self.old.all.get(old_index), self.new.all.get(new_index))
-        else {
-            return Ok(None);
-        };
-        if old.excludes(new) {
-            return Ok(None);
-        }
-        let sameness = self.sameness((old_index, &old.outcome), (new_index, &new.outcome));
-        let (alike_for, rewrite_alike) = match sameness {
+    ) -> Result<Option<Meeting<'a>>, TooComplex> {
+        let at = [old_index, new_index];
+        let Some((old, new)) = self.rules(at) else { return Ok(None) };
+        let (alike, rewrite_alike) = match self.sameness(old.outcome(), new.outcome()) {
             Sameness::Same => return Ok(None),
             Sameness::SameFor(path) => (Some(path), false),
             Sameness::Different { rewrite_alike } => (None, rewrite_alike),
         };
-        let alike_for = alike_for.map(|path| {
+        let alike = alike.map(|path| {
             Condition::of(Dimension::Path, Test::Text(Text::new(Comparison::Exact, &path)))
         });
-        let is_partial = alike_for.is_some();
-        let alike_region = match &alike_for {
+        let Some(example) = self.example(space, at, alike.as_ref())? else { return Ok(None) };
+        let changes = old.outcome().changes(new.outcome(), rewrite_alike, self.policies);
+        Ok(Some(Meeting { old, new, at, changes, alike, example }))
+    }
+
+    /// The rules of these numbers, if some request may fit both.
+    fn rules(&self, [old, new]: [usize; 2]) -> Option<(&'a Rule<'a>, &'a Rule<'a>)> {
+        let rules = self.old.all.get(old).zip(self.new.all.get(new));
+        rules.filter(|(old, new)| !old.excludes(new))
+    }
+
+    /// The rules that come before both and may take requests of both.
+    fn earlier(&self, [old, new]: [usize; 2]) -> Vec<&'a Rule<'a>> {
+        let Some((first, second)) = self.rules([old, new]) else { return Vec::new() };
+        let mut earlier = self.old.before(old, &[first, second]);
+        earlier.extend(self.new.before(new, &[first, second]));
+        earlier
+    }
+
+    /// Some request that goes through both rules, but those that are `alike`; `None`: there are none.
+    fn example(
+        &self,
+        space: &mut Space,
+        at: [usize; 2],
+        alike: Option<&Condition>,
+    ) -> Result<Option<Example>, TooComplex> {
+        let Some((old, new)) = self.rules(at) else { return Ok(None) };
+        let both: Vec<&Condition> =
+            old.conditions.iter().chain(&new.conditions).flatten().collect();
+        let earlier = self.earlier(at);
+        let takes_all = |rule: &&&Rule<'_>| {
+            rule.conditions.as_ref().is_some_and(|all| all.iter().all(|one| both.contains(&one)))
+        };
+        if earlier.iter().any(|rule| takes_all(&rule)) {
+            return Ok(None);
+        }
+        // Most often there is an obvious request.
+        if let Some((request, takers)) = (self.guess)(&both)
+            && takers == [old.taker, new.taker]
+            && !alike.is_some_and(|alike| alike.holds(&request))
+        {
+            return Ok(Some(Example::Asked(request)));
+        }
+        let Some(first) = old.region(space)?.cloned() else { return Ok(None) };
+        let Some(second) = new.region(space)? else { return Ok(None) };
+        let Some(base) = space.both(&first, second)? else { return Ok(None) };
+        let mut taken = Vec::new();
+        for rule in earlier {
+            taken.extend(rule.region(space)?);
+        }
+        let alike = match alike {
             Some(condition) => space.region([condition])?,
             None => None,
         };
-        let extra = alike_for.iter().map(|one| vec![one]).zip(&alike_region).collect();
-        let Some((example, earlier)) = self.left(space, old_index, new_index, extra)? else {
-            return Ok(None);
-        };
-        let both = old.conditions.iter().chain(&new.conditions).flatten().collect();
-        let formula = formula(space, both, &earlier)?;
-        let changes = old.outcome.changes(&new.outcome, rewrite_alike, self.policies);
-        Ok(Some(Meeting { old: old_index, new: new_index, changes, formula, example, is_partial }))
+        taken.extend(&alike);
+        Ok(left_over(space, &base, &taken)?.map(Example::Within))
     }
 
-    /// Some requests that go through both rules, and what is taken away before them; `None`: there are none.
-    #[expect(clippy::type_complexity, reason = "two lists that belong together, for one caller")]
-    fn left<'r>(
-        &'r self,
-        space: &mut Space,
-        old_index: usize,
-        new_index: usize,
-        extra: Vec<(Vec<&'r Condition>, &'r Region)>,
-    ) -> Result<Option<(Region, Vec<(Vec<&'r Condition>, &'r Region)>)>, TooComplex> {
-        let region = |rules: &'r Rules, index: usize| rules.regions.get(index)?.as_ref();
-        let (Some(first), Some(second)) =
-            (region(self.old, old_index), region(self.new, new_index))
-        else {
-            return Ok(None);
-        };
-        let Some(base) = space.both(first, second)? else { return Ok(None) };
-        let met = [self.old.all.get(old_index), self.new.all.get(new_index)];
-        let met: Vec<&Rule> = met.into_iter().flatten().collect();
-        let before = |rules: &'r Rules, index: usize| {
-            let conditions = |rule: &'r Rule| rule.conditions.iter().flatten().collect();
-            let earlier = rules.before(index, &met).into_iter();
-            earlier.map(|(rule, region)| (conditions(rule), region)).collect::<Vec<_>>()
-        };
-        let mut earlier: Vec<(Vec<&Condition>, &Region)> = before(self.old, old_index);
-        earlier.extend(before(self.new, new_index));
-        earlier.extend(extra);
-        let taken: Vec<&Region> = earlier.iter().map(|(_, region)| *region).collect();
-        Ok(left_over(space, &base, &taken)?.map(|example| (example, earlier)))
-    }
-
-    /// Meetings that change in the same way, together.
-    fn classes(&self, space: &mut Space, meetings: Vec<Meeting>) -> Result<Vec<Class>, TooComplex> {
-        let mut groups: Vec<Vec<Meeting>> = Vec::new();
-        for meeting in meetings {
-            match groups
-                .iter_mut()
-                .find(|group| group.first().is_some_and(|m| m.changes == meeting.changes))
-            {
-                Some(group) => group.push(meeting),
-                None => groups.push(vec![meeting]),
-            }
-        }
-        let mut classes = Vec::new();
-        for group in groups {
-            classes.push(self.class(space, group)?);
-        }
-        Ok(classes)
-    }
-
-    fn class(&self, space: &mut Space, group: Vec<Meeting>) -> Result<Class, TooComplex> {
+    fn class(&self, space: &mut Space, group: Vec<Meeting<'_>>) -> Result<Class, TooComplex> {
         let everything = group.len() > 1 && self.is_everything(space, &group)?;
-        let origin = |rules: &Rules, index: usize| rules.all.get(index)?.outcome.origin.clone();
         let (mut was, mut becomes) = (Vec::new(), Vec::new());
-        let mut class = Class {
-            changes: group.first().map(|meeting| meeting.changes.clone()).unwrap_or_default(),
-            alternatives: Vec::new(),
-            examples: Vec::new(),
-            was: Vec::new(),
-            becomes: Vec::new(),
-        };
+        let (mut alternatives, mut examples) = (Vec::new(), Vec::new());
+        let changes = group.first().map(|meeting| meeting.changes.clone()).unwrap_or_default();
         for meeting in group {
-            was.extend(origin(self.old, meeting.old));
-            becomes.extend(origin(self.new, meeting.new));
-            let taker = |rules: &Rules, index: usize| {
-                rules.all.get(index).map_or(Taker::Nobody, |rule| rule.taker)
-            };
-            let takers = [taker(self.old, meeting.old), taker(self.new, meeting.new)];
-            class.examples.push((meeting.example, takers));
-            if !everything && !class.alternatives.contains(&meeting.formula) {
-                class.alternatives.push(meeting.formula);
+            was.extend(meeting.old.origin());
+            becomes.extend(meeting.new.origin());
+            if !everything {
+                let formula = self.formula(space, &meeting)?;
+                if !alternatives.contains(&formula) {
+                    alternatives.push(formula);
+                }
             }
+            examples.push((meeting.example, [meeting.old.taker, meeting.new.taker]));
         }
         if everything {
-            class.alternatives.push(Formula::default());
+            alternatives.push(Formula::default());
         }
         for origins in [&mut was, &mut becomes] {
             origins.sort();
             origins.dedup();
         }
-        Ok(Class { was, becomes, ..class })
+        Ok(Class { changes, alternatives, examples, was, becomes })
+    }
+
+    /// The requests of `meeting` in words.
+    fn formula(&self, space: &mut Space, meeting: &Meeting<'_>) -> Result<Formula, TooComplex> {
+        let both = meeting.old.conditions.iter().chain(&meeting.new.conditions).flatten().collect();
+        let mut earlier: Vec<(Vec<&Condition>, &Region)> = Vec::new();
+        for rule in self.earlier(meeting.at) {
+            if let Some(region) = rule.region(space)? {
+                earlier.push((rule.conditions.iter().flatten().collect(), region));
+            }
+        }
+        let alike = match &meeting.alike {
+            Some(condition) => space.region([condition])?,
+            None => None,
+        };
+        earlier.extend(meeting.alike.iter().map(|one| vec![one]).zip(&alike));
+        formula(space, both, &earlier)
     }
 
     /// Whether every request of the host is in one of the meetings of `group`.
-    fn is_everything(&self, space: &mut Space, group: &[Meeting]) -> Result<bool, TooComplex> {
+    fn is_everything(&self, space: &mut Space, group: &[Meeting<'_>]) -> Result<bool, TooComplex> {
         for old in 0..self.old.all.len() {
             for new in 0..self.new.all.len() {
-                let is_in = group.iter().any(|meeting| (meeting.old, meeting.new) == (old, new));
-                let rules = self.old.all.get(old).zip(self.new.all.get(new));
-                if is_in || rules.is_none_or(|(old, new)| old.excludes(new)) {
-                    continue;
-                }
-                if self.left(space, old, new, Vec::new())?.is_some() {
+                let is_in = group.iter().any(|meeting| meeting.at == [old, new]);
+                if !is_in && self.example(space, [old, new], None)?.is_some() {
                     return Ok(false);
                 }
             }
         }
         // A rewrite that is alike for one path leaves that path out.
-        Ok(!group.iter().any(|meeting| meeting.is_partial))
+        Ok(group.iter().all(|meeting| meeting.alike.is_none()))
     }
 }

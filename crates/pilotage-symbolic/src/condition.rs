@@ -6,6 +6,7 @@ use pilotage_engine::header_format::HeaderSource;
 use pilotage_engine::route_match::{HeaderMatch, HeaderTest, PathMatch, QueryMatch, RouteMatch};
 
 use crate::text::{Comparison, Text, write_comparison};
+use crate::witness::Request;
 
 /// A part of a request that conditions look at. Each is independent of all others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -178,6 +179,29 @@ impl Condition {
         match &self.test {
             Test::Text(text) if !self.inverted && !self.missing_is_empty => Some(text),
             _ => None,
+        }
+    }
+
+    /// Whether a look at the texts shows that no request fulfils all of `own` and of `theirs`.
+    pub(crate) fn exclude(own: &[Self], theirs: &[Self]) -> bool {
+        own.iter().any(|a| {
+            theirs.iter().any(|b| {
+                a.dimension == b.dimension
+                    && a.text().zip(b.text()).is_some_and(|(a, b)| a.excludes(b))
+            })
+        })
+    }
+
+    /// Whether `request` fulfils the condition, found out without automata.
+    #[must_use]
+    pub fn holds(&self, request: &Request) -> bool {
+        let fits = |value: &str| match &self.test {
+            Test::Present => true,
+            Test::Text(text) => text.fits(value),
+        };
+        match request.value(&self.dimension) {
+            Some(value) => fits(value) != self.inverted,
+            None => self.missing_fits || self.missing_is_empty && fits("") != self.inverted,
         }
     }
 

@@ -7,28 +7,28 @@ use pilotage_proto::envoy::config::route::v3::route::Action;
 use pilotage_proto::envoy::config::route::v3::route_action::ClusterSpecifier;
 use pilotage_proto::envoy::config::route::v3::{RouteConfiguration, VirtualHost};
 
-use crate::algebra::Algebra;
-use crate::budget::{Budget, TooComplex};
-use crate::compare::{Class, compare};
-use crate::condition::Dimension;
+use crate::budget::TooComplex;
+use crate::compare::{Class, Example, compare};
+use crate::condition::{Condition, Dimension};
 use crate::connections::{ConnectionChange, connection_changes};
 use crate::formula::Formula;
 use crate::hosts::{self, HostGroup, Pair};
-use crate::outcome::{Change, ClusterChanges, Origin, cluster_changes};
+use crate::outcome::{
+    Change, ClusterChanges, Levels, Origin, Outcome, cluster_changes, no_route, of_route,
+};
 use crate::place::{Place, places};
-use crate::region::{Space, Values};
-use crate::rules::{Rules, Taker};
+use crate::ration::Ration;
+use crate::region::Space;
+use crate::rules::{HTTPS, NO_HOST, NO_RULE, NOTHING_LISTENS, Rules, Taker};
 use crate::sample::Sampler;
 use crate::universe::Universe;
-use crate::witness::{Request, example, taker};
+use crate::witness::{Request, example, guess, taker};
 
-/// Work for all hosts together and for one of them, in steps of automata.
-const WORK: u64 = 400_000_000;
-const WORK_OF_ONE_HOST: u64 = 40_000_000;
-/// States that are kept from one host to the next; more would only take memory.
-const MOST_STATES_KEPT: usize = 2_000_000;
 /// Requests that are tried where nothing can be decided.
 const SAMPLES: usize = 2000;
+/// The same when there are many such hosts.
+const FEW_SAMPLES: usize = 200;
+const MANY_UNDECIDED: usize = 10;
 
 /// What changes between two generations of one proxy.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +103,7 @@ pub fn difference(old: &Tables, new: &Tables) -> Difference {
     let mut comparing = Comparing {
         tables: [old, new],
         policies: cluster_changes(old, new),
-        algebra: Some(Algebra::new(Budget::new(WORK))),
+        ration: Ration::new(),
         found: Difference::default(),
     };
     let (before, after) = (places(old), places(new));
@@ -117,10 +117,25 @@ pub fn difference(old: &Tables, new: &Tables) -> Difference {
     found
 }
 
+/// What changes for one request, as both engines decide it: at the place whose routes are called `routes`. `None`: it
+/// cannot be sent there.
+#[must_use]
+pub fn judge(old: &Tables, new: &Tables, routes: &str, request: &Request) -> Option<Vec<Change>> {
+    let (before, after) = (places(old), places(new));
+    let sides = [before.get(routes), after.get(routes)];
+    let comparing = Comparing {
+        tables: [old, new],
+        policies: cluster_changes(old, new),
+        ration: Ration::new(),
+        found: Difference::default(),
+    };
+    comparing.judged(sides, request)
+}
+
 struct Comparing<'t> {
     tables: [&'t Tables; 2],
     policies: ClusterChanges,
-    algebra: Option<Algebra>,
+    ration: Ration,
     found: Difference,
 }
 
@@ -192,137 +207,99 @@ impl Comparing<'_> {
         groups: &BTreeMap<Pair, HostGroup>,
     ) -> Result<(), TooComplex> {
         let Some(group) = groups.get(&pair) else { return Ok(()) };
-        let mut old = Rules::of(sides[0], pair.0)?;
-        let mut new = Rules::of(sides[1], pair.1)?;
-        let mut algebra = self.algebra.take().unwrap_or_else(|| Algebra::new(Budget::new(0)));
-        let left = algebra.budget.left();
-        let granted = left.min(WORK_OF_ONE_HOST);
-        algebra.budget = Budget::new(granted);
+        let old = Rules::of(sides[0], pair.0)?;
+        let new = Rules::of(sides[1], pair.1)?;
         let managers = sides.map(|side| &*side.unwrap_or(known).manager);
         let universe = Universe::of(managers, known.table.ignores_path_parameters());
-        let mut space = Space::new(algebra, universe);
-        let result = self.classes(&mut space, known, group, pair, groups, [&mut old, &mut new]);
-        if let Ok(classes) = &result {
-            self.report(&mut space, sides, known, group, classes);
-        }
-        let mut algebra = space.into_algebra();
-        let left = left - (granted - algebra.budget.left());
-        if algebra.size() > MOST_STATES_KEPT {
-            algebra = Algebra::new(Budget::new(left));
-        }
-        algebra.budget = Budget::new(left);
-        self.algebra = Some(algebra);
-        result.map(|_| ())
-    }
-
-    fn classes(
-        &self,
-        space: &mut Space,
-        known: &Place,
-        group: &HostGroup,
-        pair: Pair,
-        groups: &BTreeMap<Pair, HostGroup>,
-        [old, new]: [&mut Rules; 2],
-    ) -> Result<Vec<Class>, TooComplex> {
-        if old.look_at(&Dimension::Authority) || new.look_at(&Dimension::Authority) {
-            let others: Vec<&HostGroup> = groups
-                .iter()
-                .filter(|(other, _)| **other != pair)
-                .map(|(_, group)| group)
-                .collect();
-            let ignores_port = known.table.ignores_port();
-            let present = hosts::authorities(&mut space.algebra, group, &others, ignores_port)?;
-            let all = Universe::default().all(&Dimension::Authority, &mut space.algebra)?;
-            let present = space.algebra.and(present, all.present)?;
-            space.limit(Dimension::Authority, Values { absent: false, present });
-        }
-        compare(space, old, new, &self.policies)
-    }
-
-    /// Notes what changes, after both engines have said the same of an example of each.
-    fn report(
-        &mut self,
-        space: &mut Space,
-        sides: [Option<&Place>; 2],
-        known: &Place,
-        group: &HostGroup,
-        classes: &[Class],
-    ) {
+        let tables = self.tables;
+        let policies = &self.policies;
         let host = named(known, group);
-        for class in classes {
-            let mut witness = None;
-            for (region, expected) in &class.examples {
-                let request =
-                    example(space, region, &authority(known, group, &host), scheme(known));
-                let Some(request) = request else { continue };
-                self.confirm(sides, &request, *expected);
-                witness = witness.or(Some(request));
-            }
-            let Some(witness) = witness else { continue };
-            self.found.requests.push(RequestChange {
-                hosts: vec![host.clone()],
-                alternatives: class.alternatives.clone(),
-                changes: class.changes.clone(),
-                was: class.was.clone(),
-                becomes: class.becomes.clone(),
-                witness,
-                sampled: false,
-            });
-        }
-    }
-
-    fn confirm(&mut self, sides: [Option<&Place>; 2], request: &Request, expected: [Taker; 2]) {
-        for ((tables, place), expected) in self.tables.into_iter().zip(sides).zip(expected) {
-            let found = taker(tables, place, request);
-            if found != Some(expected) {
-                let what = format!("expected {expected:?}, the engine says {found:?}");
-                self.found.mistakes.push(Mistake { request: request.clone(), what });
-            }
-        }
+        let authority = authority(known, group, &host);
+        let guess = |conditions: &[&Condition]| {
+            let request = guess(conditions.iter().copied(), &authority, scheme(known))?;
+            let old = taker(tables[0], sides[0], &request)?;
+            let new = taker(tables[1], sides[1], &request)?;
+            Some((request, [old, new]))
+        };
+        let (changes, mistakes) = self.ration.for_one_host(universe, |space| {
+            hosts::limit(space, &[&old, &new], known.table.ignores_port(), pair, groups)?;
+            let classes = compare(space, &old, &new, policies, &guess)?;
+            Ok(report(space, tables, sides, (known, &host, &authority), classes))
+        })?;
+        self.found.requests.extend(changes);
+        self.found.mistakes.extend(mistakes);
+        Ok(())
     }
 
     /// Tries requests where nothing can be decided.
     fn give_up(&mut self, sides: [Option<&Place>; 2], known: &Place, group: &HostGroup) {
         let host = named(known, group);
         let authority = authority(known, group, &host);
-        let mut sampler =
-            Sampler::new(sides.map(|side| side.map(|place| &*place.table)), &authority);
-        let mut found: Vec<(Vec<Change>, RequestChange)> = Vec::new();
-        for _ in 0..SAMPLES {
+        let tables = sides.map(|side| side.map(|place| &*place.table));
+        let mut sampler = Sampler::new(tables, &authority);
+        let samples =
+            if self.found.undecided.len() < MANY_UNDECIDED { SAMPLES } else { FEW_SAMPLES };
+        let mut met: Vec<[Taker; 2]> = Vec::new();
+        let mut found: Vec<RequestChange> = Vec::new();
+        for _ in 0..samples {
             let request = sampler.request(&authority, scheme(known));
-            let [old, new] = [0, 1].map(|side| self.tried(side, sides, &request));
-            let (Some(old), Some(new)) = (old, new) else { continue };
-            let rewrite_alike = old.rewrite == new.rewrite;
-            let changes = old.changes(&new, rewrite_alike, &self.policies);
-            if changes.is_empty() || found.iter().any(|(known, _)| *known == changes) {
+            let [first, second] = [0, 1].map(|side: usize| self.taker(side, sides, &request));
+            let (Some(first), Some(second)) = (first, second) else { continue };
+            if met.contains(&[first, second]) {
                 continue;
             }
-            let change = RequestChange {
+            let outcomes =
+                [self.outcome(0, sides, &request, first), self.outcome(1, sides, &request, second)];
+            let [Some(old), Some(new)] = outcomes else { continue };
+            // What a rewrite makes of a path is another question for each path.
+            if old.rewrite.is_none() && new.rewrite.is_none() {
+                met.push([first, second]);
+            }
+            let changes = self.between(&old, &new, &request);
+            if changes.is_empty() || found.iter().any(|known| known.changes == changes) {
+                continue;
+            }
+            found.push(RequestChange {
                 hosts: vec![host.clone()],
                 alternatives: Vec::new(),
-                changes: changes.clone(),
+                changes,
                 was: old.origin.into_iter().collect(),
                 becomes: new.origin.into_iter().collect(),
                 witness: request,
                 sampled: true,
-            };
-            found.push((changes, change));
+            });
         }
-        self.found.requests.extend(found.into_iter().map(|(_, change)| change));
-        self.found.undecided.push(Undecided { host, samples: SAMPLES });
+        self.found.requests.extend(found);
+        self.found.undecided.push(Undecided { host, samples });
     }
 
-    /// What becomes of `request` on one side, as its engine decides.
-    fn tried(
+    fn judged(&self, sides: [Option<&Place>; 2], request: &Request) -> Option<Vec<Change>> {
+        let old = self.outcome(0, sides, request, self.taker(0, sides, request)?)?;
+        let new = self.outcome(1, sides, request, self.taker(1, sides, request)?)?;
+        Some(self.between(&old, &new, request))
+    }
+
+    fn taker(&self, side: usize, sides: [Option<&Place>; 2], request: &Request) -> Option<Taker> {
+        taker(self.tables.get(side)?, sides.get(side).copied().flatten(), request)
+    }
+
+    /// What changes for `request`, whose outcomes are known.
+    fn between(&self, old: &Outcome, new: &Outcome, request: &Request) -> Vec<Change> {
+        let path = request.value(&Dimension::Path).unwrap_or_default();
+        let rewritten = |outcome: &Outcome| outcome.rewrite.as_ref().map(|one| one.apply(path));
+        let rewrite_alike = rewritten(old) == rewritten(new);
+        old.changes(new, rewrite_alike, &self.policies)
+    }
+
+    /// What becomes of `request` on one side, where `taker` takes it.
+    fn outcome(
         &self,
         side: usize,
         sides: [Option<&Place>; 2],
         request: &Request,
-    ) -> Option<crate::outcome::Outcome> {
-        use crate::outcome::{Levels, no_route, of_route};
-        let place = sides.get(side).copied().flatten();
-        let tables = self.tables.get(side)?;
-        match (taker(tables, place, request)?, place) {
+        taker: Taker,
+    ) -> Option<Outcome> {
+        match (taker, sides.get(side).copied().flatten()) {
             (Taker::Route(index), Some(place)) => {
                 let number = place.table.virtual_host_index(&request.authority)?;
                 let proto = place.routes.virtual_hosts.get(number)?;
@@ -331,13 +308,54 @@ impl Comparing<'_> {
                 let matcher = &host.routes.get(index)?.matcher;
                 Some(of_route(levels, proto.routes.get(index)?, matcher))
             }
-            (Taker::Https, _) => Some(no_route("").answering("redirect 301 to https")),
-            (Taker::Nobody | Taker::Route(_), None) => {
-                Some(no_route("nothing that speaks HTTP listens there"))
+            (Taker::Https, _) => Some(no_route("").answering(HTTPS)),
+            (Taker::Nobody | Taker::Route(_), None) => Some(no_route(NOTHING_LISTENS)),
+            (Taker::Nobody, Some(place)) => {
+                let known = place.table.virtual_host_index(&request.authority).is_some();
+                Some(no_route(if known { NO_RULE } else { NO_HOST }))
             }
-            (Taker::Nobody, Some(_)) => Some(no_route("no rule takes the request")),
         }
     }
+}
+
+/// What changes for the requests of `classes`, with an example of each, and where both engines did not say the same of
+/// the example.
+fn report(
+    space: &mut Space,
+    tables: [&Tables; 2],
+    sides: [Option<&Place>; 2],
+    (known, host, authority): (&Place, &Host, &str),
+    classes: Vec<Class>,
+) -> (Vec<RequestChange>, Vec<Mistake>) {
+    let (mut changes, mut mistakes) = (Vec::new(), Vec::new());
+    for class in classes {
+        let mut witness = None;
+        for (found, expected) in &class.examples {
+            let request = match found {
+                Example::Asked(request) => request.clone(),
+                Example::Within(region) => example(space, region, authority, scheme(known)),
+            };
+            for ((tables, place), expected) in tables.into_iter().zip(sides).zip(expected) {
+                let found = taker(tables, place, &request);
+                if found != Some(*expected) {
+                    let what = format!("expected {expected:?}, the engine says {found:?}");
+                    mistakes.push(Mistake { request: request.clone(), what });
+                }
+            }
+            witness = witness.or(Some(request));
+        }
+        let Some(witness) = witness else { continue };
+        changes.push(RequestChange {
+            hosts: vec![host.clone()],
+            alternatives: class.alternatives,
+            changes: class.changes,
+            was: class.was,
+            becomes: class.becomes,
+            witness,
+            sampled: false,
+        });
+    }
+    (changes, mistakes)
 }
 
 /// What a virtual host hands down to its routes.
@@ -371,12 +389,12 @@ fn shared_by_hosts(table: &RouteConfiguration) -> RouteConfiguration {
     }
 }
 
-fn scheme(place: &Place) -> &'static str {
+pub(crate) fn scheme(place: &Place) -> &'static str {
     if place.tls { "https" } else { "http" }
 }
 
 /// The name of a group for people, with its port where that is not the one of the scheme.
-fn named(place: &Place, group: &HostGroup) -> Host {
+pub(crate) fn named(place: &Place, group: &HostGroup) -> Host {
     let usual = if place.tls { 443 } else { 80 };
     let port = place.port().filter(|port| *port != usual);
     let domains: Vec<String> = group.domains.iter().map(|(domain, _)| domain.clone()).collect();
@@ -404,7 +422,7 @@ fn named(place: &Place, group: &HostGroup) -> Host {
 }
 
 /// What a client that asks for the group writes as its host.
-fn authority(place: &Place, group: &HostGroup, host: &Host) -> String {
+pub(crate) fn authority(place: &Place, group: &HostGroup, host: &Host) -> String {
     let known = group.domains.iter().find(|(domain, _)| *domain == host.name);
     let found = known.or(group.domains.first()).map(|(_, example)| example.as_str());
     let name = match (known, place.only_host()) {

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::budget::TooComplex;
 use crate::condition::Condition;
 use crate::region::{Region, Space};
+use crate::witness::Request;
 
 /// Exceptions that are compared with each other; beyond, all are told.
 const MOST_COMPARED: usize = 60;
@@ -29,7 +30,12 @@ pub(crate) fn formula(
     let all = needed(space, conditions)?;
     let Some(base) = space.region(&all)? else { return Ok(Formula { all, except: Vec::new() }) };
     let mut except: Vec<(Vec<Condition>, Region)> = Vec::new();
+    let mut told: Vec<&Vec<&Condition>> = Vec::new();
     for (conditions, region) in earlier {
+        if told.contains(&conditions) {
+            continue;
+        }
+        told.push(conditions);
         let Some(common) = space.both(&base, region)? else { continue };
         let mut rest = Vec::new();
         for condition in conditions {
@@ -64,11 +70,14 @@ fn covered(
     except: &[(Vec<Condition>, Region)],
     at: usize,
 ) -> Result<bool, TooComplex> {
-    let Some((_, region)) = except.get(at) else { return Ok(false) };
-    for (index, (_, other)) in except.iter().enumerate() {
+    let Some((conditions, region)) = except.get(at) else { return Ok(false) };
+    for (index, (theirs, other)) in except.iter().enumerate() {
         // Of two that take the same, the earlier one stays.
+        if index == at || Condition::exclude(conditions, theirs) {
+            continue;
+        }
         let wins = index < at || !space.is_within(other, region)?;
-        if index != at && wins && space.is_within(region, other)? {
+        if wins && space.is_within(region, other)? {
             return Ok(true);
         }
     }
@@ -104,6 +113,13 @@ fn needed(space: &mut Space, conditions: Vec<&Condition>) -> Result<Vec<Conditio
 }
 
 impl Formula {
+    /// Whether `request` is one of those that are meant.
+    #[must_use]
+    pub fn holds(&self, request: &Request) -> bool {
+        let all = |conditions: &[Condition]| conditions.iter().all(|one| one.holds(request));
+        all(&self.all) && !self.except.iter().any(|conditions| all(conditions))
+    }
+
     /// The parts in words: what holds, then what does not.
     #[must_use]
     pub fn words(&self) -> Vec<String> {

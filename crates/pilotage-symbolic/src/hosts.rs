@@ -7,7 +7,11 @@ use pilotage_engine::route_table::RouteTable;
 
 use crate::algebra::{Algebra, Language};
 use crate::budget::TooComplex;
+use crate::condition::Dimension;
+use crate::region::{Space, Values};
+use crate::rules::Rules;
 use crate::text::{Comparison, Text};
+use crate::universe::Universe;
 
 /// Hosts that share their virtual hosts on both sides.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +79,7 @@ fn example(domain: &str, is_own: impl Fn(&str) -> bool) -> Result<String, TooCom
 }
 
 /// The authorities that belong to `group` and none of the `other` domains.
-pub(crate) fn authorities(
+fn authorities(
     algebra: &mut Algebra,
     group: &HostGroup,
     others: &[&HostGroup],
@@ -93,6 +97,27 @@ pub(crate) fn authorities(
         own = algebra.or(own, covered)?;
     }
     Ok(own)
+}
+
+/// Limits the authorities of `space` to those of group `pair`, if any of `rules` looks at them.
+pub(crate) fn limit(
+    space: &mut Space,
+    rules: &[&Rules<'_>],
+    ignores_port: bool,
+    pair: Pair,
+    groups: &BTreeMap<Pair, HostGroup>,
+) -> Result<(), TooComplex> {
+    let Some(group) = groups.get(&pair) else { return Ok(()) };
+    if !rules.iter().any(|rules| rules.look_at(&Dimension::Authority)) {
+        return Ok(());
+    }
+    let others: Vec<&HostGroup> =
+        groups.iter().filter(|(other, _)| **other != pair).map(|(_, group)| group).collect();
+    let own = authorities(&mut space.algebra, group, &others, ignores_port)?;
+    let all = Universe::default().all(&Dimension::Authority, &mut space.algebra)?;
+    let present = space.algebra.and(own, all.present)?;
+    space.limit(Dimension::Authority, Values { absent: false, present });
+    Ok(())
 }
 
 /// Whether `closer` takes hosts away that `domain` covers.

@@ -7,7 +7,8 @@
 //! (`search.rs`). Answers come with a request that the engine itself has decided ([`Request`]), and where the work
 //! would exceed its bounds with the number of requests that were tried instead.
 //!
-//! Requests send each header and query parameter once here. CONNECT is left out: it has no path.
+//! Requests send each header and query parameter once here, and all of them are UTF-8. CONNECT is left out: it has no
+//! path.
 
 mod algebra;
 mod budget;
@@ -20,6 +21,8 @@ mod formula;
 mod hosts;
 mod outcome;
 mod place;
+mod ration;
+mod reach;
 mod region;
 mod rules;
 mod sample;
@@ -30,8 +33,9 @@ mod witness;
 
 pub use condition::{Condition, Dimension};
 pub use connections::ConnectionChange;
-pub use difference::{Difference, Host, Mistake, RequestChange, Undecided, difference};
+pub use difference::{Difference, Host, Mistake, RequestChange, Undecided, difference, judge};
 pub use formula::Formula;
 pub use outcome::{Change, Facet, Origin};
+pub use reach::{Reachability, UnreachableRule, reachability};
 pub use text::{Comparison, Text};
 pub use witness::Request;

@@ -188,6 +188,21 @@ impl Sampler {
     }
 }
 
+/// A text that `expression` matches, if it asks for nothing that stands around.
+pub(crate) fn word(expression: &str) -> Option<String> {
+    let Source::Expression(hir) = Source::expression(expression)? else { return None };
+    let mut sampler = Sampler {
+        state: 1,
+        paths: Vec::new(),
+        headers: Vec::new(),
+        queries: Vec::new(),
+        methods: Vec::new(),
+    };
+    let mut bytes = Vec::new();
+    sampler.expand(&hir, &mut bytes, 0);
+    String::from_utf8(bytes).ok()
+}
+
 impl Source {
     fn of(text: &StringMatch) -> Option<Self> {
         match text.pattern() {

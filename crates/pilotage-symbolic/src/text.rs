@@ -16,6 +16,8 @@ pub struct Text {
     pub comparison: Comparison,
     /// Whether ASCII letters of both cases are alike.
     pub ignore_case: bool,
+    /// What every text that fits begins with, of a regular expression as far as that is plain to see.
+    pub(crate) beginning: Box<str>,
 }
 
 /// How a text is compared.
@@ -38,7 +40,12 @@ pub enum Comparison {
 impl Text {
     /// A comparison that tells letter case apart.
     pub(crate) fn new(comparison: Comparison, operand: &str) -> Self {
-        Self { operand: operand.into(), comparison, ignore_case: false }
+        let beginning = match comparison {
+            Comparison::Exact | Comparison::Prefix | Comparison::SeparatedPrefix => operand.into(),
+            Comparison::Regex => beginning(operand).into(),
+            Comparison::Suffix | Comparison::Contains => "".into(),
+        };
+        Self { operand: operand.into(), comparison, ignore_case: false, beginning }
     }
 
     /// What `matcher` compares with.
@@ -52,6 +59,27 @@ impl Text {
         };
         let ignore_case = matcher.ignores_case() && comparison != Comparison::Regex;
         Self { ignore_case, ..Self::new(comparison, operand) }
+    }
+
+    /// Whether `value` fits, found out without automata.
+    pub(crate) fn fits(&self, value: &str) -> bool {
+        let fold = |text: &str| match self.ignore_case {
+            true => text.to_ascii_lowercase(),
+            false => text.to_owned(),
+        };
+        let (value, operand) = (fold(value), fold(&self.operand));
+        match self.comparison {
+            Comparison::Exact => value == operand,
+            Comparison::Prefix => value.starts_with(&operand),
+            Comparison::SeparatedPrefix => {
+                let rest = value.strip_prefix(&operand);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            Comparison::Suffix => value.ends_with(&operand),
+            Comparison::Contains => value.contains(&operand),
+            Comparison::Regex => regex::bytes::Regex::new(&self.operand)
+                .is_ok_and(|regex| regex.is_match(value.as_bytes())),
+        }
     }
 
     /// The texts that fit.
@@ -77,19 +105,17 @@ impl Text {
 
     /// Whether no text can fit both, as far as a look at the operands tells.
     pub(crate) fn excludes(&self, other: &Self) -> bool {
-        use Comparison::{Exact, Prefix, SeparatedPrefix};
         let fold = self.ignore_case || other.ignore_case;
         let begins = |text: &str, with: &str| match text.as_bytes().get(..with.len()) {
             Some(start) if fold => start.eq_ignore_ascii_case(with.as_bytes()),
             start => start == Some(with.as_bytes()),
         };
-        let (a, b) = (&*self.operand, &*other.operand);
+        let (a, b) = (&*self.beginning, &*other.beginning);
         match (self.comparison, other.comparison) {
-            (Exact, Exact) => !(a.len() == b.len() && begins(a, b)),
-            (Exact, Prefix | SeparatedPrefix) => !begins(a, b),
-            (Prefix | SeparatedPrefix, Exact) => !begins(b, a),
-            (Prefix | SeparatedPrefix, Prefix | SeparatedPrefix) => !begins(a, b) && !begins(b, a),
-            _ => false,
+            (Comparison::Exact, Comparison::Exact) => !(a.len() == b.len() && begins(a, b)),
+            (Comparison::Exact, _) => !begins(a, b),
+            (_, Comparison::Exact) => !begins(b, a),
+            _ => !begins(a, b) && !begins(b, a),
         }
     }
 
@@ -98,6 +124,23 @@ impl Text {
         let text = &*self.operand;
         let inner = text.strip_prefix(r"\A(?:").and_then(|text| text.strip_suffix(r")\z"));
         inner.unwrap_or(text)
+    }
+}
+
+/// The characters that an anchored expression begins with, up to the first that may be something else.
+fn beginning(expression: &str) -> &str {
+    let Some(inner) = expression.strip_prefix(r"\A(?:") else { return "" };
+    // With alternatives, what stands first need not come first.
+    if inner.contains('|') || inner.contains("(?") {
+        return "";
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '=' | ':');
+    let end = inner.find(|c| !plain(c)).unwrap_or(inner.len());
+    let found = inner.get(..end).unwrap_or_default();
+    match inner.get(end..).and_then(|rest| rest.chars().next()) {
+        // The last character may be missing.
+        Some('?' | '*' | '{') => found.get(..found.len().saturating_sub(1)).unwrap_or_default(),
+        _ => found,
     }
 }
 
@@ -143,4 +186,25 @@ pub(crate) fn write_comparison(
         f.write_str(" in any letter case")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginning;
+
+    #[test]
+    fn the_beginning_of_an_expression_is_what_all_its_texts_begin_with() {
+        for (expression, expected) in [
+            (r"\A(?:/api/v[0-9]+)\z", "/api/v"),
+            (r"\A(?:/ab?c)\z", "/a"),
+            (r"\A(?:/ab*)\z", "/a"),
+            (r"\A(?:/a|/b)\z", ""),
+            (r"\A(?:(?i)/a)\z", ""),
+            (r"\A(?:.*)\z", ""),
+            (r"\A(?:/a+)\z", "/a"),
+            ("/a", ""),
+        ] {
+            assert_eq!(beginning(expression), expected, "{expression}");
+        }
+    }
 }

@@ -9,10 +9,12 @@ use pilotage_engine::headers::Headers;
 use pilotage_engine::request::{Downstream, RequestHead};
 use pilotage_engine::{Decision, Env, NoTrace, Tables, decide};
 
-use crate::condition::Dimension;
+use crate::condition::{Condition, Dimension, Test};
 use crate::place::Place;
 use crate::region::{Region, Space, Values};
 use crate::rules::Taker;
+use crate::sample::word;
+use crate::text::Comparison;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +29,28 @@ pub struct Request {
     pub path: String,
     /// Headers, each once.
     pub headers: Vec<(String, String)>,
+}
+
+impl Request {
+    /// What the request has there; `None`: nothing.
+    pub(crate) fn value(&self, dimension: &Dimension) -> Option<&str> {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        match dimension {
+            Dimension::Path => Some(path),
+            Dimension::Method => Some(&self.method),
+            Dimension::Scheme => Some(&self.scheme),
+            Dimension::Authority => Some(&self.authority),
+            Dimension::Header(name) => {
+                let mut headers = self.headers.iter();
+                let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+                found.map(|(_, value)| value.as_str())
+            }
+            Dimension::Query(name) => query.split('&').find_map(|pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (key == &**name && !pair.is_empty()).then_some(value)
+            }),
+        }
+    }
 }
 
 impl fmt::Display for Request {
@@ -51,13 +75,13 @@ fn liked(dimension: &Dimension, scheme: &'static str) -> &'static [&'static str]
     }
 }
 
-/// A request of `region` to `authority`. `None`: a value is none that can be sent.
+/// A request of `region` to `authority`.
 pub(crate) fn example(
     space: &mut Space,
     region: &Region,
     authority: &str,
     scheme: &'static str,
-) -> Option<Request> {
+) -> Request {
     let mut request = Request {
         method: "GET".to_owned(),
         scheme: scheme.to_owned(),
@@ -67,7 +91,7 @@ pub(crate) fn example(
     };
     let mut query = Vec::new();
     for (part, values) in region.iter() {
-        let dimension = space.dimension(part)?.clone();
+        let Some(dimension) = space.dimension(part).cloned() else { continue };
         let Some(value) = pick(space, values, liked(&dimension, scheme)) else { continue };
         match dimension {
             Dimension::Path => request.path = value,
@@ -84,7 +108,62 @@ pub(crate) fn example(
     if !query.is_empty() {
         request.path.push_str(&format!("?{}", query.join("&")));
     }
-    Some(request)
+    request
+}
+
+/// A request that may fulfil `conditions`, which the engine has to be asked about. `None`: there is no telling.
+pub(crate) fn guess<'c>(
+    conditions: impl Iterator<Item = &'c Condition>,
+    authority: &str,
+    scheme: &str,
+) -> Option<Request> {
+    let mut request = Request {
+        method: "GET".to_owned(),
+        scheme: scheme.to_owned(),
+        authority: authority.to_owned(),
+        path: "/".to_owned(),
+        headers: Vec::new(),
+    };
+    let mut query: Vec<String> = Vec::new();
+    let mut seen: Vec<(&Dimension, String)> = Vec::new();
+    for condition in conditions {
+        let value = match &condition.test {
+            // What is not there is easily left out.
+            _ if condition.inverted => match condition.dimension.may_be_absent() {
+                true => continue,
+                false => return None,
+            },
+            Test::Present => "any".to_owned(),
+            Test::Text(text) if text.comparison == Comparison::Regex => word(&text.operand)?,
+            Test::Text(text) => text.operand.to_string(),
+        };
+        match seen.iter_mut().find(|(known, _)| **known == condition.dimension) {
+            // The longer one may well begin with the other.
+            Some((_, known)) if known.len() < value.len() => *known = value,
+            Some(_) => {}
+            None => seen.push((&condition.dimension, value)),
+        }
+    }
+    for (dimension, value) in seen {
+        match dimension {
+            Dimension::Path => request.path = value,
+            Dimension::Header(name) => request.headers.push((name.to_string(), value)),
+            Dimension::Query(name) => query.push(format!("{name}={value}")),
+            Dimension::Method => request.method = value,
+            Dimension::Scheme => request.scheme = value,
+            Dimension::Authority => return None,
+        }
+    }
+    if !query.is_empty() {
+        request.path.push_str(&format!("?{}", query.join("&")));
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.?=&".contains(&byte);
+    let path_is_plain = request.path.starts_with('/')
+        && request.path.bytes().all(is_plain)
+        && !request.path.contains("/.")
+        && !request.path.contains("//");
+    let values_are_plain = request.headers.iter().all(|(_, value)| value.trim() == value);
+    (path_is_plain && values_are_plain && request.method != "CONNECT").then_some(request)
 }
 
 /// One of `values`; `None`: nothing has to be there.
@@ -97,7 +176,6 @@ fn pick(space: &Space, values: Values, liked: &[&str]) -> Option<String> {
         Some(word) => Some((*word).to_owned()),
         None => {
             let word = space.algebra.word(values.present).unwrap_or_default();
-            // Header values need not be UTF-8; what was accepted byte by byte is looked at again by the engines.
             Some(String::from_utf8_lossy(&word).into_owned())
         }
     }

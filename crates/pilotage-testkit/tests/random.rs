@@ -24,6 +24,8 @@ mod seen;
 mod shrink;
 #[path = "random/trial.rs"]
 mod trial;
+#[path = "random/world.rs"]
+mod world;
 
 use std::collections::BTreeMap;
 
@@ -54,7 +56,7 @@ fn envoy_and_we_do_the_same_with_random_rules() {
         let mut trial = Trial::default();
         while trial.rules.len() < RULES_PER_TRIAL && asked < wanted {
             let rules = rules::draw(&mut random);
-            if !trial::is_valid(&rules) {
+            if !world::is_valid(&rules) {
                 refused += 1;
                 continue;
             }

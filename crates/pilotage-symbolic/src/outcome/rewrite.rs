@@ -45,6 +45,15 @@ impl Rewrite {
         Self { replacement: replacement.to_owned(), taken }
     }
 
+    /// What becomes of `path`, which was matched.
+    pub(crate) fn apply(&self, path: &str) -> String {
+        let rest = match &self.taken {
+            Taken::Beginning { length, .. } => path.get(*length..).unwrap_or_default(),
+            Taken::Whole(_) => "",
+        };
+        format!("{}{rest}", self.replacement)
+    }
+
     /// For which paths that both take `self` and `other` give the same.
     pub(crate) fn agrees(&self, other: &Self) -> Agreement {
         use Taken::{Beginning, Whole};

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::requests::Probe;
-use super::trial::{Case, Difference, Trial, is_valid};
+use super::trial::{Case, Difference, Trial};
+use super::world::is_valid;
 
 /// Every round runs both proxies with all candidates.
 const ROUNDS: usize = 25;
