@@ -30,7 +30,8 @@ pub(super) fn answer(proxies: &Proxies, body: &[u8], now: Duration) -> Result<Va
         .notes
         .push(format!("as of now, generation {} of the running process", generation.number));
     let facts = answer.clusters.iter().flat_map(|cluster| &cluster.facts);
-    if facts.into_iter().any(|fact| fact.value["mode"] == "mesh-mtls") {
+    let is_mesh_tls = |mode: &serde_json::Value| mode == "mesh-mtls";
+    if facts.into_iter().any(|fact| fact.value.get("mode").is_some_and(is_mesh_tls)) {
         let note =
             "this process has no identity in the mesh: mutual TLS of the mesh fails with 503";
         answer.notes.push(note.to_owned());

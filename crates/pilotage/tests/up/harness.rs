@@ -110,8 +110,7 @@ impl Up {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let killed =
-            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let killed = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
         assert!(killed.success());
     }
 
