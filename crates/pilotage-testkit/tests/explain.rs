@@ -150,9 +150,10 @@ fn answered(answer: &Explanation, outcome: &Value, details: Option<&str>) -> Opt
     match details {
         Some("fault_filter_abort") => {
             let told = answer.policies.iter().any(|fact| {
+                let of = |field| fact.value.get(field);
                 fact.topic == "fault"
-                    && (fact.value["status"].as_u64() == status
-                        || !fact.value["grpcStatus"].is_null())
+                    && (of("status").and_then(Value::as_u64) == status
+                        || of("grpcStatus").is_some_and(|code| !code.is_null()))
             });
             (!told).then_some("abort")
         }
