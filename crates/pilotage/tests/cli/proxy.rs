@@ -86,7 +86,7 @@ fn the_format_of_the_access_log_may_be_a_source() {
     let (code, _, stderr) = validate(&log("text_format_source: {filename: /format}"));
     let flat = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(code, 65, "{stderr}");
-    assert!(flat.contains("only `inline_string` is read"), "{stderr}");
+    assert!(flat.contains("text_format_source.filename: `/format`: No such file"), "{stderr}");
     assert!(stderr.contains("error[PIL0202]"), "{stderr}");
 }
 
@@ -128,7 +128,7 @@ fn what_is_lacking_is_an_error() {
     refused(
         "node: {id: edge, cluster: edge}",
         "dynamic_resources: {ads_config: {api_type: GRPC}}",
-        &["FILE:2:1", "resources from a control plane come later"],
+        &["FILE:2:21", "dynamic_resources.ads_config: there is no client of control planes yet"],
     );
     refused(
         "name: envoy.filters.http.router",
