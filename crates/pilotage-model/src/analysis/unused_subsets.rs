@@ -43,8 +43,9 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
             let names: Vec<String> =
                 without.iter().map(|(_, subset)| format!("`{}`", subset.name)).collect();
             let path = FieldPath::spec().field("subsets").index(*first).field("name");
+            let noun = if names.len() == 1 { "subset" } else { "subsets" };
             let message =
-                format!("no route names the subsets {} of `{}`", names.join(", "), rule.host);
+                format!("no route names the {noun} {} of `{}`", names.join(", "), rule.host);
             problems.push(object.value_diagnostic(codes::PIL0301, &path, message, "not in use"));
         }
     }
