@@ -313,6 +313,9 @@ codes! {
     PIL0314 SettingsNotMerged Warning
         "A DestinationRule for a host hides settings that a rule for a wildcard has for it. The most specific \
          rule is used as a whole, and nothing of the others is merged into it."
+    PIL0315 RuleNeverReached Warning
+        "Earlier rules together take every request that a rule, or one of its match blocks, is for. This is \
+         proved for all requests, not found by comparing texts as IST0130 and IST0131 do."
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct UnreachableRule {
     pub example: Option<(Request, Option<Origin>)>,
 }
 
-/// What is known of the rules of one proxy.
+/// What is known of the rules of some proxies.
 #[derive(Clone, Debug, Default)]
 pub struct Reachability {
     /// Rules that never match, ordered by where they are written.
@@ -38,37 +38,49 @@ pub struct Reachability {
     pub undecided: Vec<Host>,
 }
 
-/// The rules of `tables` that never match.
+/// The rules that never match in any of `proxies`. The work for all of them together is bounded.
 #[must_use]
-pub fn reachability(tables: &Tables) -> Reachability {
+pub fn reachability<'t>(proxies: impl IntoIterator<Item = &'t Tables>) -> Reachability {
     let mut looking =
-        Looking { tables, ration: Ration::new(), rules: BTreeMap::new(), undecided: Vec::new() };
-    for place in places(tables).values() {
-        let Ok(groups) = hosts::groups([Some(&place.table), None]) else {
-            looking.undecided.push(named(place, &HostGroup::of(&place.table.name)));
-            continue;
-        };
-        for (pair, group) in &groups {
-            if let Err(TooComplex) = looking.host(place, *pair, group, &groups) {
-                looking.undecided.push(named(place, group));
-            }
+        Looking { ration: Ration::of(WORK), rules: BTreeMap::new(), undecided: Vec::new() };
+    for tables in proxies {
+        for place in places(tables).values() {
+            looking.place(tables, place);
         }
     }
     let unreachable = looking.rules.into_values().flatten().collect();
     Reachability { unreachable, undecided: looking.undecided }
 }
 
-struct Looking<'t> {
-    tables: &'t Tables,
+/// Steps of automata for all proxies together: this looks for mistakes along the way, and must not take long.
+const WORK: u64 = 10_000_000;
+
+struct Looking {
     ration: Ration,
-    /// By origin; `None`: it matches something on some host.
+    /// By origin; `None`: it matches something on some host, or that was too complex to decide.
     rules: BTreeMap<Origin, Option<UnreachableRule>>,
     undecided: Vec<Host>,
 }
 
-impl Looking<'_> {
+impl Looking {
+    fn place(&mut self, tables: &Tables, place: &Place) {
+        let Ok(groups) = hosts::groups([Some(&place.table), None]) else {
+            self.undecided.push(named(place, &HostGroup::of(&place.table.name)));
+            return;
+        };
+        for (pair, group) in &groups {
+            if let Err(TooComplex) = self.host(tables, place, *pair, group, &groups) {
+                self.undecided.push(named(place, group));
+                let rules = Rules::of(Some(place), pair.0);
+                let origins = rules.iter().flat_map(|rules| &rules.all).filter_map(Rule::origin);
+                self.rules.extend(origins.map(|origin| (origin, None)));
+            }
+        }
+    }
+
     fn host(
         &mut self,
+        tables: &Tables,
         place: &Place,
         pair: Pair,
         group: &HostGroup,
@@ -109,24 +121,34 @@ impl Looking<'_> {
                         host: named(place, group),
                         taken_by: dead.taken_by.clone(),
                         example: request.clone().map(|request| {
-                            let by = self.taker(place, &rules, &request);
+                            let by = who_takes(tables, place, &rules, &request);
                             (request, by)
                         }),
                     };
-                    self.rules.entry(origin).or_insert(Some(finding));
+                    let known = self.rules.entry(origin).or_insert_with(|| Some(finding.clone()));
+                    // Rather with who takes its requests.
+                    if known.as_ref().is_some_and(|known| known.taken_by.is_empty()) {
+                        *known = Some(finding);
+                    }
                 }
             }
         }
         Ok(())
     }
+}
 
-    fn taker(&self, place: &Place, rules: &Rules<'_>, request: &Request) -> Option<Origin> {
-        let Some(Taker::Route(index)) = taker(self.tables, Some(place), request) else {
-            return None;
-        };
-        let taken = |rule: &&Rule<'_>| rule.taker == Taker::Route(index);
-        rules.all.iter().find(taken)?.origin()
-    }
+/// The rule that the engine picks for `request`.
+fn who_takes(
+    tables: &Tables,
+    place: &Place,
+    rules: &Rules<'_>,
+    request: &Request,
+) -> Option<Origin> {
+    let Some(Taker::Route(index)) = taker(tables, Some(place), request) else {
+        return None;
+    };
+    let taken = |rule: &&Rule<'_>| rule.taker == Taker::Route(index);
+    rules.all.iter().find(taken)?.origin()
 }
 
 /// A rule that takes nothing.

@@ -265,7 +265,7 @@ fn rules_that_never_match_are_found_with_who_takes_their_requests() {
         rule(json!({"exact": "/new"}), "v2"),
         {"route": to("v3")},
     ]}}));
-    let found = pilotage_symbolic::reachability(&side.tables);
+    let found = pilotage_symbolic::reachability([&*side.tables]);
     assert!(found.undecided.is_empty());
     let [dead] = found.unreachable.as_slice() else { panic!("{found:?}") };
     assert_eq!(dead.origin.path, "spec.http[2]");

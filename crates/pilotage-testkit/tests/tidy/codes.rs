@@ -18,6 +18,9 @@ const WITHOUT_EXAMPLE: [Code; 7] = [
     codes::PIL0204,
 ];
 
+/// Our codes that the program finds from what it compiles; its own tests run the examples of their pages.
+const FROM_ROUTES: [Code; 1] = [codes::PIL0315];
+
 fn own() -> impl Iterator<Item = Code> {
     codes::ALL.iter().copied().filter(|code| code.id().starts_with("PIL"))
 }
@@ -45,6 +48,7 @@ fn every_code_of_ours_has_a_page_whose_examples_are_true() {
         let mut examples =
             page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
         match (examples.next(), examples.next()) {
+            (Some(_), Some(_)) if FROM_ROUTES.contains(&code) => {}
             (Some(bad), Some(good)) => {
                 if !told(bad).contains(&code) {
                     findings

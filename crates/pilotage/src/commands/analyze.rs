@@ -6,6 +6,7 @@ mod istioctl;
 mod sarif;
 mod selection;
 mod text;
+mod unreached_rules;
 
 use std::path::PathBuf;
 

@@ -222,3 +222,32 @@ fn colours_can_be_asked_for_and_a_cluster_cannot() {
     assert_eq!(pilotage(&["analyze", "--use-kube=false", folder.path()]).code, 79);
     assert_eq!(pilotage(&["analyze", "-k", folder.path()]).code, 64);
 }
+
+#[test]
+fn a_rule_whose_requests_all_go_elsewhere_is_proved_and_told_once() {
+    let page = include_str!("../../../../docs/codes/PIL0315.md");
+    let examples = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let [bad, good] = examples.collect::<Vec<_>>().try_into().unwrap();
+    let folder = Folder::new();
+    folder.write("v.yaml", good);
+    let done = pilotage(&["analyze", folder.path()]);
+    assert!(!done.stdout.contains("PIL0315"), "{}", done.stdout);
+
+    folder.write("v.yaml", bad);
+    let done = pilotage(&["analyze", folder.path()]);
+    for part in [
+        "warning[PIL0315]: rule `http[2]` is never reached: http[0] and http[1] together take every request",
+        "gets no requests",
+        "for instance GET http://a.test/api/v0 goes here",
+        "takes some of them",
+        "put it before them, or remove it",
+    ] {
+        assert!(done.stdout.contains(part), "no {part:?} in {}", done.stdout);
+    }
+
+    // Another analyzer tells the same already.
+    let longer = bad.replace("{regex: '/(api|web)/v[0-9]'}", "{prefix: /web/v1}");
+    folder.write("v.yaml", &longer);
+    let done = pilotage(&["analyze", folder.path()]);
+    assert!(done.stdout.contains("IST0131") && !done.stdout.contains("PIL0315"), "{}", done.stdout);
+}

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use pilotage_config::{Diagnostic, KindName, Timestamp, codes};
 use pilotage_model::analysis::{ANALYZERS, Context, suppression};
 
+use super::unreached_rules;
 use crate::inputs::Configuration;
 
 /// The analyzer that reports deprecated fields.
@@ -24,7 +25,8 @@ fn all() -> BTreeMap<String, String> {
         )
     });
     let deprecated = (DEPRECATION.to_owned(), "Checks for deprecated fields".to_owned());
-    several.chain(single).chain([deprecated]).collect()
+    let unreached = (unreached_rules::NAME.to_owned(), unreached_rules::DESCRIPTION.to_owned());
+    several.chain(single).chain([deprecated, unreached]).collect()
 }
 
 /// The list for people, in istioctl's form.
@@ -70,6 +72,9 @@ impl Chosen {
         let context = Context::new(&objects, Some(now));
         for analyzer in ANALYZERS.iter().filter(|analyzer| self.has(analyzer.name)) {
             problems.extend(analyzer.run(&context));
+        }
+        if self.has(unreached_rules::NAME) {
+            problems.extend(unreached_rules::analyze(configuration, &problems));
         }
         suppression::apply(&objects, &mut problems);
         problems

@@ -64,7 +64,8 @@ impl Side {
             None => read_all(&[PathBuf::from(named)])?,
         };
         let configuration = Configuration::of(sources, mesh.0.clone());
-        let (snapshot, _) = pilotage_model::build(&configuration.inputs());
+        let snapshot =
+            pilotage_model::build_after(None, &configuration.objects, &configuration.mesh);
         let content = Content::Objects { configuration: Box::new(configuration), snapshot };
         Ok(Self { name: named.to_owned(), content })
     }

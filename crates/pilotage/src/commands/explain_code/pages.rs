@@ -46,6 +46,7 @@ pages! {
     "PIL0312"
     "PIL0313"
     "PIL0314"
+    "PIL0315"
 }
 
 /// The page of a code, if it is one of ours.
