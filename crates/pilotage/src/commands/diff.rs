@@ -88,7 +88,10 @@ fn compare(args: &DiffArgs) -> Result<Status, CommandError> {
     let mesh = Mesh(args.mesh_config_file.as_deref().map(read_one).transpose()?);
     let (old, new) = match (&args.live, &args.new) {
         (Some(address), _) => (live::side(address)?, Side::load(&args.old, &mesh)?),
-        (None, Some(new)) => (Side::load(&args.old, &mesh)?, Side::load(new, &mesh)?),
+        (None, Some(new)) => {
+            let [old, new] = Side::load_both([&args.old, new], &mesh)?;
+            (old, new)
+        }
         (None, None) => return Err(SideError::NothingToCompareWith.into()),
     };
     let views = views::differences(&old, &new, &who, args.who.is_default());

@@ -1,6 +1,7 @@
 //! The binary as scripts see it: output and exit codes.
 
 mod analyze;
+mod diff;
 mod explain;
 mod papers;
 mod proxy;

@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod demo;
+mod diff;
 mod explain;
 mod harness;
 mod inbound;

@@ -4,13 +4,25 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pilotage_config::Diagnostic;
+use pilotage_config::object::Kind;
+use pilotage_config::{Diagnostic, load};
 use pilotage_engine::Tables;
 use pilotage_explain::simulation;
 use pilotage_model::Snapshot;
 
 use super::git;
 use crate::inputs::{Configuration, SourceText, read_all};
+
+/// Something that listens, so that VirtualServices for sidecars count there.
+const LISTENER: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: pilotage-diff-listener, namespace: default}
+spec:
+  hosts: [pilotage-diff-listener.invalid]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+";
 
 /// One side of a comparison.
 #[derive(Debug)]
@@ -64,10 +76,43 @@ impl Side {
             None => read_all(&[PathBuf::from(named)])?,
         };
         let configuration = Configuration::of(sources, mesh.0.clone());
+        Ok(Self::of(named.to_owned(), configuration))
+    }
+
+    fn of(name: String, configuration: Configuration) -> Self {
         let snapshot =
             pilotage_model::build_after(None, &configuration.objects, &configuration.mesh);
         let content = Content::Objects { configuration: Box::new(configuration), snapshot };
-        Ok(Self { name: named.to_owned(), content })
+        Self { name, content }
+    }
+
+    /// Both sides. When neither knows a service, as in a file with a VirtualService alone, nothing would listen for
+    /// sidecars and everything would be the same; so port 80 is taken to be there on both.
+    pub(super) fn load_both(
+        [old, new]: [&str; 2],
+        mesh: &Mesh,
+    ) -> Result<[Self; 2], super::CommandError> {
+        let both = [Self::load(old, mesh)?, Self::load(new, mesh)?];
+        if both.iter().any(Self::knows_services) {
+            return Ok(both);
+        }
+        Ok(both.map(|side| match side.content {
+            Content::Objects { mut configuration, .. } => {
+                configuration.objects.extend(load("", LISTENER).objects.into_iter().map(Arc::new));
+                Self::of(side.name, *configuration)
+            }
+            Content::Running(_) => side,
+        }))
+    }
+
+    fn knows_services(&self) -> bool {
+        match &self.content {
+            Content::Objects { configuration, .. } => configuration
+                .objects
+                .iter()
+                .any(|object| matches!(object.body, Kind::Service(_) | Kind::ServiceEntry(_))),
+            Content::Running(_) => true,
+        }
     }
 
     /// Objects that could not be used.

@@ -96,7 +96,8 @@ pub(super) fn headline(answer: &Answer<'_>, changes: usize) -> String {
     };
     let hosts: usize = answer.found().map(|found| found.hosts).sum();
     let views: Vec<&str> = answer.views.iter().map(|view| &*view.name).collect();
-    format!("{what}\n{hosts} hosts compared, seen from: {}", views.join(", "))
+    let hosts = if hosts == 1 { "1 host".to_owned() } else { format!("{hosts} hosts") };
+    format!("{what}\n{hosts} compared, seen from: {}", views.join(", "))
 }
 
 fn one(answer: &Answer<'_>, number: usize, seen: &Seen<'_>) -> String {
