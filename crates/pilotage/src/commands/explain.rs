@@ -24,7 +24,7 @@ use crate::who::{Kind, WhoArgs};
     pilotage explain POST https://shop.example.com/cart --proxy gateway -f mesh/\n  \
     pilotage explain http://reviews:9080/ --live")]
 pub(crate) struct ExplainArgs {
-    /// What to ask for: http://HOST[:PORT]/PATH, with the method before it when it is not GET. Other schemes: https,
+    /// What to ask for: http://HOST:PORT/PATH, with the method before it when it is not GET. Other schemes: https,
     /// grpc, tcp (raw bytes), tls (raw bytes in TLS)
     #[arg(value_name = "[METHOD] URL", required = true, num_args = 1..=2)]
     request: Vec<String>,
