@@ -1,6 +1,5 @@
 //! Cross-origin requests.
 
-use crate::headers::Headers;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -11,6 +10,7 @@ use pilotage_proto::envoy::extensions::filters::http::cors::v3::CorsPolicy as Pr
 use pilotage_proto::{Any, unpack};
 
 use crate::fraction::Fraction;
+use crate::headers::Headers;
 use crate::local_reply::LocalReply;
 use crate::rejection::{FieldError, Warnings};
 use crate::request::RequestHead;

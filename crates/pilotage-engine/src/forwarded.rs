@@ -10,7 +10,6 @@ mod tests;
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use crate::headers::Headers;
 use bytes::Bytes;
 use http::header::{CONNECTION, LOCATION, SERVER, TE, TRANSFER_ENCODING, UPGRADE, VIA};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
@@ -19,6 +18,7 @@ use self::client::Client;
 pub use self::client::forwarded_for;
 use crate::domains::split_port;
 use crate::env::Env;
+use crate::headers::Headers;
 use crate::http_manager::{EscapedSlashes, HttpManager, ServerHeader, UnderscoreHeaders};
 use crate::local_reply::LocalReply;
 use crate::path;

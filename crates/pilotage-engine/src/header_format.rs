@@ -6,11 +6,11 @@ mod parse;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use crate::headers::Headers;
 use http::{HeaderName, HeaderValue, Version};
 
 pub use self::date::Format as TimeFormat;
 use crate::forward::Exchange;
+use crate::headers::Headers;
 use crate::rejection::FieldError;
 use crate::request::Downstream;
 use crate::tls::TlsOperator;

@@ -1,11 +1,11 @@
 //! Header operations: what one level of configuration adds, sets and removes.
 
-use crate::headers::Headers;
 use http::{HeaderName, HeaderValue};
 use pilotage_proto::envoy::config::core::v3::HeaderValueOption;
 use pilotage_proto::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 
 use crate::header_format::{FormatContext, Template};
+use crate::headers::Headers;
 use crate::rejection::{FieldError, Warnings};
 
 /// Operations of one level (weighted cluster, route, virtual host, route configuration) on requests and answers.

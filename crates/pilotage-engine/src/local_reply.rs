@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::headers::Headers;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, StatusCode};
 
+use crate::headers::Headers;
 use crate::response_flag::ResponseFlags;
 use crate::route::RouteEntry;
 use crate::virtual_host::VirtualHostSettings;

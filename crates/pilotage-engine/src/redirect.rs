@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::headers::Headers;
 use http::{HeaderValue, StatusCode};
 use pilotage_proto::envoy::config::route::v3::RedirectAction as Proto;
 use pilotage_proto::envoy::config::route::v3::redirect_action::{
@@ -10,6 +9,7 @@ use pilotage_proto::envoy::config::route::v3::redirect_action::{
 };
 
 use crate::domains::split_port;
+use crate::headers::Headers;
 use crate::rejection::FieldError;
 use crate::request::RequestHead;
 use crate::rewrite::PathRewrite;

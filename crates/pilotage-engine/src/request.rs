@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use crate::headers::Headers;
 use http::{HeaderValue, Method, Version};
 
+use crate::headers::Headers;
 use crate::tls::TlsSession;
 
 /// What is known of the client's connection.

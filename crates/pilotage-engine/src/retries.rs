@@ -10,7 +10,6 @@ mod tried;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::headers::Headers;
 use http::StatusCode;
 
 pub use self::conditions::RetryConditions;
@@ -20,6 +19,7 @@ pub use self::tried::Tried;
 use crate::cluster::ClusterTable;
 use crate::env::Env;
 use crate::forward::Forward;
+use crate::headers::Headers;
 use crate::request::RequestHead;
 
 /// How an attempt ended, as far as retries care.

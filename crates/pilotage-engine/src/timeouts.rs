@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::headers::Headers;
 use http::HeaderValue;
 use pilotage_proto::envoy::config::route::v3::route_action::MaxStreamDuration as Proto;
 
 use crate::durations::optional;
+use crate::headers::Headers;
 use crate::http_manager::HttpManager;
 use crate::rejection::FieldError;
 use crate::request::RequestHead;
@@ -186,10 +186,10 @@ pub(crate) fn to_grpc_timeout(limit: Duration) -> HeaderValue {
 mod tests {
     use std::time::Duration;
 
-    use crate::headers::Headers;
     use http::HeaderValue;
 
     use super::{capped, grpc_timeout, to_grpc_timeout};
+    use crate::headers::Headers;
 
     #[test]
     fn grpc_timeouts_are_read_and_written() {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::headers::Headers;
 use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_proto::ResourceSet;
 use pilotage_proto::json::from_value;
@@ -13,6 +12,7 @@ use super::{Decision, decide};
 use crate::env::Env;
 use crate::filter_chain::ChainAction;
 use crate::forward::Exchange;
+use crate::headers::Headers;
 use crate::live_state::LiveState;
 use crate::local_reply::LocalReply;
 use crate::request::{Downstream, RequestHead, UpstreamHead};

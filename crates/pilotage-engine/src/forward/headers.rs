@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::headers::Headers;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue};
 
 use super::{Exchange, Forward};
 use crate::header_format::FormatContext;
 use crate::header_operations::{HeaderOperations, LevelOperations, Side};
+use crate::headers::Headers;
 use crate::listener::Direction;
 use crate::request::{RequestHead, UpstreamHead, steers_router};
 use crate::rewrite::HostRewrite;

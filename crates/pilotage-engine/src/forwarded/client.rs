@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::headers::Headers;
 use http::{HeaderName, HeaderValue};
 
 use super::Seen;
+use crate::headers::Headers;
 use crate::http_manager::HttpManager;
 use crate::request::Downstream;
 

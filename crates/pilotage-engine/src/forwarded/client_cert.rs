@@ -1,8 +1,8 @@
 //! `x-forwarded-client-cert`: what upstreams learn of the client's certificate.
 
-use crate::headers::Headers;
 use http::{HeaderName, HeaderValue};
 
+use crate::headers::Headers;
 use crate::http_manager::{ClientCertDetails, ForwardClientCert, HttpManager};
 use crate::tls::{Certificate, TlsSession};
 

@@ -1,10 +1,10 @@
 //! `x-request-id`.
 
-use crate::headers::Headers;
 use http::{HeaderName, HeaderValue};
 
 use super::Seen;
 use crate::env::Env;
+use crate::headers::Headers;
 use crate::http_manager::HttpManager;
 
 pub(super) const NAME: HeaderName = HeaderName::from_static("x-request-id");

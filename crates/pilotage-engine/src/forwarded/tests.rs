@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::headers::Headers;
 use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_proto::json::from_value;
 use serde_json::{Value, json};
 
 use super::{Arrived, finish, prepare};
 use crate::env::Env;
+use crate::headers::Headers;
 use crate::http_manager::HttpManager;
 use crate::listener::Direction;
 use crate::rejection::Warnings;

@@ -1,11 +1,11 @@
 //! Hashing a request by the policies of its route.
 
-use crate::headers::Headers;
 use http::HeaderValue;
 use http::header::COOKIE;
 use xxhash_rust::xxh64::xxh64;
 
 use super::{HashPolicy, HashSource};
+use crate::headers::Headers;
 use crate::path::query_parameter;
 use crate::request::RequestHead;
 
@@ -104,12 +104,12 @@ fn cookie<'h>(headers: &'h Headers, name: &str) -> Option<&'h str> {
 mod tests {
     use std::time::Duration;
 
-    use crate::headers::Headers;
     use http::{HeaderValue, Method, Version};
     use xxhash_rust::xxh64::xxh64;
 
     use super::{Hashed, hash};
     use crate::hash_policy::{HashPolicy, HashSource};
+    use crate::headers::Headers;
     use crate::request::{Downstream, RequestHead};
 
     fn hashed(sources: Vec<HashSource>, terminal: bool) -> Hashed {

@@ -1,8 +1,8 @@
-use crate::headers::Headers;
 use http::{HeaderValue, Version};
 
 use super::{FormatContext, Template};
 use crate::forward::Exchange;
+use crate::headers::Headers;
 use crate::request::Downstream;
 
 fn expand(text: &str) -> String {

@@ -1,9 +1,9 @@
-use crate::headers::Headers;
 use http::{Method, Version};
 use pilotage_proto::json::from_value;
 use serde_json::{Value, json};
 
 use super::Redirect;
+use crate::headers::Headers;
 use crate::request::{Downstream, RequestHead};
 
 fn location(redirect: &Value, authority: &str, path: &str) -> String {

@@ -1,7 +1,7 @@
-use crate::headers::Headers;
 use http::{HeaderValue, StatusCode};
 
 use super::{ResetReason, RetryConditions};
+use crate::headers::Headers;
 
 fn conditions(text: &str) -> RetryConditions {
     RetryConditions::parse(text).0

@@ -1,12 +1,12 @@
 //! Conditions on request headers.
 
-use crate::headers::Headers;
 use http::HeaderName;
 use pilotage_proto::envoy::config::route::v3::HeaderMatcher as Proto;
 use pilotage_proto::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier as Specifier;
 use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 
 use crate::header_format::HeaderSource;
+use crate::headers::Headers;
 use crate::rejection::FieldError;
 use crate::request::RequestHead;
 use crate::string_match::StringMatch;

@@ -1,10 +1,10 @@
-use crate::headers::Headers;
 use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_proto::envoy::config::route::v3::RouteMatch as Proto;
 use pilotage_proto::json::from_value;
 use serde_json::{Value, json};
 
 use super::{RouteMatch, Subject};
+use crate::headers::Headers;
 use crate::path::without_query;
 use crate::request::{Downstream, RequestHead};
 use crate::trace::{Condition, NoTrace, Trace};
