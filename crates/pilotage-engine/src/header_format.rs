@@ -1,19 +1,21 @@
 //! Command operators in header values: `%REQ(x-user)%`, `%DOWNSTREAM_REMOTE_ADDRESS%` and so on.
 
-pub(crate) mod date;
+mod command;
 mod parse;
+mod time_format;
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 use http::{HeaderName, HeaderValue, Version};
 
-pub use self::date::Format as TimeFormat;
+pub use self::command::{AddressPart, Command, Token, tokens};
+pub use self::time_format::TimeFormat;
 use crate::forward::Exchange;
 use crate::headers::Headers;
 use crate::rejection::FieldError;
 use crate::request::Downstream;
-use crate::tls::TlsOperator;
+use crate::tls::{TlsOperator, TlsSide};
 
 /// What command operators may look at.
 #[derive(Clone, Copy, Debug)]
@@ -84,9 +86,8 @@ pub(crate) enum Operator {
     RouteName,
     Hostname,
     RequestedServerName,
-    DownstreamTls(TlsOperator),
-    UpstreamTls(TlsOperator),
-    StartTime(date::Format),
+    Tls(TlsSide, TlsOperator),
+    StartTime(TimeFormat),
     AttemptCount,
     BytesReceived,
     /// Something Envoy knows and this proxy has no value for: always empty.
@@ -106,14 +107,6 @@ pub enum HeaderSource {
     Scheme,
     /// A header.
     Header(HeaderName),
-}
-
-/// Which part of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AddressPart {
-    Both,
-    Ip,
-    Port,
 }
 
 impl Template {
@@ -221,17 +214,15 @@ impl Operator {
                 let name = context.downstream.server_name.unwrap_or_default();
                 out.extend_from_slice(name.as_bytes());
             }
-            Self::DownstreamTls(operator) => {
-                let text = context.downstream.session.map(|session| operator.text(session));
-                out.extend_from_slice(text.unwrap_or_default().as_bytes());
+            Self::Tls(side, operator) => {
+                let session = match side {
+                    TlsSide::Downstream => context.downstream.session,
+                    TlsSide::Upstream => context.exchange.upstream_tls,
+                };
+                let text = session.map(|session| operator.text(session)).unwrap_or_default();
+                out.extend_from_slice(text.as_bytes());
             }
-            Self::UpstreamTls(operator) => {
-                let text = context.exchange.upstream_tls.map(|session| operator.text(session));
-                out.extend_from_slice(text.unwrap_or_default().as_bytes());
-            }
-            Self::StartTime(format) => {
-                out.extend_from_slice(format.write(context.exchange.start).as_bytes());
-            }
+            Self::StartTime(format) => append(out, format.at(context.exchange.start)),
             Self::AttemptCount => append(out, context.exchange.attempts),
             Self::BytesReceived => append(out, context.exchange.bytes_received),
             Self::Nothing => {}
@@ -267,16 +258,6 @@ impl HeaderSource {
     }
 }
 
-impl AddressPart {
-    fn write(self, address: SocketAddr, out: &mut Vec<u8>) {
-        match self {
-            Self::Both => append(out, address),
-            Self::Ip => append(out, address.ip()),
-            Self::Port => append(out, address.port()),
-        }
-    }
-}
-
 /// The name of an HTTP version as Envoy prints it.
 pub fn protocol(version: Version) -> &'static str {
     match version {
@@ -288,10 +269,8 @@ pub fn protocol(version: Version) -> &'static str {
 }
 
 fn append(out: &mut Vec<u8>, value: impl std::fmt::Display) {
-    let mut text = String::new();
-    // Writing to a string does not fail.
-    write!(text, "{value}").ok();
-    out.extend_from_slice(text.as_bytes());
+    let written = write!(out, "{value}");
+    debug_assert!(written.is_ok(), "writing to memory does not fail");
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use pilotage_proto::envoy::extensions::transport_sockets::tls::v3::common_tls_co
 pub use self::certificate::{CertificatePair, CertificateSource, Data};
 pub use self::names::{NameKind, NameMatcher, dns_name_matches};
 pub use self::parameters::{CipherSuite, Curve, Parameters, Version};
-pub use self::session::{Certificate, CertificatePart, Time, TlsOperator, TlsSession};
+pub use self::session::{Certificate, CertificatePart, TlsOperator, TlsSession, TlsSide};
 pub use self::validation::{Authorities, Validation, ValidationSource};
 use crate::rejection::{FieldError, Warnings};
 

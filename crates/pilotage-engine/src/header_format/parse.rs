@@ -1,8 +1,9 @@
-//! Reading templates: `text %COMMAND(argument):length% text`.
+//! Reading templates: which operators there are.
 
 use http::HeaderName;
 
-use super::{AddressPart, HeaderSource, Operator, Part, date};
+use super::command::{AddressPart, Command, Token, tokens};
+use super::{HeaderSource, Operator, Part, TimeFormat};
 use crate::rejection::FieldError;
 use crate::tls::TlsOperator;
 
@@ -72,68 +73,31 @@ const VALUELESS: &[&str] = &[
     "VIRTUAL_CLUSTER_NAME",
 ];
 
-/// The parts of `text`. `%%` is a percent sign.
+/// The parts of `text`.
 pub(super) fn parts(text: &str) -> Result<Vec<Part>, FieldError> {
-    let mut parts = Vec::new();
-    let mut literal = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        literal.push_str(before);
-        if let Some(after) = after.strip_prefix('%') {
-            literal.push('%');
-            rest = after;
-            continue;
-        }
-        let (part, remaining) = command(after)?;
-        if !literal.is_empty() {
-            parts.push(Part::Text(std::mem::take(&mut literal)));
-        }
-        parts.push(part);
-        rest = remaining;
-    }
-    literal.push_str(rest);
-    if !literal.is_empty() {
-        parts.push(Part::Text(literal));
-    }
-    Ok(parts)
-}
-
-/// Reads one command after its opening `%`, up to and including the closing one.
-fn command(text: &str) -> Result<(Part, &str), FieldError> {
-    let broken = || {
-        FieldError::new("value", format!("expected a valid command operator after `%`: `%{text}`"))
+    let broken = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        FieldError::new("value", format!("expected a valid command operator after `%`: `{rest}`"))
     };
-    let word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let end = text.find(|c| !word(c)).ok_or_else(broken)?;
-    let (name, rest) = text.split_at(end);
-    if name.is_empty() {
-        return Err(broken());
-    }
-    let (argument, rest) = match rest.strip_prefix('(') {
-        Some(inner) => {
-            let (argument, rest) = inner.split_once(')').ok_or_else(broken)?;
-            (Some(argument), rest)
-        }
-        None => (None, rest),
+    let part = |token| {
+        Ok(match token {
+            Token::Text(text) => Part::Text(text),
+            Token::Command(Command { name, argument, max_length }) => {
+                Part::Operator { operator: operator(name, argument)?, max_length }
+            }
+        })
     };
-    let (length, rest) = match rest.strip_prefix(':') {
-        Some(digits) => {
-            let (length, rest) = digits.split_once('%').ok_or_else(broken)?;
-            (Some(length.parse().map_err(|_| broken())?), rest)
-        }
-        None => (None, rest.strip_prefix('%').ok_or_else(broken)?),
-    };
-    let operator = operator(name, argument)?;
-    Ok((Part::Operator { operator, max_length: length }, rest))
+    tokens(text).map_err(broken)?.into_iter().map(part).collect()
 }
 
 fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FieldError> {
     let unknown = || FieldError::new("value", format!("`%{name}%` is not a known operator"));
+    let bad_argument = |message| FieldError::new("value", message);
     if let Some(address) = address(name) {
         return Ok(address);
     }
-    if let Some(operator) = tls(name, argument)? {
-        return Ok(operator);
+    if let Some((side, operator)) = TlsOperator::of(name, argument).map_err(bad_argument)? {
+        return Ok(Operator::Tls(side, operator));
     }
     Ok(match name {
         "REQ" => {
@@ -171,41 +135,17 @@ fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FieldError> 
         "HOSTNAME" => Operator::Hostname,
         "REQUESTED_SERVER_NAME" => Operator::RequestedServerName,
         "START_TIME" => Operator::StartTime(
-            date::Format::compile(argument.unwrap_or_default())
-                .map_err(|message| FieldError::new("value", message))?,
+            TimeFormat::compile(argument.unwrap_or_default()).map_err(bad_argument)?,
         ),
         _ if VALUELESS.contains(&name) => Operator::Nothing,
         _ => return Err(unknown()),
     })
 }
 
-/// The operators that tell of a connection's TLS.
-fn tls(name: &str, argument: Option<&str>) -> Result<Option<Operator>, FieldError> {
-    let operator =
-        |name| TlsOperator::of(name, argument).map_err(|message| FieldError::new("value", message));
-    if let Some(name) = name.strip_prefix("DOWNSTREAM_") {
-        return Ok(operator(name)?.map(Operator::DownstreamTls));
-    }
-    match name.strip_prefix("UPSTREAM_") {
-        Some(name) => Ok(operator(name)?.map(Operator::UpstreamTls)),
-        None => Ok(None),
-    }
-}
-
 /// The operators that print an address or a part of one.
 fn address(name: &str) -> Option<Operator> {
-    let (base, part) = if let Some(base) = name.strip_suffix("_ADDRESS_WITHOUT_PORT") {
-        (base, AddressPart::Ip)
-    } else if let Some(base) = name.strip_suffix("_ADDRESS") {
-        (base, AddressPart::Both)
-    } else if let Some(base) = name.strip_suffix("_PORT") {
-        (base, AddressPart::Port)
-    } else if name == "UPSTREAM_HOST" {
-        return Some(Operator::UpstreamHost(AddressPart::Both));
-    } else {
-        return None;
-    };
-    match base {
+    let (end, part) = AddressPart::of(name)?;
+    match end {
         "DOWNSTREAM_REMOTE" => Some(Operator::RemoteAddress { direct: false, part }),
         "DOWNSTREAM_DIRECT_REMOTE" => Some(Operator::RemoteAddress { direct: true, part }),
         "DOWNSTREAM_LOCAL" | "DOWNSTREAM_DIRECT_LOCAL" => Some(Operator::LocalAddress(part)),

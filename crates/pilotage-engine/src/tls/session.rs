@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::header_format::date;
+use crate::header_format::TimeFormat;
 
 /// One connection's TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,8 +49,16 @@ pub struct Certificate {
     pub chain: String,
 }
 
-/// One part of what is known of a connection's TLS. The operators are Envoy's, without the side that they begin with:
-/// `%DOWNSTREAM_TLS_VERSION%` and `%UPSTREAM_TLS_VERSION%` are both [`TlsOperator::Version`].
+/// Which connection an operator tells of: `%DOWNSTREAM_TLS_VERSION%` or `%UPSTREAM_TLS_VERSION%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsSide {
+    /// The client's.
+    Downstream,
+    /// That to the endpoint.
+    Upstream,
+}
+
+/// One part of what is known of a connection's TLS. The operators are Envoy's, without the side that they begin with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TlsOperator {
     /// `TLS_VERSION`
@@ -87,22 +95,23 @@ pub enum CertificatePart {
     /// `CERT`
     Pem,
     /// `CERT_V_START`
-    NotBefore(Time),
+    NotBefore(TimeFormat),
     /// `CERT_V_END`
-    NotAfter(Time),
+    NotAfter(TimeFormat),
 }
 
-/// How a time is written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Time(date::Format);
-
 impl TlsOperator {
-    /// The operator called `name`, without its side. `argument` is what stands in parentheses after it.
+    /// The operator called `name`, and its side. `argument` is what stands in parentheses after it.
     ///
     /// # Errors
     /// When there is such an operator, and the argument is not one for it.
-    pub fn of(name: &str, argument: Option<&str>) -> Result<Option<Self>, String> {
-        Ok(match name {
+    pub fn of(name: &str, argument: Option<&str>) -> Result<Option<(TlsSide, Self)>, String> {
+        let (side, name) = match name.split_once('_') {
+            Some(("DOWNSTREAM", name)) => (TlsSide::Downstream, name),
+            Some(("UPSTREAM", name)) => (TlsSide::Upstream, name),
+            _ => return Ok(None),
+        };
+        let operator = match name {
             "TLS_VERSION" => Some(Self::Version),
             "TLS_CIPHER" => Some(Self::Cipher),
             _ => match name.split_once('_') {
@@ -112,7 +121,8 @@ impl TlsOperator {
                 }
                 _ => None,
             },
-        })
+        };
+        Ok(operator.map(|operator| (side, operator)))
     }
 
     /// Its text; empty where there is none.
@@ -130,7 +140,7 @@ impl TlsOperator {
 
 impl CertificatePart {
     fn of(name: &str, argument: Option<&str>) -> Result<Option<Self>, String> {
-        let time = || date::Format::compile(argument.unwrap_or_default()).map(Time);
+        let time = || TimeFormat::compile(argument.unwrap_or_default());
         Ok(Some(match name {
             "ISSUER" => Self::Issuer,
             "SERIAL" => Self::Serial,
@@ -167,8 +177,8 @@ impl CertificatePart {
             Self::Emails => certificate.emails.join(","),
             Self::Ips => certificate.ips.join(","),
             Self::Pem => certificate.pem.clone(),
-            Self::NotBefore(time) => time.0.write(certificate.not_before),
-            Self::NotAfter(time) => time.0.write(certificate.not_after),
+            Self::NotBefore(time) => time.at(certificate.not_before).to_string(),
+            Self::NotAfter(time) => time.at(certificate.not_after).to_string(),
         }
     }
 }
@@ -177,7 +187,7 @@ impl CertificatePart {
 mod tests {
     use std::time::Duration;
 
-    use super::{Certificate, TlsOperator, TlsSession};
+    use super::{Certificate, TlsOperator, TlsSession, TlsSide};
 
     #[test]
     fn a_certificate_is_told_in_parts() {
@@ -189,15 +199,21 @@ mod tests {
         };
         let session =
             TlsSession { version: "TLSv1.3", peer: Some(Box::new(peer)), ..TlsSession::default() };
-        let text = |name: &str| TlsOperator::of(name, None).unwrap().unwrap().text(&session);
+        let text = |name: &str| {
+            let (side, operator) =
+                TlsOperator::of(&format!("UPSTREAM_{name}"), None).unwrap().unwrap();
+            assert_eq!(side, TlsSide::Upstream);
+            operator.text(&session)
+        };
         assert_eq!(text("TLS_VERSION"), "TLSv1.3");
         assert_eq!(text("PEER_SUBJECT"), "CN=a");
         assert_eq!(text("PEER_URI_SAN"), "spiffe://a,spiffe://b");
         assert_eq!(text("PEER_ISSUER"), "");
         assert_eq!(text("LOCAL_SUBJECT"), "");
         assert_eq!(text("PEER_CERT_V_END"), "2024-02-29T12:34:56.000Z");
-        assert_eq!(TlsOperator::of("LOCAL_SERIAL", None), Ok(None));
-        assert_eq!(TlsOperator::of("REMOTE_ADDRESS", None), Ok(None));
-        assert!(TlsOperator::of("PEER_CERT_V_END", Some("%q")).is_err());
+        assert_eq!(TlsOperator::of("DOWNSTREAM_LOCAL_SERIAL", None), Ok(None));
+        assert_eq!(TlsOperator::of("DOWNSTREAM_REMOTE_ADDRESS", None), Ok(None));
+        assert_eq!(TlsOperator::of("PEER_SUBJECT", None), Ok(None));
+        assert!(TlsOperator::of("DOWNSTREAM_PEER_CERT_V_END", Some("%q")).is_err());
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderName;
+use pilotage_engine::header_format::{AddressPart, Token, tokens};
 
-use self::piece::{AddressPart, GrpcForm, Headers, Piece};
+use self::piece::{GrpcForm, Headers, Piece};
 use super::{LogFormat, Record};
 
 /// Istio's default text format (field `accessLogFormat` of MeshConfig when empty), then the origin of the route.
@@ -57,12 +58,12 @@ pub enum FormatError {
     /// An operator that does not exist, or is not built.
     #[error("access log operator %{0}% is not supported")]
     Unsupported(String),
-    /// A `%` without its partner.
-    #[error("access log format: `%` without an end at byte {0}; write `%%` for the sign itself")]
+    /// A `%` that begins no operator.
+    #[error("access log format: no operator after `%` at byte {0}; write `%%` for the sign itself")]
     Unclosed(usize),
-    /// The format of a time.
+    /// What stands in the parentheses of an operator.
     #[error("access log format: {0}")]
-    Time(String),
+    Argument(String),
     /// The argument of `%REQ(…)%` or `%RESP(…)%` is not a header name.
     #[error("access log format: `{0}` is not a header name")]
     HeaderName(String),
@@ -90,33 +91,6 @@ pub(crate) struct RenderTime(SystemTime);
 impl RenderTime {
     pub(crate) fn now() -> Self {
         Self(SystemTime::now())
-    }
-}
-
-/// An operator as it is written: `NAME(argument):length%`.
-struct Written<'a> {
-    name: &'a str,
-    argument: Option<&'a str>,
-    length: Option<usize>,
-    /// What follows.
-    rest: &'a str,
-}
-
-impl<'a> Written<'a> {
-    /// Reads what stands after the opening sign. `None`: there is no end.
-    fn read(text: &'a str) -> Option<Self> {
-        let word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        let (name, rest) = text.split_at(text.find(|c| !word(c))?);
-        let (argument, rest) = match rest.strip_prefix('(') {
-            Some(inner) => inner.split_once(')').map(|(argument, rest)| (Some(argument), rest))?,
-            None => (None, rest),
-        };
-        let (length, rest) = match rest.strip_prefix(':') {
-            Some(digits) => digits.split_once('%')?,
-            None => ("", rest.strip_prefix('%')?),
-        };
-        let length = if length.is_empty() { None } else { Some(length.parse().ok()?) };
-        Some(Self { name, argument, length, rest })
     }
 }
 
@@ -155,33 +129,18 @@ impl Format {
     }
 
     fn pieces(&mut self, text: &str) -> Result<Vec<Piece>, FormatError> {
-        let mut pieces = Vec::new();
-        let mut literal = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('%') {
-            literal.push_str(before);
-            let at = text.len() - after.len() - 1;
-            if let Some(after) = after.strip_prefix('%') {
-                literal.push('%');
-                rest = after;
-                continue;
-            }
-            let written = Written::read(after).ok_or(FormatError::Unclosed(at))?;
-            rest = written.rest;
-            if !literal.is_empty() {
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-            }
-            let piece = self.headers.operator(written.name, written.argument)?;
-            pieces.push(match written.length {
+        let mut piece = |token| {
+            let command = match token {
+                Token::Text(text) => return Ok(Piece::Literal(text)),
+                Token::Command(command) => command,
+            };
+            let piece = self.headers.operator(command.name, command.argument)?;
+            Ok(match command.max_length {
                 Some(length) => Piece::Cut(Box::new(piece), length),
                 None => piece,
-            });
-        }
-        literal.push_str(rest);
-        if !literal.is_empty() {
-            pieces.push(Piece::Literal(literal));
-        }
-        Ok(pieces)
+            })
+        };
+        tokens(text).map_err(FormatError::Unclosed)?.into_iter().map(&mut piece).collect()
     }
 
     /// Appends one line for `record`.

@@ -1,8 +1,8 @@
 //! One command operator of a format.
 
 use http::HeaderName;
-use pilotage_engine::header_format::TimeFormat;
-use pilotage_engine::tls::TlsOperator;
+use pilotage_engine::header_format::{AddressPart, TimeFormat};
+use pilotage_engine::tls::{TlsOperator, TlsSide};
 
 use super::FormatError;
 
@@ -12,9 +12,7 @@ pub(super) enum Piece {
     Literal(String),
     /// No more bytes than that of the value.
     Cut(Box<Piece>, usize),
-    /// In Envoy's usual form.
-    StartTime,
-    StartTimeAs(TimeFormat),
+    StartTime(TimeFormat),
     Request(Source, Option<Source>),
     Response(usize, Option<usize>),
     Protocol,
@@ -31,9 +29,7 @@ pub(super) enum Piece {
     Address(Place, AddressPart),
     UpstreamCluster,
     ServerName,
-    /// Of the client's connection.
-    ClientTls(TlsOperator),
-    UpstreamTls(TlsOperator),
+    Tls(TlsSide, TlsOperator),
     RouteName,
     Origin,
     Attempts,
@@ -59,14 +55,6 @@ pub(super) enum Place {
     UpstreamLocal,
     DownstreamLocal,
     DownstreamRemote,
-}
-
-/// Which part of an address.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum AddressPart {
-    Both,
-    Ip,
-    Port,
 }
 
 /// How a gRPC status is written.
@@ -114,8 +102,9 @@ impl Headers {
         if let Some(address) = address(name) {
             return Ok(address);
         }
-        if let Some(tls) = tls(name, argument)? {
-            return Ok(tls);
+        let tls = TlsOperator::of(name, argument).map_err(FormatError::Argument)?;
+        if let Some((side, operator)) = tls {
+            return Ok(Piece::Tls(side, operator));
         }
         Ok(match name {
             "REQ" => {
@@ -129,12 +118,10 @@ impl Headers {
                 let other = other.map(|name| index_of(&mut self.response, name)).transpose()?;
                 Piece::Response(main, other)
             }
-            "START_TIME" => match argument.unwrap_or_default() {
-                "" => Piece::StartTime,
-                format => {
-                    Piece::StartTimeAs(TimeFormat::compile(format).map_err(FormatError::Time)?)
-                }
-            },
+            "START_TIME" => {
+                let format = TimeFormat::compile(argument.unwrap_or_default());
+                Piece::StartTime(format.map_err(FormatError::Argument)?)
+            }
             "PROTOCOL" => Piece::Protocol,
             "UPSTREAM_PROTOCOL" => Piece::UpstreamProtocol,
             "RESPONSE_CODE" => Piece::Status,
@@ -173,28 +160,9 @@ impl Headers {
     }
 }
 
-fn tls(name: &str, argument: Option<&str>) -> Result<Option<Piece>, FormatError> {
-    let operator = |name| TlsOperator::of(name, argument).map_err(FormatError::Time);
-    if let Some(name) = name.strip_prefix("DOWNSTREAM_") {
-        return Ok(operator(name)?.map(Piece::ClientTls));
-    }
-    match name.strip_prefix("UPSTREAM_") {
-        Some(name) => Ok(operator(name)?.map(Piece::UpstreamTls)),
-        None => Ok(None),
-    }
-}
-
 fn address(name: &str) -> Option<Piece> {
-    let (base, part) = if name == "UPSTREAM_HOST" {
-        ("UPSTREAM_REMOTE", AddressPart::Both)
-    } else if let Some(base) = name.strip_suffix("_ADDRESS_WITHOUT_PORT") {
-        (base, AddressPart::Ip)
-    } else if let Some(base) = name.strip_suffix("_ADDRESS") {
-        (base, AddressPart::Both)
-    } else {
-        (name.strip_suffix("_PORT")?, AddressPart::Port)
-    };
-    let place = match base {
+    let (end, part) = AddressPart::of(name)?;
+    let place = match end {
         "UPSTREAM_REMOTE" => Place::UpstreamRemote,
         "UPSTREAM_LOCAL" => Place::UpstreamLocal,
         "DOWNSTREAM_LOCAL" => Place::DownstreamLocal,

@@ -4,7 +4,6 @@ use http::{Method, Version};
 use pilotage_engine::response_flag::ResponseFlags;
 
 use super::super::{Captured, LogFormat, Record};
-use super::value::write_time;
 use super::{Format, FormatError, RenderTime};
 
 fn record() -> Record {
@@ -87,17 +86,4 @@ fn custom_formats_and_their_mistakes() {
     assert_eq!(error("%NOPE%"), FormatError::Unsupported("NOPE".into()));
     assert_eq!(error("a%B"), FormatError::Unclosed(1));
     assert_eq!(error("%REQ(a b)%"), FormatError::HeaderName("a b".into()));
-}
-
-#[test]
-fn times_around_leap_days() {
-    let time = |seconds| {
-        let mut out = Vec::new();
-        write_time(UNIX_EPOCH + Duration::from_secs(seconds), &mut out);
-        String::from_utf8(out).unwrap()
-    };
-    assert_eq!(time(0), "1970-01-01T00:00:00.000Z");
-    assert_eq!(time(951_782_399), "2000-02-28T23:59:59.000Z");
-    assert_eq!(time(951_782_400), "2000-02-29T00:00:00.000Z");
-    assert_eq!(time(4_107_542_400), "2100-03-01T00:00:00.000Z");
 }

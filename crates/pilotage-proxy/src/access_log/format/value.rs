@@ -2,14 +2,14 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use http::HeaderValue;
 use pilotage_engine::endpoint::EndpointAddress;
-use pilotage_engine::header_format::protocol;
-use pilotage_engine::tls::{TlsOperator, TlsSession};
+use pilotage_engine::header_format::{AddressPart, protocol};
+use pilotage_engine::tls::{TlsOperator, TlsSession, TlsSide};
 
-use super::piece::{AddressPart, GrpcForm, Piece, Place, Source};
+use super::piece::{GrpcForm, Piece, Place, Source};
 use super::{Format, Record, RenderTime};
 
 impl Format {
@@ -22,7 +22,6 @@ impl Format {
         out: &mut Vec<u8>,
     ) -> bool {
         let captured = &record.captured;
-        let began = || time.0.checked_sub(record.duration).unwrap_or(time.0);
         match piece {
             Piece::Literal(literal) => text(Some(literal), out),
             Piece::Cut(piece, length) => {
@@ -31,13 +30,9 @@ impl Format {
                 out.truncate(start.saturating_add(*length).min(out.len()));
                 present
             }
-            Piece::StartTime => {
-                write_time(began(), out);
-                true
-            }
-            Piece::StartTimeAs(format) => {
-                let since = began().duration_since(UNIX_EPOCH).unwrap_or_default();
-                text(Some(&format.write(since)), out)
+            Piece::StartTime(format) => {
+                let since = time.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+                display(Some(format.at(since.saturating_sub(record.duration))), out)
             }
             Piece::Request(main, other) => {
                 request(*main, record, out)
@@ -67,8 +62,10 @@ impl Format {
             Piece::Address(place, part) => address(*place, *part, record, out),
             Piece::UpstreamCluster => text(record.upstream_cluster.as_deref(), out),
             Piece::ServerName => text(record.server_name.as_deref(), out),
-            Piece::ClientTls(operator) => tls(operator, record.tls.as_deref(), out),
-            Piece::UpstreamTls(operator) => tls(operator, record.upstream_tls.as_deref(), out),
+            Piece::Tls(TlsSide::Downstream, operator) => tls(operator, record.tls.as_deref(), out),
+            Piece::Tls(TlsSide::Upstream, operator) => {
+                tls(operator, record.upstream_tls.as_deref(), out)
+            }
             Piece::RouteName => text(record.route_name.as_deref(), out),
             Piece::Origin => text(record.origin.as_deref(), out),
             Piece::Attempts => display(Some(record.attempts), out),
@@ -122,11 +119,10 @@ fn address(place: Place, part: AddressPart, record: &Record, out: &mut Vec<u8>) 
         Place::DownstreamLocal => Some(record.downstream_local),
         Place::DownstreamRemote => Some(record.downstream_remote),
     };
-    match part {
-        AddressPart::Both => display(of, out),
-        AddressPart::Ip => display(of.map(|address| address.ip()), out),
-        AddressPart::Port => display(of.map(|address| address.port()), out),
+    if let Some(of) = of {
+        part.write(of, out);
     }
+    of.is_some()
 }
 
 fn tls(operator: &TlsOperator, session: Option<&TlsSession>, out: &mut Vec<u8>) -> bool {
@@ -169,29 +165,4 @@ fn grpc_status(form: GrpcForm, status: i32, out: &mut Vec<u8>) -> bool {
             true
         }
     }
-}
-
-/// RFC 3339 in UTC with milliseconds, as Envoy prints `%START_TIME%`.
-pub(super) fn write_time(time: SystemTime, out: &mut Vec<u8>) {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let seconds = since.as_secs();
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    let millis = since.subsec_millis();
-    let written =
-        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z");
-    debug_assert!(written.is_ok(), "writing to memory does not fail");
-}
-
-/// Year, month and day of a day counted from 1970-01-01, by the Gregorian calendar: 400 years are 146,097 days, and
-/// a year that begins in March has its leap day last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468; // From 0000-03-01.
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
 }

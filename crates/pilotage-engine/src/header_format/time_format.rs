@@ -1,11 +1,12 @@
-//! Times in header values.
+//! Times in headers and access logs.
 
+use std::fmt;
 use std::time::Duration;
 
 /// How a time is written: in the way of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), or as an `strftime`-like
 /// format says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Format(Form);
+pub struct TimeFormat(Form);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Form {
@@ -30,7 +31,7 @@ enum Piece {
     Second,
 }
 
-impl Format {
+impl TimeFormat {
     /// Reads a format; an empty one means `2018-12-10T12:00:00.123Z`.
     ///
     /// # Errors
@@ -85,33 +86,38 @@ impl Format {
     }
 
     /// `time` since the Unix epoch, in UTC.
-    pub fn write(&self, time: Duration) -> String {
+    pub fn at(&self, time: Duration) -> impl fmt::Display {
+        fmt::from_fn(move |out| self.write(time, out))
+    }
+
+    fn write(&self, time: Duration, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = time.as_secs();
         let (year, month, day) = civil(seconds / 86_400);
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
         let Form::Pieces(pieces) = &self.0 else {
             let millis = time.subsec_millis();
-            return format!(
+            return write!(
+                out,
                 "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
             );
         };
-        let mut out = String::new();
         for piece in pieces {
             match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Epoch => out.push_str(&seconds.to_string()),
+                Piece::Text(text) => out.write_str(text)?,
+                Piece::Epoch => write!(out, "{seconds}")?,
                 Piece::Fraction(digits) => {
-                    out.extend(format!("{:09}", time.subsec_nanos()).chars().take(*digits));
+                    let nanos = format!("{:09}", time.subsec_nanos());
+                    out.write_str(nanos.get(..*digits).unwrap_or(&nanos))?;
                 }
-                Piece::Year => out.push_str(&format!("{year:04}")),
-                Piece::Month => out.push_str(&format!("{month:02}")),
-                Piece::Day => out.push_str(&format!("{day:02}")),
-                Piece::Hour => out.push_str(&format!("{hour:02}")),
-                Piece::Minute => out.push_str(&format!("{minute:02}")),
-                Piece::Second => out.push_str(&format!("{second:02}")),
+                Piece::Year => write!(out, "{year:04}")?,
+                Piece::Month => write!(out, "{month:02}")?,
+                Piece::Day => write!(out, "{day:02}")?,
+                Piece::Hour => write!(out, "{hour:02}")?,
+                Piece::Minute => write!(out, "{minute:02}")?,
+                Piece::Second => write!(out, "{second:02}")?,
             }
         }
-        out
+        Ok(())
     }
 }
 
@@ -133,18 +139,21 @@ fn civil(days: u64) -> (u64, u64, u64) {
 mod tests {
     use std::time::Duration;
 
-    use super::Format;
+    use super::TimeFormat;
 
     #[test]
     fn times_are_written_in_utc() {
         let iso = |seconds, millis: u32| {
-            Format::compile("").unwrap().write(Duration::new(seconds, millis * 1_000_000))
+            let time = Duration::new(seconds, millis * 1_000_000);
+            TimeFormat::compile("").unwrap().at(time).to_string()
         };
         assert_eq!(iso(0, 0), "1970-01-01T00:00:00.000Z");
         assert_eq!(iso(1_709_210_096, 7), "2024-02-29T12:34:56.007Z");
+        assert_eq!(iso(951_782_399, 0), "2000-02-28T23:59:59.000Z");
+        assert_eq!(iso(4_107_542_400, 0), "2100-03-01T00:00:00.000Z");
         assert_eq!(iso(4_102_444_799, 999), "2099-12-31T23:59:59.999Z");
-        let format = Format::compile("%s.%3f %F").unwrap();
-        assert_eq!(format.write(Duration::from_millis(1_500)), "1.500 1970-01-01");
-        assert!(Format::compile("%q").is_err());
+        let format = TimeFormat::compile("%s.%3f %F").unwrap();
+        assert_eq!(format.at(Duration::from_millis(1_500)).to_string(), "1.500 1970-01-01");
+        assert!(TimeFormat::compile("%q").is_err());
     }
 }
