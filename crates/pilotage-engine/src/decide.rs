@@ -12,6 +12,7 @@ use crate::cors;
 use crate::env::Env;
 use crate::faults::{self, Fault};
 use crate::forward::{Exchange, Forward};
+use crate::forwarded::is_upgrade;
 use crate::hash_policy::{self, Hashed};
 use crate::http_manager::HttpManager;
 use crate::local_reply::LocalReply;
@@ -400,9 +401,9 @@ fn requested_upgrade<'h>(head: &RequestHead<'h>) -> Option<&'h str> {
     if head.method == http::Method::CONNECT {
         return Some("CONNECT");
     }
-    let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let connection = text(http::header::CONNECTION)?;
-    let asks = connection.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
-    let protocol = text(http::header::UPGRADE).filter(|_| asks)?.trim();
+    if !is_upgrade(head.headers) {
+        return None;
+    }
+    let protocol = head.headers.get(http::header::UPGRADE)?.to_str().ok()?.trim();
     (!protocol.is_empty() && !protocol.eq_ignore_ascii_case("h2c")).then_some(protocol)
 }

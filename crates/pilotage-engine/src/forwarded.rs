@@ -108,9 +108,11 @@ pub fn prepare<'a>(
     check_underscores(manager, request.headers)?;
     let path = normalized_path(manager, request)?;
     let authority = stripped_host(manager, authority, request.downstream.local.port());
-    let seen = Seen::among(request.headers);
+    let mut seen = Seen::among(request.headers);
     if seen.connection {
         sanitize_connection_headers(request.headers);
+        // Clients may have had any header removed.
+        seen = Seen::among(request.headers);
     }
     let client = Client::find(manager, &seen, request.headers, request.downstream.peer);
     let scheme = forwarded_proto(manager, &seen, request);
@@ -300,11 +302,7 @@ fn sanitize_connection_headers(headers: &mut Headers) {
         headers.remove(CONNECTION);
         headers.remove(UPGRADE);
     }
-    let trailers = headers.get(TE).is_some_and(|te| {
-        te.as_bytes()
-            .split(|b| *b == b',')
-            .any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers"))
-    });
+    let trailers = headers.get(TE).is_some_and(|te| has_token(te, b"trailers"));
     headers.remove(TE);
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -348,12 +346,13 @@ fn concerns_connection(name: &str) -> bool {
 /// Whether the headers ask for, or grant, an upgrade to another protocol.
 pub fn is_upgrade(headers: &Headers) -> bool {
     headers.contains_key(UPGRADE)
-        && headers.get_all(CONNECTION).any(|value| {
-            value
-                .as_bytes()
-                .split(|b| *b == b',')
-                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-        })
+        && headers.get_all(CONNECTION).any(|value| has_token(value, b"upgrade"))
+}
+
+/// Whether `token` is one of the list that `value` is, in whichever case.
+pub fn has_token(value: &HeaderValue, token: &[u8]) -> bool {
+    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|one| one.trim_ascii().eq_ignore_ascii_case(token))
 }
 
 /// Writes `x-forwarded-for`, `-proto` and `-port`; gives the scheme of the request.

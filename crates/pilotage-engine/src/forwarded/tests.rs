@@ -184,6 +184,10 @@ fn a_sidecar_passes_on_what_it_hears() {
     assert_eq!(headers["x-request-id"].len(), 36);
     assert_eq!(headers["x-forwarded-proto"], "http");
     assert!(!headers.contains_key("x-forwarded-for"));
+    // Whoever says that its id is for this hop only is given another.
+    let sent = [("x-request-id", "mine"), ("connection", "x-request-id")];
+    let (_, _, headers, _) = prepared(json!({}), "/", Some("a"), H1, &sent).unwrap();
+    assert_eq!(headers["x-request-id"].len(), 36);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Version};
-use pilotage_engine::forwarded::is_upgrade;
+use pilotage_engine::forwarded::{has_token, is_upgrade};
 use pilotage_engine::headers::Headers;
 
 use super::MessageError;
@@ -58,7 +58,7 @@ pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageE
                     persistent = wanted;
                     continue;
                 }
-                None => persistent &= !names_close(&value),
+                None => persistent &= !has_token(&value, b"close"),
             }
         } else if name == EXPECT {
             expects_continue = value.as_bytes().eq_ignore_ascii_case(b"100-continue");
@@ -107,12 +107,6 @@ pub(super) fn persistence(value: &HeaderValue) -> Option<bool> {
     } else {
         None
     }
-}
-
-/// Whether `close` is one of several things that a `connection` header says.
-fn names_close(value: &HeaderValue) -> bool {
-    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
-    tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// What may be part of an authority.
