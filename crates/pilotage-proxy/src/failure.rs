@@ -7,6 +7,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use pilotage_engine::local_reply::LocalReply;
 use pilotage_engine::response_flag::{ResponseFlags, details};
 
+use crate::dns::HostError;
+
 /// Why an attempt, or the whole request, failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
@@ -70,6 +72,15 @@ pub(crate) enum Failure {
     /// What the client sends as the body is none.
     #[error("downstream protocol error")]
     DownstreamProtocol,
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::NotResolved => Self::NotResolved,
+            HostError::TooMany => Self::TooManyHosts,
+        }
+    }
 }
 
 impl Failure {

@@ -7,9 +7,11 @@ mod requests;
 mod routes;
 mod tcp;
 mod upstream;
+mod upstream_requests;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pilotage_engine::Tables;
@@ -22,6 +24,7 @@ pub(crate) use requests::{Destination, RequestKey, RequestSeries};
 pub(crate) use routes::Counts;
 use routes::{RouteKey, RouteStats};
 pub(crate) use tcp::{TcpKey, TcpSeries};
+pub(crate) use upstream_requests::UpstreamRequests;
 
 /// All shards; what a scrape reads.
 #[derive(Debug, Default)]
@@ -53,11 +56,14 @@ pub(crate) struct ConnectionStats {
 pub(crate) struct WorkerMetrics {
     pub(crate) shard: Arc<Shard>,
     source: Arc<Source>,
-    requests: RefCell<HashMap<RequestKey, Arc<RequestSeries>, foldhash::fast::RandomState>>,
-    tcp: RefCell<HashMap<TcpKey, Arc<TcpSeries>, foldhash::fast::RandomState>>,
-    clusters: RefCell<HashMap<Arc<str>, Arc<ClusterStats>, foldhash::fast::RandomState>>,
-    routes: RefCell<HashMap<RouteKey, Arc<RouteStats>, foldhash::fast::RandomState>>,
+    requests: Known<RequestKey, RequestSeries>,
+    tcp: Known<TcpKey, TcpSeries>,
+    clusters: Known<Arc<str>, ClusterStats>,
+    routes: Known<RouteKey, RouteStats>,
 }
+
+/// What a worker has counted in before, by key.
+type Known<K, S> = RefCell<HashMap<K, Arc<S>, foldhash::fast::RandomState>>;
 
 impl Registry {
     /// A new shard, for a worker whose requests come from `source`.
@@ -89,63 +95,53 @@ impl WorkerMetrics {
     /// The series of `key`; `destination` is asked for its labels when the series is new.
     pub(crate) fn requests(
         &self,
-        key: RequestKey,
+        key: &RequestKey,
         destination: impl FnOnce() -> Destination,
     ) -> Arc<RequestSeries> {
-        let mut known = self.requests.borrow_mut();
-        if let Some(series) = known.get(&key) {
-            return Arc::clone(series);
-        }
-        let series = Arc::new(RequestSeries::new(&key, &self.source, &destination()));
-        lock(&self.shard.requests).push(Arc::clone(&series));
-        known.insert(key, Arc::clone(&series));
-        series
+        find(&self.requests, &self.shard.requests, key, || {
+            RequestSeries::new(key, &self.source, &destination())
+        })
     }
 
     /// The series of `key` among TCP connections; `destination` is asked for its labels when the series is new.
     pub(crate) fn tcp(
         &self,
-        key: TcpKey,
+        key: &TcpKey,
         destination: impl FnOnce() -> Destination,
     ) -> Arc<TcpSeries> {
-        let mut known = self.tcp.borrow_mut();
-        if let Some(series) = known.get(&key) {
-            return Arc::clone(series);
-        }
-        let series = Arc::new(TcpSeries::new(&key, &self.source, &destination()));
-        lock(&self.shard.tcp).push(Arc::clone(&series));
-        known.insert(key, Arc::clone(&series));
-        series
+        find(&self.tcp, &self.shard.tcp, key, || TcpSeries::new(key, &self.source, &destination()))
     }
 
     /// The counters of the cluster `name`.
     pub(crate) fn cluster(&self, name: &Arc<str>) -> Arc<ClusterStats> {
-        let mut known = self.clusters.borrow_mut();
-        if let Some(stats) = known.get(name) {
-            return Arc::clone(stats);
-        }
-        let stats = Arc::new(ClusterStats::new(Arc::clone(name)));
-        lock(&self.shard.clusters).push(Arc::clone(&stats));
-        known.insert(Arc::clone(name), Arc::clone(&stats));
-        stats
+        let new = || ClusterStats::new(Arc::clone(name));
+        find(&self.clusters, &self.shard.clusters, name, new)
     }
 
     /// Where a request to the cluster `name` by `route` is counted.
     pub(crate) fn counts(&self, name: &Arc<str>, route: &RouteEntry) -> Counts {
-        let route = routes::key_of(route).map(|key| self.route(key));
+        let route = routes::key_of(route).map(|key| {
+            find(&self.routes, &self.shard.routes, &key, || RouteStats::new(key.clone()))
+        });
         Counts { cluster: self.cluster(name), route }
     }
+}
 
-    fn route(&self, key: RouteKey) -> Arc<RouteStats> {
-        let mut known = self.routes.borrow_mut();
-        if let Some(stats) = known.get(&key) {
-            return Arc::clone(stats);
-        }
-        let stats = Arc::new(RouteStats::new(key.clone()));
-        lock(&self.shard.routes).push(Arc::clone(&stats));
-        known.insert(key, Arc::clone(&stats));
-        stats
+/// What `known` has for `key`, else what `new` makes, which scrapes find among `all` from then on.
+fn find<K: Clone + Eq + Hash, S>(
+    known: &Known<K, S>,
+    all: &Mutex<Vec<Arc<S>>>,
+    key: &K,
+    new: impl FnOnce() -> S,
+) -> Arc<S> {
+    let mut known = known.borrow_mut();
+    if let Some(found) = known.get(key) {
+        return Arc::clone(found);
     }
+    let new = Arc::new(new());
+    lock(all).push(Arc::clone(&new));
+    known.insert(key.clone(), Arc::clone(&new));
+    new
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -175,11 +171,11 @@ mod tests {
         for _ in 0..2 {
             let worker = registry.worker(Arc::clone(&source));
             let name = Arc::from("outbound|80||a.default.svc.cluster.local");
-            let series = worker.requests(key.clone(), || {
+            let series = worker.requests(&key, || {
                 Destination::of_cluster("outbound|80||a.default.svc.cluster.local")
             });
             series.record(Duration::from_millis(3), 10, 2000);
-            worker.cluster(&name).requests.add(1);
+            worker.cluster(&name).requests.total.add(1);
         }
         let text = registry.prometheus(&Tables::empty());
         let total = text.lines().find(|line| line.starts_with("istio_requests_total{")).unwrap();

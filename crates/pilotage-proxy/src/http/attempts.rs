@@ -23,7 +23,6 @@ use super::moment::Moment;
 use super::replay::Source;
 use super::tail::Tail;
 use crate::access_log::Captured;
-use crate::dns::HostError;
 use crate::failure::Failure;
 use crate::metrics::Counts;
 use crate::pool::{Lease, SendError};
@@ -113,7 +112,7 @@ impl<'a> Attempts<'a> {
                 Verdict::Retry(wait) => {
                     discard(result);
                     self.limits.give_up_attempt();
-                    self.counts.retried();
+                    self.counts.add(|of| &of.retries);
                     let waiting = Box::pin(tokio::time::sleep(wait));
                     if let Err(elapsed) = self.limits.within(waiting).await {
                         return Err(self.elapsed(elapsed));
@@ -122,11 +121,11 @@ impl<'a> Attempts<'a> {
                 }
                 Verdict::Stop => {}
                 Verdict::LimitReached => {
-                    self.counts.retry_limit();
+                    self.counts.add(|of| &of.limit_exceeded);
                     flag(tail, ResponseFlags::RETRY_LIMIT_EXCEEDED);
                 }
                 Verdict::Overflow => {
-                    self.counts.retry_overflow();
+                    self.counts.add(|of| &of.retry_overflows);
                     flag(tail, ResponseFlags::UPSTREAM_OVERFLOW);
                 }
             }
@@ -163,7 +162,7 @@ impl<'a> Attempts<'a> {
         // Nothing here depends on how much time has passed meanwhile.
         let verdict = worker.with_env(self.context.moment, |env| retries.outcome(&outcome, env));
         if verdict == Verdict::Stop && self.count > 1 {
-            self.counts.retry_helped();
+            self.counts.add(|of| &of.retry_successes);
         }
         verdict
     }
@@ -204,7 +203,7 @@ impl<'a> Attempts<'a> {
                 facts.upstream = Some((self.version, lease.transport().clone()));
             }
             let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
-            self.counts.sent();
+            self.counts.add(|of| &of.total);
             let sent = self.limits.within(lease.send(head, body)).await;
             let sent = sent.map_err(|elapsed| {
                 self.tell(&endpoint, HostResult::TimedOut);
@@ -250,7 +249,7 @@ impl<'a> Attempts<'a> {
         let request_complete = self.body.as_ref().is_none_or(|body| body.ended_at().is_some());
         match elapsed {
             Elapsed::Global => {
-                self.counts.timed_out();
+                self.counts.add(|of| &of.timeouts);
                 Failure::Timeout
             }
             Elapsed::PerTry => {
@@ -332,11 +331,7 @@ impl<'a> Attempts<'a> {
         let port = port.and_then(|port| port.parse().ok());
         let usual = if settings.tls.is_some() { 443 } else { 80 };
         let hosts = &self.context.client.worker.hosts;
-        let found = hosts.address(host, &settings.dns).await;
-        let address = found.map_err(|error| match error {
-            HostError::NotResolved => Failure::NotResolved,
-            HostError::TooMany => Failure::TooManyHosts,
-        })?;
+        let address = hosts.address(host, &settings.dns).await?;
         Ok(SocketAddr::new(address, port.unwrap_or(usual)))
     }
 

@@ -141,7 +141,7 @@ async fn deliver(
         return false;
     };
     let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
-    stats.requests.add(1);
+    stats.requests.total.add(1);
     match lease.send(head, body).await {
         Ok(answer) => {
             stats.answered(answer.status.as_u16());

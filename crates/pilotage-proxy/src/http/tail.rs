@@ -213,7 +213,7 @@ impl Facts {
             flags: self.flags,
             grpc_status: self.grpc.then_some(self.grpc_status.unwrap_or(0)),
         };
-        let series = metrics.requests(key, || match (&self.cluster, cluster) {
+        let series = metrics.requests(&key, || match (&self.cluster, cluster) {
             (Some(cluster), _) => Destination::of(&cluster.settings),
             (None, Some(missing)) => Destination::of_cluster(missing),
             (None, None) => Destination::default(),

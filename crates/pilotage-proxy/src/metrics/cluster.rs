@@ -2,26 +2,15 @@
 
 use std::sync::Arc;
 
-use super::Counter;
+use super::{Counter, UpstreamRequests};
 
 /// What one worker counted for one cluster.
 #[derive(Debug)]
 pub(crate) struct ClusterStats {
     pub(crate) name: Arc<str>,
-    /// `upstream_rq_total`
-    pub(crate) requests: Counter,
+    pub(crate) requests: UpstreamRequests,
     /// `upstream_rq_1xx` … `upstream_rq_5xx`
     pub(crate) classes: [Counter; 5],
-    /// `upstream_rq_retry`
-    pub(crate) retries: Counter,
-    /// `upstream_rq_retry_limit_exceeded`
-    pub(crate) limit_exceeded: Counter,
-    /// `upstream_rq_retry_overflow`
-    pub(crate) retry_overflows: Counter,
-    /// `upstream_rq_retry_success`
-    pub(crate) retry_successes: Counter,
-    /// `upstream_rq_timeout`
-    pub(crate) timeouts: Counter,
     /// `upstream_rq_per_try_timeout`
     pub(crate) per_try_timeouts: Counter,
     /// `upstream_rq_pending_overflow`
@@ -45,13 +34,8 @@ impl ClusterStats {
     pub(crate) fn new(name: Arc<str>) -> Self {
         Self {
             name,
-            requests: Counter::default(),
+            requests: UpstreamRequests::default(),
             classes: Default::default(),
-            retries: Counter::default(),
-            limit_exceeded: Counter::default(),
-            retry_overflows: Counter::default(),
-            retry_successes: Counter::default(),
-            timeouts: Counter::default(),
             per_try_timeouts: Counter::default(),
             overflows: Counter::default(),
             connections: Counter::default(),
@@ -88,15 +72,10 @@ impl ClusterStats {
             ("upstream_rq_mirror_dropped", false, &self.mirror_drops),
             ("upstream_rq_pending_overflow", false, &self.overflows),
             ("upstream_rq_per_try_timeout", false, &self.per_try_timeouts),
-            ("upstream_rq_retry", false, &self.retries),
-            ("upstream_rq_retry_limit_exceeded", false, &self.limit_exceeded),
-            ("upstream_rq_retry_overflow", false, &self.retry_overflows),
-            ("upstream_rq_retry_success", false, &self.retry_successes),
-            ("upstream_rq_timeout", false, &self.timeouts),
-            ("upstream_rq_total", false, &self.requests),
         ]
         .into_iter()
         .chain(CLASSES.into_iter().zip(&self.classes).map(|(name, class)| (name, false, class)))
         .map(|(name, gauge, counter)| (name, gauge, counter.get()))
+        .chain(self.requests.values().map(|(name, value)| (name, false, value)))
     }
 }

@@ -165,7 +165,8 @@ fn histogram(out: &mut String, name: &str, labels: &str, sums: &Sums) {
     line(out, format_args!("{name}_count{{{labels}}} {cumulative}"));
 }
 
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+/// Appends a line.
+pub(super) fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     let written = writeln!(out, "{text}");
     debug_assert!(written.is_ok(), "writing to a string does not fail");
 }

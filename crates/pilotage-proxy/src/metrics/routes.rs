@@ -1,24 +1,14 @@
 //! Counters of routes that ask for their own (`stat_prefix` of `Route`), under Envoy's names.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use pilotage_engine::Tables;
 use pilotage_engine::route::RouteEntry;
 
+use super::exposition::line;
 use super::requests::push_label;
-use super::{ClusterStats, Counter, Shard, lock};
-
-/// The counters that a route has from the beginning.
-const ALWAYS: [&str; 6] = [
-    "upstream_rq_retry",
-    "upstream_rq_retry_limit_exceeded",
-    "upstream_rq_retry_overflow",
-    "upstream_rq_retry_success",
-    "upstream_rq_timeout",
-    "upstream_rq_total",
-];
+use super::{ClusterStats, Counter, Shard, UpstreamRequests, lock};
 
 /// Which route: the name of its virtual host, and its prefix. Routes that share both share their counters.
 pub(crate) type RouteKey = (Arc<str>, Arc<str>);
@@ -27,12 +17,7 @@ pub(crate) type RouteKey = (Arc<str>, Arc<str>);
 #[derive(Debug)]
 pub(crate) struct RouteStats {
     pub(super) key: RouteKey,
-    requests: Counter,
-    retries: Counter,
-    limit_exceeded: Counter,
-    retry_overflows: Counter,
-    retry_successes: Counter,
-    timeouts: Counter,
+    requests: UpstreamRequests,
     /// Answers to clients by status.
     answers: Mutex<BTreeMap<u16, u64>>,
 }
@@ -46,37 +31,16 @@ pub(crate) struct Counts {
 
 impl RouteStats {
     pub(super) fn new(key: RouteKey) -> Self {
-        Self {
-            key,
-            requests: Counter::default(),
-            retries: Counter::default(),
-            limit_exceeded: Counter::default(),
-            retry_overflows: Counter::default(),
-            retry_successes: Counter::default(),
-            timeouts: Counter::default(),
-            answers: Mutex::default(),
-        }
-    }
-
-    fn values(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counters = [
-            &self.retries,
-            &self.limit_exceeded,
-            &self.retry_overflows,
-            &self.retry_successes,
-            &self.timeouts,
-            &self.requests,
-        ];
-        ALWAYS.into_iter().zip(counters.map(Counter::get))
+        Self { key, requests: UpstreamRequests::default(), answers: Mutex::default() }
     }
 }
 
 impl Counts {
-    /// A request, or another attempt of it, is on its way.
-    pub(crate) fn sent(&self) {
-        self.cluster.requests.add(1);
+    /// Counts one more in what is counted for both.
+    pub(crate) fn add(&self, counter: impl Fn(&UpstreamRequests) -> &Counter) {
+        counter(&self.cluster.requests).add(1);
         if let Some(route) = &self.route {
-            route.requests.add(1);
+            counter(&route.requests).add(1);
         }
     }
 
@@ -85,46 +49,6 @@ impl Counts {
         self.cluster.answered(status);
         if let Some(route) = &self.route {
             *lock(&route.answers).entry(status).or_default() += 1;
-        }
-    }
-
-    /// It is tried again.
-    pub(crate) fn retried(&self) {
-        self.cluster.retries.add(1);
-        if let Some(route) = &self.route {
-            route.retries.add(1);
-        }
-    }
-
-    /// It was tried again, and that helped.
-    pub(crate) fn retry_helped(&self) {
-        self.cluster.retry_successes.add(1);
-        if let Some(route) = &self.route {
-            route.retry_successes.add(1);
-        }
-    }
-
-    /// It has been tried as often as its route allows.
-    pub(crate) fn retry_limit(&self) {
-        self.cluster.limit_exceeded.add(1);
-        if let Some(route) = &self.route {
-            route.limit_exceeded.add(1);
-        }
-    }
-
-    /// It is not tried again because the cluster has no room for retries.
-    pub(crate) fn retry_overflow(&self) {
-        self.cluster.retry_overflows.add(1);
-        if let Some(route) = &self.route {
-            route.retry_overflows.add(1);
-        }
-    }
-
-    /// The time of the whole request is over.
-    pub(crate) fn timed_out(&self) {
-        self.cluster.timeouts.add(1);
-        if let Some(route) = &self.route {
-            route.timeouts.add(1);
         }
     }
 }
@@ -148,14 +72,14 @@ fn sums(shards: &[Arc<Shard>], tables: &Tables) -> BTreeMap<RouteKey, Sums> {
     for table in tables.route_tables() {
         let routes = table.virtual_hosts().flat_map(|host| &host.routes);
         for key in routes.filter_map(|route| key_of(route)) {
-            let values = ALWAYS.map(|name| (name, 0)).into();
+            let values = UpstreamRequests::default().values().into();
             sums.insert(key, Sums { values, ..Sums::default() });
         }
     }
     for shard in shards {
         for route in lock(&shard.routes).iter() {
             let sum = sums.entry(route.key.clone()).or_default();
-            for (name, value) in route.values() {
+            for (name, value) in route.requests.values() {
                 *sum.values.entry(name).or_default() += value;
             }
             for (status, count) in lock(&route.answers).iter() {
@@ -211,11 +135,9 @@ pub(super) fn prometheus(shards: &[Arc<Shard>], tables: &Tables, out: &mut Strin
         }
     }
     for (name, series) in families {
-        let written = writeln!(out, "# TYPE {name} counter");
-        debug_assert!(written.is_ok(), "writing to a string does not fail");
+        line(out, format_args!("# TYPE {name} counter"));
         for (labels, value) in series {
-            let written = writeln!(out, "{name}{{{labels}}} {value}");
-            debug_assert!(written.is_ok(), "writing to a string does not fail");
+            line(out, format_args!("{name}{{{labels}}} {value}"));
         }
     }
 }

@@ -78,7 +78,7 @@ impl Tail {
 
     fn series_with(&self, flags: ResponseFlags) -> Arc<TcpSeries> {
         let key = TcpKey { cluster: self.cluster_name(), flags };
-        self.worker.metrics.tcp(key, || match &self.cluster {
+        self.worker.metrics.tcp(&key, || match &self.cluster {
             Some(cluster) => Destination::of(cluster),
             None => Destination::default(),
         })

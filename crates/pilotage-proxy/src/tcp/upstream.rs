@@ -16,7 +16,6 @@ use pilotage_engine::tcp_route::TcpRoute;
 use super::tail::Tail;
 use super::{Duplex, tunnel};
 use crate::connection::Arrival;
-use crate::dns::HostError;
 use crate::failure::Failure;
 use crate::http::Moment;
 use crate::metrics::ClusterStats;
@@ -112,7 +111,7 @@ async fn attempt(
         None => Box::new(connection),
         Some(tunneling) => tunnel::open(connection, tunneling, speaks_http2).await?,
     };
-    stats.requests.add(1);
+    stats.requests.total.add(1);
     Ok(Upstream {
         stream,
         active: ActiveRequest::begin(&cluster.state, &endpoint.state),
@@ -154,11 +153,7 @@ async fn named(
     let (Some(port), Some(host)) = (route.server_port, &tail.arrival.findings.server_name) else {
         return Err(Failure::NoHealthyUpstream);
     };
-    let found = worker.hosts.address(host, &cluster.settings.dns).await;
-    let address = found.map_err(|error| match error {
-        HostError::NotResolved => Failure::NotResolved,
-        HostError::TooMany => Failure::TooManyHosts,
-    })?;
+    let address = worker.hosts.address(host, &cluster.settings.dns).await?;
     Ok(SocketAddr::new(address, port))
 }
 
