@@ -36,12 +36,8 @@ pub(crate) enum Part {
 /// The priority that `point`, a number below 100, falls on, and which of its endpoints serve. Priorities whose bit is
 /// set in `excluded` are left out as long as the others are able to take anything.
 pub(crate) fn choose(loads: &[PriorityLoad], point: u32, excluded: u128) -> Option<(usize, Part)> {
-    let is_in = |index: &usize| {
-        let bit = u32::try_from(*index).ok().and_then(|index| 1_u128.checked_shl(index));
-        bit.is_none_or(|bit| excluded & bit == 0)
-    };
-    let able = |index: usize, part, load: &PriorityLoad| match part {
-        _ if !is_in(&index) => 0,
+    let able = |index, part, load: &PriorityLoad| match part {
+        _ if is_excluded(index, excluded) => 0,
         Part::Healthy => load.able,
         Part::Degraded => load.degraded_able,
     };
@@ -49,16 +45,18 @@ pub(crate) fn choose(loads: &[PriorityLoad], point: u32, excluded: u128) -> Opti
         let all = |part| loads.iter().enumerate().map(move |(index, load)| (index, part, load));
         all(Part::Healthy).chain(all(Part::Degraded))
     };
-    let total = parts().map(|(i, part, load)| able(i, part, load)).sum::<u32>().min(100);
+    let total = match excluded {
+        0 => 0,
+        _ => parts().map(|(i, part, load)| able(i, part, load)).sum::<u32>().min(100),
+    };
     let mut below = 0;
     for (index, part, load) in parts() {
-        below += match part {
-            _ if excluded != 0 && total > 0 => {
-                (able(index, part, load) * 100).checked_div(total).unwrap_or(0)
-            }
+        let usual = match part {
             Part::Healthy => load.healthy_percent,
             Part::Degraded => load.degraded_percent,
         };
+        // Those that are left share everything, unless none of them is able to take anything.
+        below += (able(index, part, load) * 100).checked_div(total).unwrap_or(usual);
         if point < below {
             return Some((index, part));
         }
@@ -70,11 +68,14 @@ pub(crate) fn choose(loads: &[PriorityLoad], point: u32, excluded: u128) -> Opti
 
 /// Whether anybody is able to take anything beside the priorities whose bit is set.
 pub(crate) fn is_any_able(loads: &[PriorityLoad], excluded: u128) -> bool {
-    let bit = |index: usize| u32::try_from(index).ok().and_then(|i| 1_u128.checked_shl(i));
-    let mut left = loads.iter().enumerate();
-    left.any(|(index, load)| {
-        bit(index).is_none_or(|bit| excluded & bit == 0) && load.able + load.degraded_able > 0
-    })
+    let mut all = loads.iter().enumerate();
+    all.any(|(index, load)| !is_excluded(index, excluded) && load.able + load.degraded_able > 0)
+}
+
+/// Whether the bit of this priority is set. Only the first 128 have one.
+fn is_excluded(index: usize, excluded: u128) -> bool {
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    excluded.checked_shr(index).is_some_and(|bits| bits & 1 == 1)
 }
 
 pub(crate) fn count_health(endpoints: impl Iterator<Item = Health>) -> HealthCounts {

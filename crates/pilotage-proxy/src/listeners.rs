@@ -8,8 +8,10 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
-use pilotage_engine::listener::ListenAddress;
+use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::config::{InboundPort, ProxyConfig};
 
 /// How many connections may wait to be accepted, per socket.
 const BACKLOG: i32 = 4096;
@@ -28,6 +30,33 @@ fn text(address: &ListenAddress) -> String {
     match address {
         ListenAddress::Socket(address) => address.to_string(),
         ListenAddress::Pipe(path) => path.to_string(),
+    }
+}
+
+/// Which listeners have a socket of their own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sockets {
+    inbound: InboundPort,
+    /// Connections on their way out are taken by the outbound port.
+    outbound_port: bool,
+}
+
+impl Sockets {
+    /// As a proxy with this configuration has them.
+    pub(crate) fn of(config: &ProxyConfig) -> Self {
+        Self { inbound: config.inbound, outbound_port: config.outbound_address.is_some() }
+    }
+
+    /// Whether `listener` has one.
+    pub(crate) fn has(self, listener: &ListenerTable) -> bool {
+        let takes_outbound =
+            listener.use_original_destination && listener.direction != Direction::Inbound;
+        let elsewhere = match self.inbound {
+            InboundPort::AsWritten => takes_outbound && self.outbound_port,
+            InboundPort::Closed => takes_outbound || listener.takes_redirected_inbound(),
+            InboundPort::At(_) => takes_outbound,
+        };
+        listener.bind_to_port && !elsewhere
     }
 }
 

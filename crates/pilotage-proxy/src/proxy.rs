@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use pilotage_engine::filter_chain::{ChainAction, FilterChain};
-use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
+use pilotage_engine::listener::{ListenAddress, ListenerTable};
 use pilotage_engine::{LiveState, Tables};
 use tokio::sync::{Notify, mpsc};
 
@@ -18,7 +18,7 @@ use crate::admin::{Admin, AdminState, State};
 use crate::config::{InboundPort, ProxyConfig};
 use crate::dns::Names;
 use crate::health;
-use crate::listeners::{BindError, Listening, SocketFile, bind_group, bind_unix};
+use crate::listeners::{BindError, Listening, SocketFile, Sockets, bind_group, bind_unix};
 use crate::metrics::Registry;
 use crate::tls::{TlsProblem, TlsStore};
 use crate::worker::{self, Command, Entry, Seed};
@@ -107,8 +107,7 @@ impl Proxy {
         let listeners = Arc::default();
         let published = Arc::new(Notify::new());
         let (names, questions) = Names::new();
-        let tls =
-            Arc::new(TlsStore::new(Arc::clone(&tables), config.inbound != InboundPort::Closed));
+        let tls = Arc::new(TlsStore::new(Arc::clone(&tables), Sockets::of(&config)));
         let admin = Admin::start(
             &config,
             AdminState {
@@ -186,9 +185,10 @@ impl ProxyHandle {
 
     /// Binds the Unix sockets that `tables` name, and lets go of the others.
     fn sync_unix_sockets(&self, tables: &Tables) -> Vec<BindError> {
+        let own = Sockets::of(&self.config);
         let mut sockets = self.unix_sockets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted = BTreeMap::new();
-        for listener in tables.listeners().filter(|listener| self.has_socket(listener)) {
+        for listener in tables.listeners().filter(|listener| own.has(listener)) {
             if let ListenAddress::Pipe(path) = &listener.address {
                 wanted.insert(Entry::Listener(Arc::clone(&listener.name)), path);
             }
@@ -239,10 +239,11 @@ impl ProxyHandle {
     /// Returns what could not be bound; the next call tries again.
     pub fn sync_listeners(&self) -> Vec<BindError> {
         let tables = self.tables.load_full();
+        let own = Sockets::of(&self.config);
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let mut wanted = BTreeMap::new();
         let mut failed = self.sync_unix_sockets(&tables);
-        for listener in tables.listeners().filter(|listener| self.has_socket(listener)) {
+        for listener in tables.listeners().filter(|listener| own.has(listener)) {
             let ListenAddress::Socket(address) = listener.address else { continue };
             wanted.insert(Entry::Listener(Arc::clone(&listener.name)), (address, listener));
         }
@@ -285,18 +286,6 @@ impl ProxyHandle {
         self.published.notify_one();
         self.live.forget_unused();
         failed
-    }
-
-    /// Whether the listener has a socket of its own here. The outbound port takes what is captured on its way out.
-    fn has_socket(&self, listener: &ListenerTable) -> bool {
-        let takes_redirected =
-            listener.use_original_destination && listener.direction != Direction::Inbound;
-        let elsewhere = match self.config.inbound {
-            InboundPort::AsWritten => takes_redirected && self.config.outbound_address.is_some(),
-            InboundPort::Closed => takes_redirected || listener.takes_redirected_inbound(),
-            InboundPort::At(_) => takes_redirected,
-        };
-        listener.bind_to_port && !elsewhere
     }
 
     /// Where the listener that wants `address` is bound.

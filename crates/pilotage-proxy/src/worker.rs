@@ -1,6 +1,6 @@
 //! One worker: a thread with its own runtime, listening sockets, upstream pools and metrics shard.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle as Task;
 
-use crate::access_log::AccessLog;
+use crate::access_log::{AccessLog, Format, LogWriter};
 use crate::connection;
 use crate::dns::{Hosts, Names};
 use crate::drain::Drain;
@@ -35,7 +35,6 @@ use crate::unix;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Wait after a failed accept (no file descriptors left, say) before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-
 /// A name without addresses is asked for by requests no more often than this.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -66,7 +65,7 @@ pub(crate) struct Seed {
     pub(crate) index: usize,
     pub(crate) tables: Arc<ArcSwap<Tables>>,
     pub(crate) metrics: WorkerMetrics,
-    pub(crate) log: Option<(Arc<crate::access_log::Format>, Arc<crate::access_log::LogWriter>)>,
+    pub(crate) log: Option<(Arc<Format>, Arc<LogWriter>)>,
     pub(crate) epoch: Instant,
     pub(crate) hostname: Arc<str>,
     pub(crate) names: Names,
@@ -89,7 +88,6 @@ pub(crate) struct Worker {
     pub(crate) tls: Arc<TlsStore>,
     random: RefCell<fastrand::Rng>,
     epoch: Instant,
-    accepting: Cell<bool>,
     names_asked: RefCell<BTreeMap<usize, Instant>>,
     plain_managers: RefCell<BTreeMap<Arc<str>, Arc<HttpManager>>>,
 }
@@ -122,7 +120,6 @@ impl Worker {
             names: seed.names,
             random: RefCell::new(fastrand::Rng::new()),
             epoch: seed.epoch,
-            accepting: Cell::new(true),
             names_asked: RefCell::default(),
             plain_managers: RefCell::default(),
         }
@@ -250,7 +247,10 @@ async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>)
                 }
                 done.send(()).ok();
             }
-            Some(Command::Refresh) => drop(worker.tables()),
+            Some(Command::Refresh) => {
+                worker.plain_managers.borrow_mut().clear();
+                drop(worker.tables());
+            }
             Some(Command::Drain(deadline)) => {
                 drain(&worker, std::mem::take(&mut listening), deadline).await;
                 return;
@@ -265,7 +265,6 @@ async fn drain(worker: &Worker, listening: BTreeMap<Entry, Vec<Task<()>>>, deadl
         task.abort();
         drop(task.await);
     }
-    worker.accepting.set(false);
     worker.drain.start();
     worker.pools.close_idle();
     if tokio::time::timeout(deadline, worker.drain.empty()).await.is_err() {
@@ -280,7 +279,7 @@ async fn drain(worker: &Worker, listening: BTreeMap<Entry, Vec<Task<()>>>, deadl
 /// Accepts until the task is aborted; then what has already arrived is accepted before the socket closes, so that no
 /// client that was let in is turned away.
 async fn accept_loop(worker: Rc<Worker>, entry: Entry, listener: Listener) {
-    let mut accepting = Accepting { worker, entry, listener: Some(listener) };
+    let accepting = Accepting { worker, entry, listener: Some(listener) };
     loop {
         let Some(listener) = &accepting.listener else { return };
         match listener.accept().await {
@@ -290,9 +289,6 @@ async fn accept_loop(worker: Rc<Worker>, entry: Entry, listener: Listener) {
                 tracing::warn!(entry = ?accepting.entry, %error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
-        }
-        if !accepting.worker.accepting.get() {
-            accepting.listener = None;
         }
     }
 }

@@ -38,7 +38,8 @@ impl ClusterTable {
     }
 
     /// What has to be done from time to time, by whoever has a clock: ends ejections, compares success rates, notices
-    /// new endpoints, forgets requests that a retry budget no longer counts. Returns when it wants to be called again, if at all; calls in between do no harm.
+    /// new endpoints, forgets requests that a retry budget no longer counts. Returns when it wants to be called again,
+    /// if at all; calls in between do no harm.
     pub fn look_after(&self, env: &mut Env<'_>) -> Option<Duration> {
         self.greet_arrivals(env.now);
         let next = self.sweep(env);

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::header::{DATE, EXPECT};
-use http::uri::PathAndQuery;
-use http::uri::Scheme;
-use http::{HeaderValue, Method, StatusCode};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderValue, Method, StatusCode, Version};
 use pilotage_engine::endpoint::{Endpoint, EndpointAddress};
 use pilotage_engine::forward::{Exchange, Forward};
 use pilotage_engine::forwarded::{self, Arrived};
@@ -83,7 +82,7 @@ pub(crate) async fn handle(
     }
     let mut arrived = Arrived {
         method: &head.method,
-        scheme: head.scheme.as_ref().map(http::uri::Scheme::as_str),
+        scheme: head.scheme.as_ref().map(Scheme::as_str),
         authority: head.authority(),
         path: head.path(),
         version: head.version,
@@ -420,35 +419,31 @@ fn add_date(headers: &mut Headers) {
 
 /// Answers what is no request.
 pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> (AnswerHead, ResponseBody) {
-    let (status, details) = match error {
-        MessageError::Malformed => (StatusCode::BAD_REQUEST, "http1.codec_error"),
-        MessageError::TooLarge => {
-            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http1.headers_too_large")
-        }
-        MessageError::TooMany => {
-            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http1.too_many_headers")
-        }
-        MessageError::Fragment => (StatusCode::BAD_REQUEST, "path_normalization_failed"),
-        MessageError::LateHead => (StatusCode::REQUEST_TIMEOUT, "request_header_timeout"),
-        MessageError::LateRequest => (StatusCode::REQUEST_TIMEOUT, "request_overall_timeout"),
-        MessageError::Version => (StatusCode::UPGRADE_REQUIRED, details::LOW_VERSION),
-        MessageError::Coding => (StatusCode::NOT_IMPLEMENTED, "http1.invalid_transfer_encoding"),
+    let no_http = |status: StatusCode, details| {
+        let text = status.canonical_reason().unwrap_or_default();
+        LocalReply::new(status, text, details).with_flags(ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR)
     };
-    let (text, flags) = match error {
-        MessageError::Fragment => ("", ResponseFlags::NONE),
-        MessageError::LateHead => ("request header timeout", ResponseFlags::NONE),
-        MessageError::LateRequest => ("request timeout", ResponseFlags::NONE),
-        _ => (
-            status.canonical_reason().unwrap_or_default(),
-            ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR,
-        ),
+    let late = |text, details| LocalReply::new(StatusCode::REQUEST_TIMEOUT, text, details);
+    let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    let reply = match error {
+        MessageError::Malformed => no_http(StatusCode::BAD_REQUEST, "http1.codec_error"),
+        MessageError::TooLarge => no_http(too_large, "http1.headers_too_large"),
+        MessageError::TooMany => no_http(too_large, "http1.too_many_headers"),
+        MessageError::Version => no_http(StatusCode::UPGRADE_REQUIRED, details::LOW_VERSION),
+        MessageError::Coding => {
+            no_http(StatusCode::NOT_IMPLEMENTED, "http1.invalid_transfer_encoding")
+        }
+        MessageError::Fragment => {
+            LocalReply::new(StatusCode::BAD_REQUEST, "", "path_normalization_failed")
+        }
+        MessageError::LateHead => late("request header timeout", "request_header_timeout"),
+        MessageError::LateRequest => late("request timeout", "request_overall_timeout"),
     };
-    let reply = LocalReply::new(status, text, details);
-    let reply = LocalReply { close: true, ..reply }.with_flags(flags);
-    let tail = Tail::new(Rc::clone(client), Instant::now(), http::Version::HTTP_11, false);
+    let reply = LocalReply { close: true, ..reply };
+    let tail = Tail::new(Rc::clone(client), Instant::now(), Version::HTTP_11, false);
     respond(reply, tail, false, &Method::GET, |headers| {
-        if let Some(place) = place::expected(client, &client.worker.tables()) {
-            forwarded::finish(&place.manager, headers, &Headers::new());
+        if let Some(manager) = place::expected(client, &client.worker.tables()) {
+            forwarded::finish(&manager, headers, &Headers::new());
         }
     })
 }

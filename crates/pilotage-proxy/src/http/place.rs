@@ -69,11 +69,11 @@ pub(super) fn find(
     Ok(place)
 }
 
-/// Where requests of this connection belong, as far as that is known before there is one.
-pub(super) fn expected(client: &Client, tables: &Tables) -> Option<Place> {
+/// What takes the requests of this connection, as far as that is known before there is one: on the outbound port each
+/// request has a listener of its own.
+pub(super) fn expected(client: &Client, tables: &Tables) -> Option<Arc<HttpManager>> {
     let listener = tables.listener(client.arrival.listener.as_ref()?)?;
-    let manager = manager(client, listener).ok()?;
-    Some(Place { manager, destination: client.arrival.destination })
+    manager(client, listener).ok()
 }
 
 /// A request on the outbound port is treated as if its connection to the host it names had been captured.

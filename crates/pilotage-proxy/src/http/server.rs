@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use bytes::BytesMut;
 use http::HeaderValue;
+use pilotage_engine::http_manager::HttpManager;
 
 use super::detect::{Detected, detect};
 use super::http2;
@@ -16,7 +17,7 @@ use super::keeping::{Keeper, Keeping};
 use super::place::{self, Memo};
 use crate::connection::Arrival;
 use crate::drain::Open;
-use crate::http1::{self, Limits, Settings, Stream};
+use crate::http1::{self, Settings, Stream};
 use crate::transport::{Connection, Prefixed};
 use crate::worker::Worker;
 
@@ -45,11 +46,11 @@ pub(crate) async fn serve(
     open: &Open,
 ) {
     let client = Rc::new(Client::new(worker, arrival));
+    let manager = place::expected(&client, &client.worker.tables());
+    let manager = manager.as_deref();
+    let mut keeper = Keeper::new(manager.map_or_else(Keeping::default, Keeping::of));
     // Until the first byte arrives, a drain closes the connection at once.
     let detected = {
-        let place = place::expected(&client, &client.worker.tables());
-        let mut keeper =
-            Keeper::new(place.map_or_else(Keeping::default, |p| Keeping::of(&p.manager)));
         let mut detecting = pin!(detect(&mut stream, first));
         poll_fn(|cx| match open.should_close(cx) {
             true => Poll::Ready(None),
@@ -63,30 +64,25 @@ pub(crate) async fn serve(
     };
     match detected {
         None | Some((_, Detected::Nothing)) => {}
-        Some((first, Detected::Http1)) => serve_http1(client, stream, first, open).await,
-        Some((first, Detected::Http2)) => serve_http2(client, stream, first, open).await,
+        Some((first, Detected::Http1)) => {
+            let settings = manager.map_or_else(Settings::default, Settings::of);
+            http1::serve(client, Stream::new(stream, first), settings, keeper, open).await;
+        }
+        Some((first, Detected::Http2)) => {
+            let stream = Prefixed::new(first.freeze(), stream);
+            serve_http2(&client, stream, manager, keeper, open).await;
+        }
     }
 }
 
-async fn serve_http1(client: Rc<Client>, stream: Connection, first: BytesMut, open: &Open) {
-    let settings = match place::expected(&client, &client.worker.tables()) {
-        Some(place) => Settings {
-            limits: Limits {
-                bytes: usize::try_from(place.manager.max_request_headers_bytes)
-                    .unwrap_or(usize::MAX),
-                headers: usize::try_from(place.manager.max_headers_count).unwrap_or(usize::MAX),
-            },
-            keeping: Keeping::of(&place.manager),
-            trailers: place.manager.enable_trailers,
-        },
-        None => Settings::default(),
-    };
-    http1::serve(client, Stream::new(stream, first), settings, open).await;
-}
-
-async fn serve_http2(client: Rc<Client>, stream: Connection, first: BytesMut, open: &Open) {
-    let stream = Prefixed::new(first.freeze(), stream);
-    if let Err(error) = http2::serve(&client, stream, open).await {
+async fn serve_http2(
+    client: &Rc<Client>,
+    stream: Prefixed<Connection>,
+    manager: Option<&HttpManager>,
+    keeper: Keeper,
+    open: &Open,
+) {
+    if let Err(error) = http2::serve(client, stream, manager, keeper, open).await {
         if error.is_go_away() && error.is_library() {
             client.worker.metrics.shard.connections.protocol_errors.add(1);
         }

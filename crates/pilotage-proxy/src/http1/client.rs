@@ -11,8 +11,6 @@ use super::decoder::{Decoder, Piece};
 use super::encoder::{self, Encoder};
 use super::framing::Framing;
 use super::incoming::Interim;
-use super::response;
-use super::scan::Limits;
 use super::stream::Stream;
 use crate::failure::Failure;
 use crate::http::{AnswerHead, BodyError, Outgoing, RequestBody};
@@ -91,9 +89,7 @@ impl Upstream {
     pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnswerHead, Failure>> {
         loop {
             self.poll_upload(cx)?;
-            let to_head = self.to_head;
-            let parse = |scanner: &_, head: &_| response::parse(scanner, head, to_head);
-            let head = self.stream.head(Limits::default(), parse);
+            let head = self.stream.response(self.to_head);
             if let Some(head) = head.map_err(|_| Failure::Protocol)? {
                 let status = head.head.status;
                 if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {

@@ -8,31 +8,38 @@ use pilotage_engine::headers::Headers;
 use super::MessageError;
 use super::framing::{Declared, Framing};
 use super::request::persistence;
-use super::scan::Scanner;
+use super::scan::{Limits, Scanner};
+use super::stream::Stream;
 use crate::http::AnswerHead;
 
 /// A response up to its body.
 #[derive(Debug)]
-pub(super) struct ResponseHead {
-    pub(super) head: AnswerHead,
+pub(crate) struct ResponseHead {
+    pub(crate) head: AnswerHead,
     /// Where the body ends.
-    pub(super) framing: Framing,
+    pub(crate) framing: Framing,
     /// The upstream would take further requests on this connection.
-    pub(super) persistent: bool,
+    pub(crate) persistent: bool,
 }
 
 /// Room for what this proxy will add to the headers of an answer, so that they grow only once.
 const ADDED_HEADERS: usize = 4;
 
+impl Stream {
+    /// The head of a response, once all of it has been read; `to_head`: it answers a HEAD request.
+    ///
+    /// # Errors
+    /// When what was read is none.
+    pub(crate) fn response(&mut self, to_head: bool) -> Result<Option<ResponseHead>, MessageError> {
+        self.head(Limits::default(), |scanner, head| parse(scanner, head, to_head))
+    }
+}
+
 /// The response whose head `scanner` has found to be `head`; `to_head`: it answers a HEAD request.
 ///
 /// # Errors
 /// When it is none.
-pub(super) fn parse(
-    scanner: &Scanner,
-    head: &Bytes,
-    to_head: bool,
-) -> Result<ResponseHead, MessageError> {
+fn parse(scanner: &Scanner, head: &Bytes, to_head: bool) -> Result<ResponseHead, MessageError> {
     let (version, status) = status_line(scanner.start_line(head)).ok_or(MessageError::Malformed)?;
     let mut headers = Headers::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut declared = Declared::default();
@@ -77,10 +84,9 @@ mod tests {
     use bytes::Bytes;
     use http::Version;
 
-    use super::{ResponseHead, parse, status_line};
+    use super::{Limits, ResponseHead, Scanner, parse, status_line};
     use crate::http1::MessageError;
     use crate::http1::framing::Framing;
-    use crate::http1::scan::{Limits, Scanner};
 
     fn response(text: &'static str) -> Result<ResponseHead, MessageError> {
         let mut scanner = Scanner::default();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::header::CONNECTION;
 use http::{Method, Version};
 use http_body::Body;
+use pilotage_engine::http_manager::HttpManager;
 
 use super::MessageError;
 use super::encoder::{self, Asker, Encoder};
@@ -20,9 +21,7 @@ use super::request::{self, Request, persistence};
 use super::scan::Limits;
 use super::stream::Stream;
 use crate::drain::Open;
-use crate::http::{
-    AnswerHead, Client, Incoming, Keeper, Keeping, Late, ResponseBody, handle, refuse,
-};
+use crate::http::{AnswerHead, Client, Incoming, Keeper, Late, ResponseBody, handle, refuse};
 
 /// How long a client may go on sending what nobody reads, so that the answer reaches it before the connection is
 /// reset; Envoy's `delayed_close_timeout`.
@@ -33,17 +32,31 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Settings {
     /// Of the head of a request.
     pub(crate) limits: Limits,
-    /// How long connections are kept.
-    pub(crate) keeping: Keeping,
     /// Trailers are passed on, both ways.
     pub(crate) trailers: bool,
 }
 
+impl Settings {
+    pub(crate) fn of(manager: &HttpManager) -> Self {
+        let most = |limit| usize::try_from(limit).unwrap_or(usize::MAX);
+        let limits = Limits {
+            bytes: most(manager.max_request_headers_bytes),
+            headers: most(manager.max_headers_count),
+        };
+        Self { limits, trailers: manager.enable_trailers }
+    }
+}
+
 /// Serves the requests on `stream` until it closes.
-pub(crate) async fn serve(client: Rc<Client>, stream: Stream, settings: Settings, open: &Open) {
+pub(crate) async fn serve(
+    client: Rc<Client>,
+    stream: Stream,
+    settings: Settings,
+    keeper: Keeper,
+    open: &Open,
+) {
     let side = Rc::new(RefCell::new(Side::new(stream, settings.trailers)));
-    let keeper = RefCell::new(Keeper::new(settings.keeping));
-    let server = Server { client, side, settings, keeper, open };
+    let server = Server { client, side, settings, keeper: RefCell::new(keeper), open };
     let end = server.run().await;
     if end == End::Linger {
         let lingering = poll_fn(|cx| server.poll_linger(cx));

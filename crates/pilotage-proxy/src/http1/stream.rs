@@ -21,10 +21,10 @@ const MAX_READ_BYTES: usize = 64 * 1024;
 /// A connection with its buffers.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(super) connection: Connection,
+    pub(crate) connection: Connection,
     /// What was read and not yet understood.
-    pub(super) input: BytesMut,
-    pub(super) output: Output,
+    pub(crate) input: BytesMut,
+    pub(crate) output: Output,
     scanner: Scanner,
     /// Room for the next read: grows while reads fill it.
     room: usize,
@@ -48,7 +48,7 @@ impl Stream {
     }
 
     /// Reads more. 0: the other side has ended.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         ready!(self.connection.poll_readable(cx));
         // Nothing is allocated as long as others hold no part of the buffer: then its memory is used again.
         self.input.reserve(self.room);
@@ -61,7 +61,7 @@ impl Stream {
     }
 
     /// Writes what is to be written.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
             let mut connection = Pin::new(&mut self.connection);
             let parts = self.output.parts();

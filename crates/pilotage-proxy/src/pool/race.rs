@@ -27,8 +27,8 @@ pub(super) fn order(first: SocketAddr, others: &[SocketAddr]) -> Vec<SocketAddr>
     ordered
 }
 
-/// The first of `addresses` that `connect` succeeds with. The next one is tried when one has failed, or has not answered
-/// for a while; then all that were begun go on.
+/// The first of `addresses` that `connect` succeeds with. The next one is tried when one has failed, or has not
+/// answered for a while; then all that were begun go on.
 ///
 /// # Errors
 /// That of the last one to fail, when none succeeds.
@@ -69,19 +69,16 @@ where
                     Poll::Pending => index += 1,
                 }
             }
-            // What has failed gives way to the next at once.
-            match before == tries.len() {
-                true => {
-                    // The timer of a try that has just begun has to be polled once.
-                    let next_is_due = waiting.len() > 0
-                        && head_start
-                            .as_mut()
-                            .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
-                    if !next_is_due {
-                        return Poll::Pending;
-                    }
-                }
-                false => head_start = None,
+            if tries.len() < before {
+                // What has failed gives way to the next at once.
+                head_start = None;
+                continue;
+            }
+            // The timer of a try that has just begun has to be polled once.
+            let next_is_due = waiting.len() > 0
+                && head_start.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+            if !next_is_due {
+                return Poll::Pending;
             }
         }
     })

@@ -6,8 +6,10 @@ mod http2;
 
 use std::io;
 
+use bytes::Bytes;
 use http::StatusCode;
 use pilotage_engine::tcp_route::Tunneling;
+use tokio::io::ReadBuf;
 
 use super::Duplex;
 use crate::failure::Failure;
@@ -35,6 +37,12 @@ fn check(status: StatusCode) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Connect { reason: format!("tunnel_response:{}", status.as_u16()).into() })
+}
+
+/// Moves as much of `ready` to `buf` as there is room for.
+fn hand_over(ready: &mut Bytes, buf: &mut ReadBuf<'_>) {
+    let count = ready.len().min(buf.remaining());
+    buf.put_slice(&ready.split_to(count));
 }
 
 fn broken(error: &io::Error) -> Failure {

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use pilotage_engine::Tables;
 use pilotage_engine::cluster::ClusterTable;
-use pilotage_engine::listener::ListenerTable;
 use pilotage_engine::server_tls::ServerTls;
 use pilotage_engine::tls::TlsSettings;
 use pilotage_engine::upstream_tls::UpstreamTls;
@@ -16,6 +15,7 @@ use rustls::ClientConfig;
 use super::material::{Material, Part};
 use super::server::ServerContext;
 use super::upstream::{self, Kind};
+use crate::listeners::Sockets;
 
 /// Names of clusters in one message.
 const NAMED: usize = 3;
@@ -39,8 +39,7 @@ impl fmt::Display for TlsProblem {
 #[derive(Debug)]
 pub(crate) struct TlsStore {
     tables: Arc<ArcSwap<Tables>>,
-    /// Whether connections that are redirected to the workload arrive here.
-    inbound: bool,
+    sockets: Sockets,
     state: Mutex<State>,
 }
 
@@ -129,10 +128,9 @@ impl State {
 }
 
 impl TlsStore {
-    /// A store for the proxy with these tables; `inbound` says whether it takes connections that are redirected to the
-    /// workload.
-    pub(crate) fn new(tables: Arc<ArcSwap<Tables>>, inbound: bool) -> Self {
-        Self { tables, inbound, state: Mutex::default() }
+    /// A store for the proxy with these tables and sockets.
+    pub(crate) fn new(tables: Arc<ArcSwap<Tables>>, sockets: Sockets) -> Self {
+        Self { tables, sockets, state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -189,7 +187,7 @@ impl TlsStore {
         for listener in tables.listeners() {
             for tls in listener.chains().filter_map(|chain| chain.tls.as_deref()) {
                 servers.insert(tls.fingerprint);
-                if self.is_served(listener) {
+                if self.sockets.has(listener) {
                     let resource = format!("listener {}", listener.name);
                     let found = state.server(tls, &tables).problems("TLS handshakes fail");
                     let problem = |message| TlsProblem { resource: resource.clone(), message };
@@ -203,13 +201,6 @@ impl TlsStore {
         let new = problems.difference(&state.told).cloned().collect();
         state.told = problems;
         new
-    }
-
-    /// Whether connections reach the listener by themselves.
-    fn is_served(&self, listener: &ListenerTable) -> bool {
-        listener.bind_to_port
-            && !listener.use_original_destination
-            && (self.inbound || !listener.takes_redirected_inbound())
     }
 }
 

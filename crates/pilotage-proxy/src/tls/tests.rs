@@ -18,6 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{TlsFacts, TlsStore, accept, connect};
+use crate::config::ProxyConfig;
+use crate::listeners::Sockets;
 use crate::transport::Connection;
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -86,7 +88,8 @@ impl World {
         resources.listeners.insert("gate".to_owned(), Arc::new(listener));
         resources.clusters.insert("there".to_owned(), Arc::new(cluster));
         let tables = Arc::new(ArcSwap::new(Tables::empty()));
-        let store = Arc::new(TlsStore::new(Arc::clone(&tables), false));
+        let sockets = Sockets::of(&ProxyConfig::new());
+        let store = Arc::new(TlsStore::new(Arc::clone(&tables), sockets));
         let mut world = Self { tables, store, resources };
         world.set_secrets(secrets);
         world

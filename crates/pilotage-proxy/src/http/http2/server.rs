@@ -12,6 +12,7 @@ use h2::{Reason, RecvStream};
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
+use pilotage_engine::http_manager::HttpManager;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::extended;
@@ -22,8 +23,7 @@ use crate::drain::Open;
 use crate::http::body::{Incoming, ResponseBody};
 use crate::http::exchange;
 use crate::http::head::{AnswerHead, Head};
-use crate::http::keeping::{Keeper, Keeping};
-use crate::http::place;
+use crate::http::keeping::Keeper;
 use crate::http::server::Client;
 
 /// Streams that a client may have open at once, Envoy's default.
@@ -43,16 +43,15 @@ type Job = (Request<RecvStream>, SendResponse<Bytes>);
 pub(in crate::http) async fn serve<S>(
     client: &Rc<Client>,
     stream: S,
+    manager: Option<&HttpManager>,
+    keeper: Keeper,
     open: &Open,
 ) -> Result<(), h2::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // On the outbound port each request has a listener, and settings, of its own.
-    let place = place::expected(client, &client.worker.tables());
-    let options = place.as_ref().map(|place| place.manager.http2).unwrap_or_default();
-    let head_bytes = place.as_ref().map(|place| place.manager.max_request_headers_bytes);
-    let keeping = place.map_or_else(Keeping::default, |place| Keeping::of(&place.manager));
+    let options = manager.map(|manager| manager.http2).unwrap_or_default();
+    let head_bytes = manager.map(|manager| manager.max_request_headers_bytes);
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(options.max_concurrent_streams.unwrap_or(MAX_STREAMS))
@@ -76,7 +75,6 @@ where
         .keepalive
         .and_then(|settings| connection.ping_pong().map(|pings| KeepAlive::new(pings, settings)));
     let hire = |desk| work(Rc::clone(client), desk);
-    let keeper = Keeper::new(keeping);
     let mut serving =
         Serving { connection, keepalive, keeper, ending: false, streams: Streams::new(hire) };
     poll_fn(|cx| serving.poll(cx, open)).await

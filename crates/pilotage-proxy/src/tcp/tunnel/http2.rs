@@ -10,7 +10,7 @@ use http::{Method, Request, Version};
 use pilotage_engine::tcp_route::Tunneling;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::check;
+use super::{check, hand_over};
 use crate::failure::Failure;
 use crate::http::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::tcp::Duplex;
@@ -80,8 +80,7 @@ impl AsyncRead for Tunnel {
                 None => return Poll::Ready(Ok(())),
             }
         }
-        let count = this.ready.len().min(buf.remaining());
-        buf.put_slice(&this.ready.split_to(count));
+        hand_over(&mut this.ready, buf);
         Poll::Ready(Ok(()))
     }
 }
