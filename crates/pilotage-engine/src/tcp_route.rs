@@ -29,10 +29,20 @@ pub struct TcpRoute {
     pub max_connect_attempts: u32,
     /// Hashes the client's address for consistent hashing.
     pub hash_source_address: bool,
-    /// For clusters that lead to whatever server the client asks for in TLS: its port there.
-    pub server_port: Option<u16>,
+    /// What filters before this one made of the server name that the client asks for in TLS.
+    pub server_name: ByServerName,
     /// Wraps the bytes in an HTTP CONNECT or POST.
     pub tunneling: Option<Tunneling>,
+}
+
+/// What the server name of a client hello means for where a connection goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByServerName {
+    /// For clusters that lead to whatever server the client asks for: its port there. xDS:
+    /// `sni_dynamic_forward_proxy`.
+    pub server_port: Option<u16>,
+    /// A connection with a server name goes to the cluster of that name, whatever the route says. xDS: `sni_cluster`.
+    pub is_cluster: bool,
 }
 
 /// How bytes are wrapped in HTTP.
@@ -50,7 +60,7 @@ const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 impl TcpRoute {
     pub(crate) fn compile(
         proto: &Proto,
-        server_port: Option<u16>,
+        server_name: ByServerName,
         warnings: &mut Warnings,
     ) -> Result<Self, FieldError> {
         if proto.metadata_match.is_some() {
@@ -74,7 +84,7 @@ impl TcpRoute {
                 .hash_policy
                 .iter()
                 .any(|p| matches!(p.policy_specifier, Some(PolicySpecifier::SourceIp(_)))),
-            server_port,
+            server_name,
             tunneling,
         })
     }
@@ -90,9 +100,12 @@ impl TcpRoute {
         self.clusters.iter()
     }
 
-    /// Name of the cluster for a new connection.
-    pub fn cluster(&self, env: &mut Env<'_>) -> &Arc<str> {
-        self.clusters.draw(|| env.random()).value
+    /// Name of the cluster for a new connection whose client asks for `server_name` in TLS.
+    pub fn cluster(&self, server_name: Option<&str>, env: &mut Env<'_>) -> Arc<str> {
+        match server_name {
+            Some(name) if self.server_name.is_cluster && !name.is_empty() => name.into(),
+            _ => Arc::clone(self.clusters.draw(|| env.random()).value),
+        }
     }
 }
 

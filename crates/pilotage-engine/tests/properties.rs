@@ -204,7 +204,7 @@ fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
     let manager = match listener.chain(&connection).map(|chain| &chain.action) {
         Some(ChainAction::Http(manager)) => manager,
         Some(ChainAction::Tcp(route)) => {
-            route.cluster(env);
+            route.cluster(connection.server_name, env);
             return;
         }
         Some(ChainAction::Close) | None => return,

@@ -65,6 +65,16 @@ fn chain(conditions: Value, cluster: &str) -> Value {
     }]})
 }
 
+/// A chain to the cluster of the server name; to `cluster` where there is none.
+fn to_the_cluster_asked_for(cluster: &str) -> Value {
+    let mut chain = chain(json!({}), cluster);
+    let by_name = json!({"name": "envoy.filters.network.sni_cluster", "typedConfig": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.sni_cluster.v3.SniCluster",
+    }});
+    chain["filters"].as_array_mut().unwrap().insert(0, by_name);
+    chain
+}
+
 fn listeners() -> Value {
     let any = || json!({});
     let protocol = |name: &str| json!({"applicationProtocols": [name]});
@@ -96,6 +106,7 @@ fn listeners() -> Value {
         ),
         ("kinds", vec![TLS, HTTP], kinds()),
         ("http", vec![HTTP], kinds()),
+        ("clusters", vec![TLS], vec![to_the_cluster_asked_for("raw")]),
         (
             "proxied",
             vec![PROXY],
@@ -211,6 +222,10 @@ fn probes() -> Vec<(&'static str, Vec<u8>)> {
         probes.push(("names", client_hello(name, &[])));
         probes.push(("names", client_hello(name, &["h2", "http/1.1"])));
     }
+    for name in ["a", "B", "two", "empty", "refused", "nobody", "outbound_.80_._.a"] {
+        probes.push(("clusters", client_hello(name, &[])));
+    }
+    probes.push(("clusters", b"no TLS".to_vec()));
     for text in [
         "GET / HTTP/1.1\r\n",
         "GET / HTTP/1.0\r\n",

@@ -10,6 +10,7 @@ use pilotage_proto::envoy::config::core::v3::transport_socket::ConfigType as Soc
 use pilotage_proto::envoy::config::listener::v3::filter::ConfigType;
 use pilotage_proto::envoy::config::listener::v3::{Filter, FilterChain as Proto, Listener};
 use pilotage_proto::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+use pilotage_proto::envoy::extensions::filters::network::sni_cluster::v3::SniCluster;
 use pilotage_proto::envoy::extensions::filters::network::sni_dynamic_forward_proxy::v3::FilterConfig as SniForwarding;
 use pilotage_proto::envoy::extensions::filters::network::sni_dynamic_forward_proxy::v3::filter_config::PortSpecifier;
 use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
@@ -24,7 +25,7 @@ use crate::http_manager::HttpManager;
 use crate::listener::Direction;
 use crate::rejection::{FieldError, Warnings};
 use crate::server_tls::ServerTls;
-use crate::tcp_route::TcpRoute;
+use crate::tcp_route::{ByServerName, TcpRoute};
 
 impl ChainIndex {
     pub(crate) fn compile(
@@ -60,11 +61,11 @@ impl FilterChain {
         direction: Direction,
         warnings: &mut Warnings,
     ) -> Result<Self, FieldError> {
-        let (mut action, mut server_port) = (ChainAction::Close, None);
+        let (mut action, mut server_name) = (ChainAction::Close, ByServerName::default());
         for (index, filter) in proto.filters.iter().enumerate() {
             let field = format!("filters[{index}]");
             let compiled = warnings
-                .within(&field, |w| network_filter(filter, direction, &mut server_port, w))
+                .within(&field, |w| network_filter(filter, direction, &mut server_name, w))
                 .map_err(|e| e.within(&field))?;
             if let Some(terminal) = compiled {
                 action = terminal;
@@ -83,12 +84,12 @@ impl FilterChain {
     }
 }
 
-/// What a network filter does at the end of the chain. `None`: it is not one of those that end it. `server_port` is the
-/// port of the servers that clients ask for in TLS, where a filter before this one says that they go there.
+/// What a network filter does at the end of the chain. `None`: it is not one of those that end it; then `server_name`
+/// has what it said about the server name that clients ask for in TLS.
 fn network_filter(
     filter: &Filter,
     direction: Direction,
-    server_port: &mut Option<u16>,
+    server_name: &mut ByServerName,
     warnings: &mut Warnings,
 ) -> Result<Option<ChainAction>, FieldError> {
     if filter.name.starts_with("istio.") {
@@ -103,7 +104,7 @@ fn network_filter(
         return Ok(Some(ChainAction::Http(Arc::new(manager))));
     }
     if kind == TcpProxy::full_name() {
-        let route = TcpRoute::compile(&read(any)?, *server_port, warnings)?;
+        let route = TcpRoute::compile(&read(any)?, *server_name, warnings)?;
         return Ok(Some(ChainAction::Tcp(Arc::new(route))));
     }
     if kind == SniForwarding::full_name() {
@@ -112,8 +113,13 @@ fn network_filter(
             return Err(FieldError::new("port_specifier", "is required"));
         };
         let port = u16::try_from(port);
-        *server_port =
+        server_name.server_port =
             Some(port.map_err(|_| FieldError::new("port_value", "must not be above 65535"))?);
+        return Ok(None);
+    }
+    if kind == SniCluster::full_name() {
+        let SniCluster {} = read(any)?;
+        server_name.is_cluster = true;
         return Ok(None);
     }
     match kind {

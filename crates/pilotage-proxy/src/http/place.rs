@@ -110,7 +110,8 @@ fn bytes_as_http(
     tables: &Tables,
     route: &TcpRoute,
 ) -> Result<Arc<HttpManager>, Box<LocalReply>> {
-    let name = client.worker.with_env(Moment::now(), |env| Arc::clone(route.cluster(env)));
+    // Requests with a destination of their own come without TLS.
+    let name = client.worker.with_env(Moment::now(), |env| route.cluster(None, env));
     let refuses = tables.cluster(&name).is_none_or(|cluster| {
         cluster.settings.discovery == Discovery::Static && cluster.endpoints().is_empty()
     });

@@ -44,7 +44,8 @@ pub(super) async fn open(
     tail: &mut Tail,
 ) -> Option<Upstream> {
     let tables = worker.tables();
-    let name = worker.with_env(Moment::now(), |env| Arc::clone(route.cluster(env)));
+    let server_name = tail.arrival.findings.server_name.as_deref();
+    let name = worker.with_env(Moment::now(), |env| route.cluster(server_name, env));
     let Some(cluster) = tables.cluster(&name).map(Arc::clone) else {
         tail.flags.insert(ResponseFlags::NO_CLUSTER);
         return None;
@@ -150,7 +151,8 @@ async fn named(
     cluster: &ClusterTable,
     tail: &Tail,
 ) -> Result<SocketAddr, Failure> {
-    let (Some(port), Some(host)) = (route.server_port, &tail.arrival.findings.server_name) else {
+    let server_name = &tail.arrival.findings.server_name;
+    let (Some(port), Some(host)) = (route.server_name.server_port, server_name) else {
         return Err(Failure::NoHealthyUpstream);
     };
     let address = worker.hosts.address(host, &cluster.settings.dns).await?;

@@ -157,6 +157,32 @@ fn without_leave_to_go_on_a_silent_client_is_shut_out() {
 }
 
 #[test]
+fn a_server_name_may_name_the_cluster() {
+    let (db, other) = (echo("db"), echo("other"));
+    let by_name = json!({"name": "sni", "typedConfig": {"@type":
+        "type.googleapis.com/envoy.extensions.filters.network.sni_cluster.v3.SniCluster"}});
+    let fields = json!({
+        "listenerFilters": [listener_filter(TLS)],
+        "filterChains": [{"filters": [by_name, tcp_proxy(json!({"cluster": "other"}))]}],
+    });
+    let name = "outbound_.5432_.v1_.db.test";
+    let proxy = Mesh::default()
+        .raw_listener("gateway", 15443, fields)
+        .cluster(name, &[db.address], json!({}))
+        .cluster("other", &[other.address], json!({}))
+        .start();
+    assert_eq!(who(proxy.gateway(), &client_hello(name)).line(), "db");
+    assert_eq!(who(proxy.gateway(), b"no TLS").line(), "other");
+    assert!(who(proxy.gateway(), &client_hello("outbound_.5432_.v2_.db.test")).closed());
+    let log = proxy.finish();
+    let flags = |cluster: &Value| {
+        &log.iter().find(|l| l["upstream_cluster"] == *cluster).unwrap()["response_flags"]
+    };
+    assert_eq!(flags(&json!(name)), &Value::Null);
+    assert_eq!(flags(&Value::Null), "NC");
+}
+
+#[test]
 fn a_load_balancer_tells_who_the_client_is() {
     let (near, far) = (echo("near"), echo("far"));
     let from =

@@ -1,11 +1,9 @@
 //! What becomes of a connection, in the words of the recording.
 
-use std::sync::Arc;
-
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::tcp_route::{TcpRoute, Tunneling};
 use pilotage_engine::{Env, NoTrace, Tables};
-use pilotage_explain::{Arrival, End, carry};
+use pilotage_explain::{Arrival, End, Request, carry};
 use serde_json::{Value, json};
 
 use super::{exchange, pool, request, secured};
@@ -28,10 +26,11 @@ pub(super) fn outcome(
         End::NoCertificate(route) => {
             let handled = if route.is_some() { "tcp" } else { "http" };
             let details = "PEER_DID_NOT_RETURN_A_CERTIFICATE";
+            let cluster = route.map(|route| route.cluster(request.server_name.as_deref(), env));
             json!({"error": "tls handshake failed", "handled": handled, "flags": "", "details": details,
-                "cluster": route.map(|route| &**route.cluster(env))})
+                "cluster": cluster.as_deref()})
         }
-        End::Tcp(route) => tcp(tables, route, arrival, env),
+        End::Tcp(route) => tcp(tables, route, (arrival, &request), env),
         End::NotHttp => {
             let error = if request.is_tls() { "tls handshake failed" } else { "closed" };
             json!({"status": 400, "error": error, "handled": "http", "flags": "DPE", "details": "http1.codec_error"})
@@ -40,13 +39,18 @@ pub(super) fn outcome(
     }
 }
 
-fn tcp(tables: &Tables, route: &TcpRoute, arrival: &Arrival, env: &mut Env<'_>) -> Value {
-    let name = Arc::clone(route.cluster(env));
+fn tcp(
+    tables: &Tables,
+    route: &TcpRoute,
+    (arrival, request): (&Arrival, &Request),
+    env: &mut Env<'_>,
+) -> Value {
+    let name = route.cluster(request.server_name.as_deref(), env);
     let Some(cluster) = tables.cluster(&name) else {
         return json!({"error": "closed", "handled": "tcp", "flags": "NC"});
     };
     let context = PickContext {
-        original_destination: match route.server_port {
+        original_destination: match route.server_name.server_port {
             Some(port) => Some(super::named("", port)),
             None => arrival.original_destination(),
         },
