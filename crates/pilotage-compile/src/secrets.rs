@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use pilotage_config::kubernetes::Authorities;
 use pilotage_model::ProxyView;
-use pilotage_model::secrets::Pem;
 use pilotage_proto::envoy::config::core::v3::api_config_source::ApiType;
 use pilotage_proto::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
 use pilotage_proto::envoy::config::core::v3::data_source::Specifier;
@@ -53,22 +53,24 @@ pub(crate) fn credential_root(name: &str) -> SdsSecretConfig {
     from_control_plane(format!("{}{AUTHORITIES}", resource(name)))
 }
 
-/// Adds the secrets of the proxy's namespace under the names that contexts use: the certificate under the name of the
+/// Adds what credential names mean to the proxy.
+pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
+    add_secrets(view, set);
+    add_config_maps(view, set);
+}
+
+/// The secrets of the proxy's namespace under the names that contexts use: the certificate under the name of the
 /// Secret, the authorities with `-cacert`. A Secret that is called so itself comes first; one that has nothing but
 /// authorities stands under its own name too.
-pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
+fn add_secrets(view: &ProxyView, set: &mut ResourceSet) {
     for (name, secret) in &view.secrets {
         let authorities = secret.authorities.as_ref().map(|(authorities, revoked)| {
-            Type::ValidationContext(CertificateValidationContext {
-                trusted_ca: Some(inline(authorities)),
-                crl: revoked.as_ref().map(inline),
-                ..CertificateValidationContext::default()
-            })
+            validation(&authorities.0, revoked.as_ref().map(|revoked| revoked.0.as_slice()))
         });
         let certificate = secret.certificate.as_ref().map(|(chain, key)| {
             Type::TlsCertificate(TlsCertificate {
-                certificate_chain: Some(inline(chain)),
-                private_key: Some(inline(key)),
+                certificate_chain: Some(inline(&chain.0)),
+                private_key: Some(inline(&key.0)),
                 ..TlsCertificate::default()
             })
         });
@@ -88,12 +90,55 @@ pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
     }
 }
 
+/// The ConfigMaps that gateways and rules name, with and without `-cacert`: contexts ask for authorities in both ways.
+fn add_config_maps(view: &ProxyView, set: &mut ResourceSet) {
+    if view.config_maps.is_empty() {
+        return;
+    }
+    for name in credential_names(view) {
+        let map = name.strip_prefix(CONFIG_MAP_SCHEME).and_then(|map| view.config_maps.get(map));
+        if let Some(Authorities { certificates, revoked }) = map {
+            let revoked = revoked.as_ref().map(String::as_bytes);
+            let authorities = validation(certificates.as_bytes(), revoked);
+            insert(set, format!("{name}{AUTHORITIES}"), authorities.clone());
+            insert(set, name.to_owned(), authorities);
+        }
+    }
+}
+
+/// All names of credentials in what the proxy sees.
+fn credential_names(view: &ProxyView) -> impl Iterator<Item = &str> {
+    let servers = view.gateways.iter().flat_map(|gateway| &gateway.spec.servers);
+    let of_servers = servers.filter_map(|server| server.tls.as_ref()).flat_map(|tls| {
+        let list = tls.credential_names.iter().map(String::as_str);
+        list.chain([tls.credential_name.as_str(), tls.ca_cert_credential_name.as_str()])
+    });
+    let rules = view.clusters.iter().filter_map(|service| service.rule.as_ref());
+    let policies = rules.flat_map(|rule| {
+        let of_subsets = rule.subsets.iter().filter_map(|(s, _)| s.traffic_policy.as_ref());
+        rule.traffic_policy.as_deref().into_iter().chain(of_subsets)
+    });
+    let of_rules = policies.flat_map(|policy| {
+        let of_ports = policy.port_level_settings.iter().filter_map(|port| port.tls.as_ref());
+        policy.tls.as_ref().into_iter().chain(of_ports).map(|tls| tls.credential_name.as_str())
+    });
+    of_servers.chain(of_rules)
+}
+
+fn validation(authorities: &[u8], revoked: Option<&[u8]>) -> Type {
+    Type::ValidationContext(CertificateValidationContext {
+        trusted_ca: Some(inline(authorities)),
+        crl: revoked.map(inline),
+        ..CertificateValidationContext::default()
+    })
+}
+
 fn insert(set: &mut ResourceSet, name: String, value: Type) {
     set.secrets.insert(name.clone(), Arc::new(Secret { name, r#type: Some(value) }));
 }
 
-fn inline(pem: &Pem) -> DataSource {
-    DataSource { specifier: Some(Specifier::InlineBytes(pem.0.clone())) }
+fn inline(pem: &[u8]) -> DataSource {
+    DataSource { specifier: Some(Specifier::InlineBytes(pem.to_vec())) }
 }
 
 fn resource(name: &str) -> String {
@@ -166,5 +211,23 @@ mod tests {
         );
         let text = format!("{:?}", set.secrets["kubernetes://two-cacert"]);
         assert!(text.contains("66"), "the Secret of that name counts: {text}");
+    }
+
+    #[test]
+    fn config_maps_that_are_named_stand_under_both_names() {
+        let map = |name: &str| {
+            format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\n\
+                 data: {{ca.crt: A}}\n---\n"
+            )
+        };
+        let gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec:\n  \
+            selector: {istio: ingressgateway}\n  servers:\n  \
+            - port: {number: 443, name: https, protocol: HTTPS}\n    hosts: ['*']\n    \
+            tls: {mode: MUTUAL, credentialName: c, caCertCredentialName: 'configmap://shop/one'}\n";
+        let text = map("one") + &map("unused") + gateway;
+        let set = crate::resources(&testing::given(&text, &testing::gateway()));
+        let names: Vec<&str> = set.secrets.keys().map(String::as_str).collect();
+        assert_eq!(names, ["configmap://shop/one", "configmap://shop/one-cacert"]);
     }
 }

@@ -10,7 +10,7 @@ pub mod secret;
 pub mod service;
 pub mod workload;
 
-pub use config_map::ConfigMap;
+pub use config_map::{Authorities, ConfigMap};
 pub use endpoint_slice::{EndpointSlice, SliceEndpoint, SlicePort};
 pub use endpoints::Endpoints;
 pub use namespace::Namespace;

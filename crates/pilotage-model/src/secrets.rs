@@ -1,10 +1,10 @@
-//! Secrets with certificates, as far as TLS uses them.
+//! Secrets and ConfigMaps with certificates, as far as TLS uses them.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use pilotage_config::kubernetes::Secret;
+use pilotage_config::kubernetes::{Authorities, Secret};
 use pilotage_config::object::{Kind, Object};
 
 /// Names of a certificate, its key, the authorities and the revoked certificates: first those of generic secrets,
@@ -23,6 +23,9 @@ struct Names {
 
 /// The secrets of one namespace by name.
 pub type Secrets = BTreeMap<Arc<str>, Arc<TlsSecret>>;
+
+/// Authorities in ConfigMaps, by namespace and name, as `namespace/name`.
+pub type ConfigMaps = BTreeMap<Arc<str>, Authorities>;
 
 /// What a Secret has for TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -70,6 +73,16 @@ pub(crate) fn of_namespace(objects: &[Arc<Object>], namespace: &str) -> Secrets 
         (secret != TlsSecret::default()).then(|| (object.name().into(), Arc::new(secret)))
     };
     objects.iter().filter_map(secret).collect()
+}
+
+/// The ConfigMaps with authorities, of all namespaces: they are no secret.
+pub(crate) fn config_maps(objects: &[Arc<Object>]) -> ConfigMaps {
+    let map = |object: &Arc<Object>| {
+        let Kind::ConfigMap(map) = &object.body else { return None };
+        let name = format!("{}/{}", object.namespace(), object.name());
+        Some((name.into(), map.authorities.clone()?))
+    };
+    objects.iter().filter_map(map).collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::mesh::Mesh;
 use crate::peer_authentication::WorkloadMtls;
 use crate::proxy::ProxyClass;
 use crate::registry::{Endpoints, Registered};
-use crate::secrets::{self, Secrets};
+use crate::secrets::{self, ConfigMaps, Secrets};
 use crate::service::Service;
 use crate::sidecar::{EgressListener, Scope, Sidecar};
 use crate::snapshot::Snapshot;
@@ -44,6 +44,8 @@ pub struct ProxyView {
     pub accepts: WorkloadMtls,
     /// The secrets of the proxy's namespace.
     pub secrets: Secrets,
+    /// Authorities that credential names may mean.
+    pub config_maps: ConfigMaps,
     by_host: Vec<usize>,
 }
 
@@ -135,6 +137,7 @@ pub fn view_after(
         gateways,
         gateway_virtual_services,
         secrets: secrets::of_namespace(&snapshot.objects, &namespace),
+        config_maps: secrets::config_maps(&snapshot.objects),
         proxy,
         by_host,
     })

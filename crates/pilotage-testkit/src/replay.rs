@@ -120,6 +120,7 @@ pub fn request(exchange: &Exchange) -> Request {
             _ => ClientTls::Plaintext,
         },
         server_name: told.sni.clone(),
+        alpn: told.alpn.clone(),
         ..Request::default()
     }
 }

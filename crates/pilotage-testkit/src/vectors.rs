@@ -155,6 +155,9 @@ pub struct Request {
     /// Server name in the TLS hello.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sni: Option<String>,
+    /// Protocols offered in the TLS hello, where they are not those of `protocol`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpn: Option<Vec<String>>,
     /// `https` where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<String>,

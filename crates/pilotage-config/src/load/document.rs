@@ -226,7 +226,7 @@ fn load_object(
     options: &LoadOptions,
     loaded: &mut Loaded,
 ) {
-    if kind == KindName::ConfigMap && !is_mesh_config_map(node) {
+    if kind == KindName::ConfigMap && ConfigMap::read(node).is_none() {
         loaded.passed_over.add(head.kind_text);
         return;
     }
@@ -371,16 +371,7 @@ fn kubernetes<T: Decode + Default>(
     (meta, wrap(Arc::new(T::decode(node, decoder).unwrap_or_default())))
 }
 
-fn is_mesh_config_map(node: &Node) -> bool {
-    node.get("metadata").and_then(|meta| meta.get("name")).and_then(Node::as_str) == Some("istio")
-}
-
 fn config_map(node: &Node, decoder: &mut Decoder<'_>) -> (Metadata, Kind) {
     let (meta, _) = kubernetes(node, decoder, Kind::Namespace);
-    let mesh = node.get("data").and_then(|data| data.get("mesh"));
-    let body = ConfigMap {
-        mesh: mesh.and_then(Node::as_str).map(str::to_owned),
-        mesh_span: mesh.map(|mesh| mesh.span).unwrap_or_default(),
-    };
-    (meta, Kind::ConfigMap(Arc::new(body)))
+    (meta, Kind::ConfigMap(Arc::new(ConfigMap::read(node).unwrap_or_default())))
 }

@@ -154,6 +154,29 @@ data:
 }
 
 #[test]
+fn authorities_in_config_maps_are_kept_and_their_other_values_are_not_looked_at() {
+    let map = |name: &str, data: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{{data}}}\n---\n"
+        )
+    };
+    let text = map("both", "mesh: x, ca.crt: B, cacert: A, ca.crl: R")
+        + &map("one", "ca.crt: C, ca.crl: R")
+        + &map("empty", "ca.crt: ''")
+        + &map("other", "mesh: x, tls.crt: D");
+    let loaded = load("x", &text);
+    assert_eq!((loaded.passed_over.total(), loaded.diagnostics.len()), (2, 0));
+    let maps = loaded.objects.iter().map(|object| {
+        let Kind::ConfigMap(map) = &object.body else { panic!("a config map") };
+        let authorities = map.authorities.as_ref().unwrap();
+        let revoked = authorities.revoked.as_deref();
+        (object.name(), map.mesh.as_deref(), authorities.certificates.as_str(), revoked)
+    });
+    let expected = [("both", None, "A", None), ("one", None, "C", Some("R"))];
+    assert_eq!(maps.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn settings_of_the_mesh_are_laid_over_the_defaults() {
     let text = "\
 outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}

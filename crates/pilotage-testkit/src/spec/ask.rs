@@ -101,8 +101,8 @@ fn asker(from: &str) -> Result<Asker, String> {
     }
 }
 
-/// `METHOD URL [-H 'NAME: VALUE']…`, and the port that the scheme implies. The header `SNI` is none: it is the server name
-/// that the client asks for in TLS, where that is not the host of the URL.
+/// `METHOD URL [-H 'NAME: VALUE']…`, and the port that the scheme implies. The headers `SNI` and `ALPN` are none: they are
+/// the server name and the protocol that the client asks for in TLS, where those are not what the URL implies.
 fn request(written: &str) -> Result<(Request, u16), String> {
     let mut words = written.splitn(2, " -H ");
     let line = words.next().unwrap_or_default();
@@ -124,8 +124,10 @@ fn request(written: &str) -> Result<(Request, u16), String> {
     let named = headers
         .remove("SNI")
         .unwrap_or_else(|| authority.split(':').next().unwrap_or_default().to_owned());
+    let alpn = headers.remove("ALPN").map(|protocol| vec![protocol]);
     let request = Request {
         host: Some(host),
+        alpn,
         path: Some(path.to_owned()),
         method: Some(method.to_owned()),
         headers,

@@ -51,6 +51,14 @@ impl Shown {
     }
 }
 
+/// A ConfigMap with the authorities `authority`.
+fn config_map(name: &str, authority: &Authority) -> String {
+    let pem = authority.pem().trim_end().replace('\n', "\n    ");
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata:\n  ca.crt: |\n    {pem}\n---\n"
+    )
+}
+
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -176,6 +184,34 @@ fn a_client_certificate_is_asked_for_and_told_upstream() {
 }
 
 #[test]
+fn authorities_of_a_config_map_are_replaced_by_its_next_version() {
+    let (ca, next, port) = (authority(), authority(), free_port());
+    let certificates = tempfile::tempdir().unwrap();
+    let folder = certificates.path();
+    let pem = wrote(folder, &ca);
+    Shown::new(&ca, "old.test").write(folder, "old");
+    Shown::new(&next, "new.test").write(folder, "new");
+    let tls =
+        "mode: MUTUAL, credentialName: one, caCertCredentialName: 'configmap://default/clients'";
+    let up = Up::start(&[
+        ("services.yaml", reviews_at(&[service("v1")])),
+        ("edge.yaml", gateway(port, &[("one.test", tls)])),
+        ("secret.yaml", Shown::new(&ca, "one.test").secret("one", &ca)),
+        ("clients.yaml", config_map("clients", &ca)),
+    ]);
+    let get = |shown: &str| {
+        let file = |kind: &str| folder.join(format!("{shown}.{kind}")).display().to_string();
+        curl(&pem, port, "one.test", &["--cert", &file("crt"), "--key", &file("key")])
+    };
+    assert_eq!(stdout(&get("old")), "v1");
+    assert!(!get("new").status.success());
+    up.save("clients.yaml", &config_map("clients", &next));
+    up.line_with("generation 2:");
+    assert_eq!(stdout(&get("new")), "v1");
+    assert!(!get("old").status.success());
+}
+
+#[test]
 fn a_secret_that_is_replaced_is_used_at_once_and_a_broken_one_never() {
     let (ca, next, port) = (authority(), authority(), free_port());
     let certificates = tempfile::tempdir().unwrap();
@@ -250,7 +286,12 @@ impl Drop for Openssl {
 
 /// What a client inside the mesh gets for a request to `api.test`: status, and the whole answer as text.
 fn ask(port: u16, tls: &str) -> (u16, String) {
-    let up = Up::start(&[("outside.yaml", outside(port, tls))]);
+    ask_with(port, tls, "")
+}
+
+/// The same, where there are these objects too.
+fn ask_with(port: u16, tls: &str, more: &str) -> (u16, String) {
+    let up = Up::start(&[("outside.yaml", outside(port, tls)), ("more.yaml", more.to_owned())]);
     let answer = Command::new("curl")
         .args(["--silent", "--max-time", "20", "--noproxy", "", "--write-out", "\n%{http_code}"])
         .args(["--proxy", &format!("http://{}", up.address("mesh")), "http://api.test/"])
@@ -287,6 +328,12 @@ fn tls_begins_here_for_clients_that_speak_none() {
         if status == 503 {
             assert!(body.ends_with("reset reason: remote connection failure"), "{body}");
         }
+    }
+    let map = config_map("roots", &ca);
+    for (name, wanted) in [("roots", 200), ("missing", 503)] {
+        let tls = format!("mode: SIMPLE, credentialName: 'configmap://default/{name}'");
+        let (status, body) = ask_with(server.port, &tls, &map);
+        assert_eq!(status, wanted, "{tls}: {body}");
     }
     let demanding =
         Openssl::start(folder, &["-Verify", "1", "-CAfile", "ca.pem", "-verify_return_error"]);
