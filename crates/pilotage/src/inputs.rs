@@ -1,21 +1,17 @@
 //! Which files, and reading them. Every command that works on configuration takes the same flags.
 
-mod discover;
 mod load;
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+pub(crate) use pilotage_control::files::tree::is_configuration;
+use pilotage_control::files::tree::{self, FileChange, FileError, Scan, Tree};
 
-use self::discover::discover;
-pub(crate) use self::discover::has_known_extension as is_configuration;
 pub(crate) use self::load::Configuration;
-
-/// A file above this size is refused: nothing that people write or tools export for traffic is that large, and what
-/// is (a core dump, an image) would only be read to be rejected.
-const MAX_FILE_BYTES: u64 = pilotage_config::LONGEST_TEXT_BYTES as u64;
 
 /// The files a command works on.
 #[derive(Clone, Debug, Default, Args)]
@@ -45,14 +41,9 @@ pub(crate) enum InputError {
     /// No path at all.
     #[error("no files: name a file or folder with -f PATH")]
     NothingGiven,
-    /// The path is not there, or may not be read.
-    #[error("cannot read {}: {}", path.display(), reason(source))]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    /// A file or folder is not there, or may not be read.
+    #[error(transparent)]
+    Unreadable(#[from] FileError),
     /// The folder has nothing to load.
     #[error("{} holds no *.yaml, *.yml or *.json file", path.display())]
     EmptyFolder {
@@ -67,21 +58,6 @@ pub(crate) enum InputError {
         /// The first byte that is not text.
         offset: usize,
     },
-    /// More than [`MAX_FILE_BYTES`].
-    #[error("{} is larger than {} MiB; split it into several files", path.display(), MAX_FILE_BYTES >> 20)]
-    TooLarge {
-        /// Which.
-        path: PathBuf,
-    },
-}
-
-/// The system's words without the error number, which helps nobody.
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    }
 }
 
 /// Reads everything that `paths` name, folders file by file in the order of their names.
@@ -89,20 +65,7 @@ fn reason(error: &io::Error) -> String {
 /// # Errors
 /// When nothing is named, or something named cannot be read as text.
 pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceText>, InputError> {
-    if paths.is_empty() {
-        return Err(InputError::NothingGiven);
-    }
-    let mut sources = Vec::new();
-    for path in paths {
-        if path == Path::new("-") {
-            sources.push(read_one(path)?);
-            continue;
-        }
-        for file in discover(path)? {
-            sources.push(read_file(&file)?);
-        }
-    }
-    Ok(sources)
+    read_each(paths)?.into_iter().collect()
 }
 
 /// Reads everything that `paths` name, as [`read_all`] does, and passes over files that cannot be read as text.
@@ -115,45 +78,78 @@ fn read_each(paths: &[PathBuf]) -> Result<Vec<Result<SourceText, InputError>>, I
     }
     let mut sources = Vec::new();
     for path in paths {
-        if path == Path::new("-") {
+        if is_folder(path)? {
+            sources.extend(read_folder(path)?);
+        } else {
             sources.push(read_one(path));
-            continue;
         }
-        sources.extend(discover(path)?.iter().map(|file| read_file(file)));
     }
     Ok(sources)
+}
+
+fn is_folder(path: &Path) -> Result<bool, FileError> {
+    let there = |error| FileError::Io { path: path.to_owned(), error };
+    Ok(path != Path::new("-") && fs::metadata(path).map_err(there)?.is_dir())
+}
+
+/// Reads the files in a folder and below it: the same ones that are watched when the folder is served.
+fn read_folder(path: &Path) -> Result<Vec<Result<SourceText, InputError>>, InputError> {
+    let Scan { changes, problems } =
+        Tree::new(vec![path.to_owned()]).scan(&BTreeSet::new(), &mut |_watched| {});
+    let files = changes.into_iter().filter_map(|change| match change {
+        FileChange::Content { path, bytes } => Some(text_of(&path, bytes)),
+        FileChange::Gone { .. } => None,
+    });
+    let problems = problems.into_iter().map(|problem| Err(problem.into()));
+    let all: Vec<_> = problems.chain(files).collect();
+    if all.is_empty() {
+        return Err(InputError::EmptyFolder { path: path.to_owned() });
+    }
+    Ok(all)
 }
 
 /// Reads one file, or standard input for `-`.
 ///
 /// # Errors
-/// When it cannot be read as text.
-pub(crate) fn read_one(path: &Path) -> Result<SourceText, InputError> {
-    if path == Path::new("-") { read_from(path, io::stdin().lock()) } else { read_file(path) }
-}
-
-/// Reads one file as text.
-///
-/// # Errors
 /// When it cannot be read, is too large, or is not text.
-fn read_file(path: &Path) -> Result<SourceText, InputError> {
-    let file =
-        File::open(path).map_err(|source| InputError::Read { path: path.to_owned(), source })?;
-    read_from(path, file)
+pub(crate) fn read_one(path: &Path) -> Result<SourceText, InputError> {
+    let bytes = match path == Path::new("-") {
+        true => tree::read_from(path, io::stdin().lock())?,
+        false => tree::read(path)?,
+    };
+    text_of(path, bytes)
 }
 
-fn read_from(path: &Path, reader: impl io::Read) -> Result<SourceText, InputError> {
-    let mut bytes = Vec::new();
-    reader
-        .take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|source| InputError::Read { path: path.to_owned(), source })?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(InputError::TooLarge { path: path.to_owned() });
-    }
+fn text_of(path: &Path, bytes: Vec<u8>) -> Result<SourceText, InputError> {
     let text = String::from_utf8(bytes).map_err(|error| InputError::NotText {
         path: path.to_owned(),
         offset: error.utf8_error().valid_up_to(),
     })?;
     Ok(SourceText { name: path.display().to_string(), text })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_as_it_is_served() {
+        let [folder, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("sub")).unwrap();
+        for name in ["b.yaml", "sub/a.YML", "notes.md", ".hidden.yaml"] {
+            fs::write(at(name), name).unwrap();
+        }
+        fs::write(elsewhere.path().join("c.json"), "c").unwrap();
+        symlink(elsewhere.path(), at("linked")).unwrap();
+        symlink(folder.path(), at("circle")).unwrap();
+        symlink("nowhere", at("gone.yaml")).unwrap();
+        let read = read_all(&[folder.path().to_owned()]).unwrap();
+        let names: Vec<PathBuf> = read.iter().map(|source| PathBuf::from(&source.name)).collect();
+        assert_eq!(names, [at("b.yaml"), at("linked/c.json"), at("sub/a.YML")]);
+        let nothing = read_all(&[at("sub/none")]).unwrap_err();
+        assert!(nothing.to_string().ends_with("there is no such file or folder"), "{nothing}");
+    }
 }

@@ -19,7 +19,7 @@ const DEEPEST_FOLDER: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The operating system refused.
-    #[error("cannot read {}: {error}", path.display())]
+    #[error("cannot read {}: {}", path.display(), reason(error))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -27,7 +27,11 @@ pub enum FileError {
         error: io::Error,
     },
     /// The file is larger than [`LARGEST_FILE_BYTES`].
-    #[error("{} is larger than {} MiB, so it is not read", path.display(), LARGEST_FILE_BYTES >> 20)]
+    #[error(
+        "{} is larger than {} MiB, so it is not read: split it into several files",
+        path.display(),
+        LARGEST_FILE_BYTES >> 20
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -128,8 +132,8 @@ impl Tree {
         self.files.is_empty()
     }
 
-    /// Looks at every file. Files in `touched` (absolute paths) are read whatever their metadata say. `enter` is called with each
-    /// folder that can bring a change before its entries are read, so that a watch on it misses nothing.
+    /// Looks at every file. Files in `touched` (absolute paths) are read whatever their metadata say. `enter` is called
+    /// with each folder that can bring a change before its entries are read, so that a watch on it misses nothing.
     pub fn scan(&mut self, touched: &BTreeSet<PathBuf>, enter: &mut dyn FnMut(&Path)) -> Scan {
         let mut look = Look {
             scan: Scan::default(),
@@ -339,12 +343,33 @@ pub fn is_configuration(path: &Path) -> bool {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    let io = |error| FileError::Io { path: path.to_owned(), error };
-    let mut file = File::open(path).map_err(io)?.take(LARGEST_FILE_BYTES + 1);
+/// The system's words without the number of the error, which helps nobody.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// What the file `path` holds.
+///
+/// # Errors
+/// When it cannot be read, or is too large.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    let file = File::open(path);
+    read_from(path, file.map_err(|error| FileError::Io { path: path.to_owned(), error })?)
+}
+
+/// What `reader` gives to its end; errors name it `path`.
+///
+/// # Errors
+/// When it cannot be read, or is too large.
+pub fn read_from(path: &Path, reader: impl io::Read) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(io)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST_FILE_BYTES) {
+    let read = reader.take(LARGEST_FILE_BYTES + 1).read_to_end(&mut bytes);
+    let length = read.map_err(|error| FileError::Io { path: path.to_owned(), error })?;
+    if u64::try_from(length).is_ok_and(|length| length > LARGEST_FILE_BYTES) {
         return Err(FileError::TooLarge { path: path.to_owned() });
     }
     Ok(bytes)

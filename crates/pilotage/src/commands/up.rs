@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pilotage_control::files::FileSource;
+use pilotage_control::files::tree::FileError;
 use pilotage_control::identities::{Identities, ProxyId};
 use pilotage_control::report::Report;
 use pilotage_control::source::Source;
@@ -144,7 +145,7 @@ fn check_paths(paths: &[PathBuf], mesh_config: Option<&PathBuf>) -> Result<(), I
         } else {
             std::fs::File::open(path).map(drop)
         };
-        read.map_err(|source| InputError::Read { path: path.clone(), source })?;
+        read.map_err(|error| FileError::Io { path: path.clone(), error })?;
     }
     Ok(())
 }

@@ -9,9 +9,10 @@ use pilotage_config::object::Kind;
 use pilotage_config::{
     Diagnostic, LoadOptions, Object, PassedOver, codes, load_mesh_config, load_with,
 };
+use pilotage_control::files::tree::FileError;
 use pilotage_model::Inputs;
 
-use super::{InputArgs, InputError, SourceText, read_all, read_each, read_file};
+use super::{InputArgs, InputError, SourceText, read_all, read_each, read_one};
 
 /// What the files hold.
 #[derive(Debug, Default)]
@@ -73,7 +74,7 @@ impl InputArgs {
 
     fn load_mesh(&self, configuration: &mut Configuration) -> Result<(), InputError> {
         match &self.mesh_config_file {
-            Some(path) => configuration.set_mesh(read_file(path)?),
+            Some(path) => configuration.set_mesh(read_one(path)?),
             None => {
                 if let Some(text) = configuration.mesh_config_map() {
                     configuration.set_mesh(text);
@@ -143,10 +144,9 @@ impl Configuration {
 fn unreadable(error: &InputError) -> Diagnostic {
     let (code, path) = match error {
         InputError::NotText { path, .. } => (codes::PIL0003, path.as_path()),
-        InputError::TooLarge { path } => (codes::PIL0002, path.as_path()),
-        InputError::Read { path, .. } | InputError::EmptyFolder { path } => {
-            (codes::PIL0012, path.as_path())
-        }
+        InputError::Unreadable(FileError::TooLarge { path }) => (codes::PIL0002, path.as_path()),
+        InputError::Unreadable(error) => (codes::PIL0012, error.path()),
+        InputError::EmptyFolder { path } => (codes::PIL0012, path.as_path()),
         InputError::NothingGiven => (codes::PIL0012, Path::new("")),
     };
     Diagnostic::new(code, error.to_string()).with_source(&path.display().to_string().into())
@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn a_file_that_may_not_be_read_is_a_problem_with_its_name() {
-        let source = io::Error::from(io::ErrorKind::PermissionDenied);
-        let problem = unreadable(&InputError::Read { path: "mesh/a.yaml".into(), source });
+        let error = io::Error::from(io::ErrorKind::PermissionDenied);
+        let problem = unreadable(&FileError::Io { path: "mesh/a.yaml".into(), error }.into());
         assert_eq!(problem.code.id(), "PIL0012");
         assert_eq!(
             problem.to_string(),
