@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::base64;
-use crate::decode::{Decode, Decoder};
+use crate::decode::{Bytes, Decode, Decoder};
 use crate::message::message;
 use crate::schema::Shape;
 use crate::yaml::Node;
@@ -53,19 +52,15 @@ impl fmt::Debug for SecretText {
 }
 
 impl Decode for SecretBytes {
-    const SHAPE: Shape = Shape::Scalar("bytes in base64");
+    const SHAPE: Shape = Bytes::SHAPE;
 
     fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let bytes = node.as_str().and_then(base64::decode);
-        if bytes.is_none() {
-            decoder.wrong_type(node, "bytes in base64");
-        }
-        bytes.map(Self)
+        Bytes::decode(node, decoder).map(|bytes| Self(bytes.0))
     }
 }
 
 impl Decode for SecretText {
-    const SHAPE: Shape = Shape::Scalar("text");
+    const SHAPE: Shape = String::SHAPE;
 
     fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
         String::decode(node, decoder).map(Self)
