@@ -27,6 +27,11 @@ pub struct Downstream<'a> {
 }
 
 impl<'a> Downstream<'a> {
+    /// A connection from `peer` to `local` without TLS, of which nothing more is known.
+    pub fn plain(peer: SocketAddr, local: SocketAddr) -> Self {
+        Self { peer, local, tls: false, server_name: None, session: None, forwarded_for: None }
+    }
+
     /// Who the client is: the first URI name of its certificate.
     pub fn principal(&self) -> Option<&'a str> {
         self.session?.peer.as_ref()?.uris.first().map(String::as_str)

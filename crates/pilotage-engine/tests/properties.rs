@@ -184,14 +184,7 @@ fn requests() -> impl Strategy<Value = Sent> {
 
 /// Takes one request through everything the engine has to say about it.
 fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
-    let downstream = Downstream {
-        peer: ([127, 0, 0, 1], 4000).into(),
-        local: ([10, 0, 0, 2], 80).into(),
-        tls: false,
-        server_name: None,
-        session: None,
-        forwarded_for: None,
-    };
+    let downstream = Downstream::plain(([127, 0, 0, 1], 4000).into(), ([10, 0, 0, 2], 80).into());
     let Some(listener) = tables.listener_for_destination(downstream.local) else { return };
     let connection = ConnectionInfo {
         destination: downstream.local,

@@ -87,12 +87,9 @@ impl RoutedHead {
     /// Gives the head to `use_it` in the form that the engine takes.
     pub fn with<R>(&self, use_it: impl FnOnce(&RequestHead<'_>) -> R) -> R {
         let downstream = Downstream {
-            peer: self.peer,
-            local: self.local,
             tls: self.tls,
             server_name: self.server_name.as_deref(),
-            session: None,
-            forwarded_for: None,
+            ..Downstream::plain(self.peer, self.local)
         };
         use_it(&RequestHead {
             method: &self.method,
@@ -179,12 +176,9 @@ fn http<'t>(
     trace: &mut impl Trace,
 ) -> HttpEnd<'t> {
     let downstream = Downstream {
-        peer: arrival.client,
-        local: arrival.destination,
         tls,
         server_name: request.server_name.as_deref(),
-        session: None,
-        forwarded_for: None,
+        ..Downstream::plain(arrival.client, arrival.destination)
     };
     let mut headers = request.headers.clone();
     let mut arrived = Arrived {

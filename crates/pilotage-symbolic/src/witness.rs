@@ -196,12 +196,11 @@ pub(crate) fn taker(tables: &Tables, place: Option<&Place>, request: &Request) -
     );
     let client = SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000));
     let downstream = Downstream {
-        peer: client,
-        local: SocketAddr::from((Ipv4Addr::LOCALHOST, place.port().unwrap_or(80))),
         tls: place.tls,
-        server_name: None,
-        session: None,
-        forwarded_for: None,
+        ..Downstream::plain(
+            client,
+            SocketAddr::from((Ipv4Addr::LOCALHOST, place.port().unwrap_or(80))),
+        )
     };
     let head = RequestHead {
         method: &method,

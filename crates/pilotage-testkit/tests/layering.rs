@@ -4,6 +4,23 @@ use std::collections::BTreeSet;
 
 use pilotage_testkit::workspace::{all_dependencies, assert_none, files, own_dependencies};
 
+/// The crates below the program.
+const ALL: [&str; 13] = [
+    "pilotage-config",
+    "pilotage-identity",
+    "pilotage-model",
+    "pilotage-proto",
+    "pilotage-compile",
+    "pilotage-xds",
+    "pilotage-engine",
+    "pilotage-explain",
+    "pilotage-route-test",
+    "pilotage-symbolic",
+    "pilotage-proxy",
+    "pilotage-control",
+    "pilotage-kube",
+];
+
 /// For each crate, the ones of ours that it may use in what it ships.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("pilotage-config", &[]),
@@ -51,44 +68,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("pilotage-kube", &["pilotage-config"]),
-    (
-        "pilotage",
-        &[
-            "pilotage-config",
-            "pilotage-identity",
-            "pilotage-model",
-            "pilotage-proto",
-            "pilotage-compile",
-            "pilotage-xds",
-            "pilotage-engine",
-            "pilotage-explain",
-            "pilotage-route-test",
-            "pilotage-symbolic",
-            "pilotage-proxy",
-            "pilotage-control",
-            "pilotage-kube",
-        ],
-    ),
+    ("pilotage", &ALL),
     // Starts proxies as processes and drives load; never shipped.
     ("pilotage-bench", &[]),
-    (
-        "pilotage-testkit",
-        &[
-            "pilotage-config",
-            "pilotage-identity",
-            "pilotage-model",
-            "pilotage-proto",
-            "pilotage-compile",
-            "pilotage-xds",
-            "pilotage-engine",
-            "pilotage-explain",
-            "pilotage-route-test",
-            "pilotage-symbolic",
-            "pilotage-proxy",
-            "pilotage-control",
-            "pilotage-kube",
-        ],
-    ),
+    ("pilotage-testkit", &ALL),
 ];
 
 /// Crates that compute and never wait: they build without a runtime.

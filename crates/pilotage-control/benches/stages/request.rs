@@ -77,14 +77,7 @@ impl Scene {
             unix_time: Duration::from_secs(1_700_000_000),
             rng: &mut draw,
         };
-        let downstream = Downstream {
-            peer: self.peer,
-            local: self.local,
-            tls: false,
-            server_name: None,
-            session: None,
-            forwarded_for: None,
-        };
+        let downstream = Downstream::plain(self.peer, self.local);
         let result = stage(self, &downstream, &mut env);
         self.chance = chance;
         result

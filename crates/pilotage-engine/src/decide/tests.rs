@@ -67,14 +67,7 @@ fn with_head<R>(sent: &Sent<'_>, f: impl FnOnce(&RequestHead<'_>) -> R) -> R {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         headers.append(name, HeaderValue::from_str(value).unwrap());
     }
-    let downstream = Downstream {
-        peer: ([10, 0, 0, 1], 4000).into(),
-        local: ([10, 0, 0, 2], 80).into(),
-        tls: false,
-        server_name: None,
-        session: None,
-        forwarded_for: None,
-    };
+    let downstream = Downstream::plain(([10, 0, 0, 1], 4000).into(), ([10, 0, 0, 2], 80).into());
     f(&RequestHead {
         method: &sent.method,
         scheme: "http",

@@ -45,14 +45,8 @@ fn prepared(
     headers: &[(&str, &str)],
 ) -> Result<(String, String, Headers, String), (u16, String)> {
     let mut headers = map(headers);
-    let downstream = Downstream {
-        peer: ([198, 51, 100, 7], 4000).into(),
-        local: ([10, 0, 0, 2], 80).into(),
-        tls: false,
-        server_name: None,
-        session: None,
-        forwarded_for: None,
-    };
+    let downstream =
+        Downstream::plain(([198, 51, 100, 7], 4000).into(), ([10, 0, 0, 2], 80).into());
     let mut arrived = Arrived {
         method: &Method::GET,
         scheme: None,

@@ -117,14 +117,8 @@ mod tests {
         headers.append("x-user", HeaderValue::from_static("b"));
         headers.append("x-user", HeaderValue::from_static("a"));
         headers.insert("cookie", HeaderValue::from_static("t=1; u=\"two\""));
-        let downstream = Downstream {
-            peer: ([10, 0, 0, 1], 4000).into(),
-            local: ([10, 0, 0, 2], 80).into(),
-            tls: false,
-            server_name: None,
-            session: None,
-            forwarded_for: None,
-        };
+        let downstream =
+            Downstream::plain(([10, 0, 0, 1], 4000).into(), ([10, 0, 0, 2], 80).into());
         let head = RequestHead {
             method: &Method::GET,
             scheme: "http",

@@ -8,14 +8,7 @@ use crate::request::Downstream;
 fn expand(text: &str) -> String {
     let mut headers = Headers::new();
     headers.insert("x-user", HeaderValue::from_static("jason"));
-    let downstream = Downstream {
-        peer: ([10, 0, 0, 1], 4000).into(),
-        local: ([10, 0, 0, 2], 80).into(),
-        tls: false,
-        server_name: None,
-        session: None,
-        forwarded_for: None,
-    };
+    let downstream = Downstream::plain(([10, 0, 0, 1], 4000).into(), ([10, 0, 0, 2], 80).into());
     let exchange = Exchange { hostname: "box", attempts: 1, ..Exchange::default() };
     let context = FormatContext {
         request_headers: &headers,

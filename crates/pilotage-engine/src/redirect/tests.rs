@@ -9,14 +9,7 @@ use crate::request::{Downstream, RequestHead};
 fn location(redirect: &Value, authority: &str, path: &str) -> String {
     let redirect = Redirect::compile(&from_value(redirect).unwrap()).unwrap();
     let headers = Headers::new();
-    let downstream = Downstream {
-        peer: ([10, 0, 0, 1], 4000).into(),
-        local: ([10, 0, 0, 2], 80).into(),
-        tls: false,
-        server_name: None,
-        session: None,
-        forwarded_for: None,
-    };
+    let downstream = Downstream::plain(([10, 0, 0, 1], 4000).into(), ([10, 0, 0, 2], 80).into());
     let head = RequestHead {
         method: &Method::GET,
         scheme: "http",

@@ -17,14 +17,7 @@ fn matches(proto: &Value, path: &str, headers: &[(&str, &str)], trace: &mut impl
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         map.append(name, HeaderValue::from_str(value).unwrap());
     }
-    let downstream = Downstream {
-        peer: ([10, 0, 0, 1], 4000).into(),
-        local: ([10, 0, 0, 2], 80).into(),
-        tls: false,
-        server_name: None,
-        session: None,
-        forwarded_for: None,
-    };
+    let downstream = Downstream::plain(([10, 0, 0, 1], 4000).into(), ([10, 0, 0, 2], 80).into());
     let head = RequestHead {
         method: &Method::GET,
         scheme: "http",

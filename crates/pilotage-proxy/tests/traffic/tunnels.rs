@@ -74,6 +74,16 @@ fn tunnel(post: bool) -> Value {
     json!({"cluster": "up", "tunnelingConfig": tunneling})
 }
 
+/// A client hears what `upstream` says early and what it said itself, and then the end.
+fn hello_comes_back(route: Value, upstream: &Upstream) {
+    let proxy = Mesh::tcp_gateway(route).cluster("up", &[upstream.address], json!({})).start();
+    let mut client = Client::connect(proxy.gateway());
+    client.send("hello");
+    assert_eq!(client.exactly(11), "early hello");
+    assert!(client.closed());
+    proxy.finish();
+}
+
 #[test]
 fn another_proxy_is_asked_to_connect() {
     let upstream = Upstream::script(|_, conversation| {
@@ -83,13 +93,7 @@ fn another_proxy_is_asked_to_connect() {
         let bytes = conversation.0.exactly(5);
         conversation.say(&bytes);
     });
-    let proxy =
-        Mesh::tcp_gateway(tunnel(false)).cluster("up", &[upstream.address], json!({})).start();
-    let mut client = Client::connect(proxy.gateway());
-    client.send("hello");
-    assert_eq!(client.exactly(11), "early hello");
-    assert!(client.closed());
-    proxy.finish();
+    hello_comes_back(tunnel(false), &upstream);
 }
 
 #[test]
@@ -103,13 +107,7 @@ fn a_tunnel_may_be_a_post() {
         conversation.say(&format!("{:x}\r\n{chunk}\r\n0\r\n\r\n", chunk.len()));
         assert_eq!(conversation.0.chunk(), None);
     });
-    let proxy =
-        Mesh::tcp_gateway(tunnel(true)).cluster("up", &[upstream.address], json!({})).start();
-    let mut client = Client::connect(proxy.gateway());
-    client.send("hello");
-    assert_eq!(client.exactly(11), "early hello");
-    assert!(client.closed());
-    proxy.finish();
+    hello_comes_back(tunnel(true), &upstream);
 }
 
 #[test]

@@ -33,14 +33,7 @@ pub(super) fn ask(stage: &Stage, input: &ValidationInput) -> Result<Entry, Strin
     }
     add(&mut headers, &input.additional_request_headers)?;
     let peer = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    let downstream = Downstream {
-        peer,
-        local: peer,
-        tls: scheme == "https",
-        server_name: None,
-        session: None,
-        forwarded_for: None,
-    };
+    let downstream = Downstream { tls: scheme == "https", ..Downstream::plain(peer, peer) };
     let head = RequestHead {
         method: &method,
         scheme,

@@ -79,14 +79,7 @@ impl Sent {
 
     /// Gives the head to `use_it` in the form that the engine takes.
     pub(super) fn with<R>(&self, use_it: impl FnOnce(&RequestHead<'_>) -> R) -> R {
-        let downstream = Downstream {
-            forwarded_for: None,
-            peer: self.peer,
-            local: self.peer,
-            tls: self.tls,
-            server_name: None,
-            session: None,
-        };
+        let downstream = Downstream { tls: self.tls, ..Downstream::plain(self.peer, self.peer) };
         use_it(&RequestHead {
             method: &self.method,
             scheme: &self.scheme,

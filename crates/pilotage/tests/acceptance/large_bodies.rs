@@ -81,7 +81,7 @@ fn curl(version: &str, url: &str) -> Command {
     command
 }
 
-/// Sends so many bytes of unknown number; gives the answer.
+/// Sends so many bytes without saying how many; gives the answer.
 fn upload(version: &str, url: &str, bytes: u64) -> String {
     let mut source = Command::new("head")
         .args(["-c", &bytes.to_string(), "/dev/zero"])
