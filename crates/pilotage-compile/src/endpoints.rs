@@ -196,7 +196,7 @@ fn is_draining(endpoint: &Endpoint) -> bool {
 }
 
 /// Groups in the order of localities as text.
-fn by_locality<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Group<'a>> {
+pub(crate) fn by_locality<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<(String, bool), Group<'a>> = BTreeMap::new();
     for endpoint in endpoints {
         let locality = &endpoint.workload.locality;
@@ -221,17 +221,21 @@ fn message(endpoint: &Endpoint, tls: &TlsOf) -> LbEndpoint {
         EndpointAddress::Path(path) => address::path(&**path),
         named => address::ip(named.to_string(), endpoint.port),
     };
-    let health = match endpoint.health {
-        _ if is_draining(endpoint) => HealthStatus::Draining,
-        Health::Healthy => HealthStatus::Unknown,
-        Health::Unhealthy | Health::Draining | Health::Terminating => HealthStatus::Unhealthy,
-    };
     let address = Address { address: Some(address), ..Address::default() };
     LbEndpoint {
         host_identifier: Some(HostIdentifier::Endpoint(address)),
-        health_status: health as i32,
+        health_status: status(endpoint) as i32,
         load_balancing_weight: Some(endpoint.weight),
         metadata: metadata(endpoint, tls),
+    }
+}
+
+/// What clients are told of an endpoint's health.
+pub(crate) fn status(endpoint: &Endpoint) -> HealthStatus {
+    match endpoint.health {
+        _ if is_draining(endpoint) => HealthStatus::Draining,
+        Health::Healthy => HealthStatus::Unknown,
+        Health::Unhealthy | Health::Draining | Health::Terminating => HealthStatus::Unhealthy,
     }
 }
 

@@ -20,6 +20,7 @@ mod http_route;
 mod inbound_route;
 mod jwt_claims;
 mod listeners;
+mod local_cluster;
 mod locality;
 mod mirrors;
 mod names;
@@ -71,6 +72,7 @@ fn compile(view: &ProxyView, kept: Option<&Kept<'_>>) -> ResourceSet {
     let mut set = ResourceSet { names, ..ResourceSet::default() };
     clusters::add(view, kept, &mut set);
     endpoints::add(view, kept, &mut set);
+    local_cluster::add(view, &mut set);
     match kept.filter(|kept| kept.listeners) {
         Some(kept) => set.listeners.clone_from(&kept.resources.listeners),
         None => listeners::add(view, &mut set),

@@ -4,7 +4,7 @@ mod access_log;
 mod explicit_proxy;
 mod filter_chain;
 mod gateway;
-mod http_connection_manager;
+pub(crate) mod http_connection_manager;
 mod inbound;
 mod listener;
 mod outbound;

@@ -25,6 +25,7 @@ use crate::outlier_detection::OutlierDetection;
 use crate::proxy_protocol::ProxyProtocolVersion;
 use crate::upstream_protocol::UpstreamProtocol;
 use crate::upstream_tls::{ServerNamePolicy, TlsChoice, UpstreamTls};
+use crate::zone_routing::Peers;
 
 /// How the endpoints of a cluster become known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,7 @@ pub struct ClusterTable {
     /// Live counters.
     pub state: Arc<ClusterState>,
     assignment: Arc<LoadAssignment>,
+    peers: Option<Arc<Peers>>,
     dns_targets: Vec<DnsTarget>,
     /// How many times an answer had changed the endpoints when they were built.
     built_from: AtomicU64,
@@ -130,10 +132,11 @@ impl ClusterSettings {
         &self,
         assignment: &LoadAssignment,
         state: &ClusterState,
+        peers: Option<&Arc<Peers>>,
         before: Option<&EndpointSet>,
     ) -> EndpointSet {
         let options = self.endpoint_options;
-        assignment.endpoints(self.discovery, &self.tls_choice, state, options, before)
+        assignment.endpoints(self.discovery, &self.tls_choice, state, options, peers, before)
     }
 }
 
@@ -142,12 +145,13 @@ impl ClusterTable {
         settings: Arc<ClusterSettings>,
         assignment: Arc<LoadAssignment>,
         state: Arc<ClusterState>,
+        peers: Option<Arc<Peers>>,
         before: Option<&Self>,
     ) -> Self {
         // Read first: an answer in between makes the endpoints be built once more, not once too few.
         let built_from = AtomicU64::new(state.resolutions());
         let before = before.map(Self::endpoints);
-        let endpoints = settings.endpoints(&assignment, &state, before.as_deref());
+        let endpoints = settings.endpoints(&assignment, &state, peers.as_ref(), before.as_deref());
         Self {
             dns_targets: assignment.dns_targets(),
             built_from,
@@ -156,7 +160,13 @@ impl ClusterTable {
             settings,
             state,
             assignment,
+            peers,
         }
+    }
+
+    /// The proxies like this one, as far as they are known.
+    pub(crate) fn peers(&self) -> Option<&Arc<Peers>> {
+        self.peers.as_ref()
     }
 
     pub(crate) fn assignment(&self) -> &Arc<LoadAssignment> {
@@ -192,7 +202,9 @@ impl ClusterTable {
         if self.built_from.swap(resolutions, Ordering::AcqRel) != resolutions {
             let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
             let before = self.endpoints.load();
-            let next = self.settings.endpoints(&self.assignment, &self.state, Some(&before));
+            let (assignment, state) = (&self.assignment, &self.state);
+            let peers = self.peers.as_ref();
+            let next = self.settings.endpoints(assignment, state, peers, Some(&before));
             self.endpoints.store(Arc::new(next));
         }
     }

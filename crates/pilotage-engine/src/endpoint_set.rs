@@ -12,6 +12,7 @@ use self::groups::Selection;
 use crate::endpoint::{Endpoint, Health};
 use crate::load_balancing::Hashing;
 use crate::priorities::{PriorityLoad, count_health, is_any_able, loads};
+use crate::zone_routing::{Peers, ZoneAware, ZoneRouting};
 
 /// All endpoints of a cluster, grouped by priority and locality, with the health they had when it was built.
 #[derive(Debug, Default)]
@@ -19,11 +20,15 @@ pub struct EndpointSet {
     localities: Arc<[LocalityEndpoints]>,
     endpoints: Vec<Arc<Endpoint>>,
     options: EndpointSetOptions,
+    /// The proxies like this one, where they are known.
+    peers: Option<Arc<Peers>>,
     /// Which state of health it shows.
     pub(crate) generation: u64,
     pub(crate) priorities: Vec<Priority>,
     /// Share of each priority, in percent; the sum is 100 whenever there are priorities.
     pub(crate) loads: Vec<PriorityLoad>,
+    /// How zones share what goes to the first priority, if they count.
+    pub(crate) zones: Option<ZoneRouting>,
     /// Endpoints whose time in service has not begun to count.
     pub(crate) unseen: AtomicBool,
 }
@@ -47,6 +52,8 @@ pub struct EndpointSetOptions {
     pub overprovisioning_percent: u32,
     /// Whether localities get traffic by their own weights.
     pub locality_weighted: bool,
+    /// How zones count, where it is known how the proxies are spread over them.
+    pub zone_aware: ZoneAware,
     /// Whether, and how, endpoints are found by hash.
     pub hashing: Option<Hashing>,
     /// Whether weights follow the requests in flight where they are not all the same.
@@ -65,6 +72,7 @@ impl Default for EndpointSetOptions {
             panic_threshold_percent: 50,
             overprovisioning_percent: 140,
             locality_weighted: false,
+            zone_aware: ZoneAware::default(),
             hashing: None,
             by_load: false,
             ignores_weights: false,
@@ -76,7 +84,7 @@ impl Default for EndpointSetOptions {
 
 impl EndpointSetOptions {
     /// The health that counts: reported health, and no ejection.
-    fn health(&self, endpoint: &Endpoint) -> Health {
+    pub(crate) fn health(&self, endpoint: &Endpoint) -> Health {
         if self.ejects && endpoint.state.outlier.is_ejected() {
             Health::Unhealthy
         } else {
@@ -112,6 +120,7 @@ impl EndpointSet {
     pub(crate) fn build(
         localities: Arc<[LocalityEndpoints]>,
         options: EndpointSetOptions,
+        peers: Option<&Arc<Peers>>,
         generation: u64,
         before: Option<&Self>,
     ) -> Self {
@@ -125,7 +134,7 @@ impl EndpointSet {
             .map(|level| count_health(level.iter().flat_map(|l| &l.endpoints).map(|e| health(e))))
             .collect();
         let loads = loads(&counts, &options);
-        let priorities = levels
+        let priorities: Vec<Priority> = levels
             .iter()
             .zip(&loads)
             .enumerate()
@@ -134,6 +143,23 @@ impl EndpointSet {
                 Priority::build(level, load.panic, &options, before)
             })
             .collect();
+        let zones =
+            levels.first().zip(loads.first()).zip(peers).and_then(|((level, load), peers)| {
+                let weighted = priorities
+                    .first()
+                    .is_some_and(|p| options.locality_weighted && p.usable.is_split());
+                if options.hashing.is_some() || load.panic || weighted {
+                    return None;
+                }
+                let level: Vec<_> =
+                    level.iter().flat_map(|l| l.endpoints.iter().cloned()).collect();
+                ZoneRouting::build(
+                    &level,
+                    &options,
+                    peers,
+                    before.and_then(|set| set.zones.as_ref()),
+                )
+            });
         let endpoints: Vec<_> =
             localities.iter().flat_map(|l| l.endpoints.iter().cloned()).collect();
         let unseen = options.slow_start
@@ -144,16 +170,19 @@ impl EndpointSet {
             localities,
             endpoints,
             options,
+            peers: peers.cloned(),
             generation,
             priorities,
             loads,
+            zones,
             unseen: AtomicBool::new(unseen),
         }
     }
 
     /// The same endpoints with the health they have now, which is that of `generation`.
     pub(crate) fn rebuilt(&self, generation: u64) -> Self {
-        Self::build(Arc::clone(&self.localities), self.options, generation, Some(self))
+        let localities = Arc::clone(&self.localities);
+        Self::build(localities, self.options, self.peers.as_ref(), generation, Some(self))
     }
 
     /// All endpoints, healthy or not, in the order of delivery.
@@ -195,12 +224,27 @@ impl EndpointSet {
     pub fn shares(&self) -> Vec<f64> {
         let weigh = |e: &Endpoint| if self.options.ignores_weights { 1.0 } else { e.weight.into() };
         let share = |endpoint: &Arc<Endpoint>| {
-            let parts = self.priorities.iter().zip(&self.loads).flat_map(|(priority, load)| {
+            let mut levels = self.priorities.iter().zip(&self.loads);
+            let first = self.zones.as_ref().and_then(|zones| {
+                let (priority, load) = levels.next()?;
+                let (parts, rest) = zones.shares();
+                let part = |(group, part): &(&Group, f64)| part * group.share(endpoint, weigh);
+                let zoned: f64 = parts.iter().map(part).sum();
+                let healthy = zoned + rest * priority.usable.share(endpoint, weigh);
+                let degraded = priority.degraded.share(endpoint, weigh);
+                Some(
+                    f64::from(load.healthy_percent) * healthy
+                        + f64::from(load.degraded_percent) * degraded,
+                )
+            });
+            let parts = levels.flat_map(|(priority, load)| {
                 let by_hash = self.options.hashing.is_some();
                 let degraded = if by_hash { &priority.usable } else { &priority.degraded };
                 [(&priority.usable, load.healthy_percent), (degraded, load.degraded_percent)]
             });
-            parts.map(|(groups, percent)| f64::from(percent) * groups.share(endpoint, weigh)).sum()
+            let parts =
+                parts.map(|(groups, percent)| f64::from(percent) * groups.share(endpoint, weigh));
+            first.into_iter().chain(parts).sum()
         };
         self.endpoints.iter().map(share).collect()
     }
@@ -265,9 +309,9 @@ impl Groups {
     fn share(&self, endpoint: &Arc<Endpoint>, weigh: impl Fn(&Endpoint) -> f64) -> f64 {
         let all: u64 = self.iter().map(|(_, weight)| weight).sum();
         for (group, weight) in self.iter() {
-            if group.endpoints.iter().any(|e| Arc::ptr_eq(e, endpoint)) {
-                let sum: f64 = group.endpoints.iter().map(|e| weigh(e)).sum();
-                return weight as f64 / all as f64 * weigh(endpoint) / sum;
+            let share = group.share(endpoint, &weigh);
+            if share > 0.0 {
+                return weight as f64 / all as f64 * share;
             }
         }
         0.0

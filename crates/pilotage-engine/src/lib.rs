@@ -68,6 +68,7 @@ pub mod upstream_protocol;
 pub mod upstream_tls;
 pub mod virtual_host;
 mod weighted_clusters;
+pub mod zone_routing;
 
 pub use decide::{Decision, decide};
 pub use env::Env;

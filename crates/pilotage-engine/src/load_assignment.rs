@@ -17,6 +17,7 @@ use crate::endpoint_set::{EndpointSet, EndpointSetOptions, LocalityEndpoints};
 use crate::live_state::ClusterState;
 use crate::rejection::{FieldError, Warnings};
 use crate::upstream_tls::TlsChoice;
+use crate::zone_routing::Peers;
 
 /// Endpoints of a cluster before names are resolved.
 #[derive(Debug, Default)]
@@ -117,6 +118,7 @@ impl LoadAssignment {
         tls: &TlsChoice,
         state: &ClusterState,
         options: EndpointSetOptions,
+        peers: Option<&Arc<Peers>>,
         before: Option<&EndpointSet>,
     ) -> EndpointSet {
         let options = EndpointSetOptions {
@@ -142,7 +144,7 @@ impl LoadAssignment {
                         .collect(),
                 })
                 .collect();
-        EndpointSet::build(localities.into(), options, state.health_generation(), before)
+        EndpointSet::build(localities.into(), options, peers, state.health_generation(), before)
     }
 }
 

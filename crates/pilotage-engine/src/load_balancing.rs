@@ -151,12 +151,17 @@ fn choose_group<'s>(
     if let ([load], [priority]) = (set.loads.as_slice(), set.priorities.as_slice())
         && load.degraded_percent == 0
     {
-        return priority.usable.next();
+        let zoned = set.zones.as_ref().and_then(|zones| zones.choose(Part::Healthy, env));
+        return zoned.or_else(|| priority.usable.next());
     }
     let point = u32::try_from(hash.unwrap_or_else(|| env.random()).checked_rem(100)?).ok()?;
     let excluded = if hash.is_some() { 0 } else { excluded };
     let (index, part) = choose(&set.loads, point, excluded)?;
     let (load, priority) = (set.loads.get(index)?, set.priorities.get(index)?);
+    let zones = set.zones.as_ref().filter(|_| index == 0);
+    if let Some(group) = zones.and_then(|zones| zones.choose(part, env)) {
+        return Some(group);
+    }
     match part {
         // A priority that panics uses everything, whatever made the load come here.
         Part::Degraded if !load.panic => set.degraded(priority).next(),

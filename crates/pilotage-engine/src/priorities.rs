@@ -101,7 +101,7 @@ impl HealthCounts {
 
     /// Whether fewer are usable than the threshold says.
     #[expect(clippy::cast_precision_loss, reason = "numbers of endpoints are far below 2^52")]
-    fn is_below(self, threshold_percent: u32) -> bool {
+    pub(crate) fn is_below(self, threshold_percent: u32) -> bool {
         let percent = |part: u64| {
             if self.total == 0 { 0.0 } else { 100.0 * part as f64 / self.total as f64 }
         };

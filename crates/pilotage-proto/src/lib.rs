@@ -13,4 +13,4 @@ pub use any::{AnyError, pack, type_name, type_url, unpack};
 pub use messages::{envoy, google, istio, udpa};
 pub use prost::{Message, Name};
 pub use prost_types::{self, Any, Duration, Struct};
-pub use resource_set::{Inconsistency, ResourceSet};
+pub use resource_set::{Inconsistency, LocalCluster, ResourceSet};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::envoy::config::cluster::v3::Cluster;
 use crate::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
+use crate::envoy::config::core::v3::Locality;
 use crate::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use crate::envoy::config::listener::v3::Listener;
 use crate::envoy::config::route::v3::RouteConfiguration;
@@ -31,6 +32,17 @@ pub struct ResourceSet {
     pub secrets: BTreeMap<String, Arc<Secret>>,
     /// Names that clients of this proxy may use, for requests that arrive without an original destination.
     pub names: Arc<NameTable>,
+    /// Where this proxy and its like are; `None` when nobody knows, and zones do not count.
+    pub local_cluster: Option<LocalCluster>,
+}
+
+/// The proxies that send requests as this one does, so that zones can be regarded. Part of Envoy's bootstrap.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LocalCluster {
+    /// The cluster whose endpoints they are: `cluster_manager.local_cluster_name`.
+    pub name: String,
+    /// Where this one is: `node.locality`.
+    pub locality: Locality,
 }
 
 /// A reference from one resource to another that is missing from the set.

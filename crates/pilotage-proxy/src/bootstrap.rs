@@ -19,7 +19,7 @@ use pilotage_proto::envoy::config::bootstrap::v3::{Admin, Bootstrap as Proto};
 use pilotage_proto::envoy::config::core::v3::address::Address as Kind;
 use pilotage_proto::envoy::config::core::v3::socket_address::PortSpecifier;
 use pilotage_proto::envoy::config::core::v3::{Address, Node};
-use pilotage_proto::{Inconsistency, ResourceSet};
+use pilotage_proto::{Inconsistency, LocalCluster, ResourceSet};
 
 use crate::access_log::AccessLogSettings;
 use crate::config::{InboundPort, ProxyConfig};
@@ -53,6 +53,7 @@ impl Bootstrap {
             }
         }
         this.static_resources(proto, &mut problems);
+        this.local_cluster(proto, &mut problems);
         this.unresolved(&mut problems);
         (this, problems)
     }
@@ -104,6 +105,23 @@ impl Bootstrap {
             self.places.insert((ResourceKind::Listener, name), place);
         }
         self.access_log = logs.settings();
+    }
+
+    /// The cluster of proxies like this one; Envoy does not start without it either.
+    fn local_cluster(&mut self, proto: &Proto, problems: &mut Vec<FieldError>) {
+        let manager = proto.cluster_manager.as_ref();
+        let name = manager.map_or("", |manager| manager.local_cluster_name.as_str());
+        if name.is_empty() {
+            return;
+        }
+        if !self.resources.clusters.contains_key(name) {
+            let path = "cluster_manager.local_cluster_name";
+            problems.push(FieldError::new(path, format!("there is no cluster `{name}`")));
+        }
+        self.resources.local_cluster = Some(LocalCluster {
+            name: name.to_owned(),
+            locality: self.node.locality.clone().unwrap_or_default(),
+        });
     }
 
     /// References to resources that only a control plane could deliver.

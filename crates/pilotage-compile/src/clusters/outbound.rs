@@ -4,15 +4,11 @@ use pilotage_config::destination_rule::{LoadBalancerSettings, SimpleLb, Subset};
 use pilotage_model::destination_rule::{DestinationRule, Policy};
 use pilotage_model::service::{Resolution, ServicePort};
 use pilotage_model::{Origin, Protocol, ProxyView, ServiceView};
-use pilotage_proto::Duration;
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
 use pilotage_proto::envoy::config::cluster::v3::cluster::{
     DiscoveryType, EdsClusterConfig, LbConfig, OriginalDstLbConfig,
 };
-use pilotage_proto::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
-use pilotage_proto::envoy::config::core::v3::{
-    AggregatedConfigSource, ApiVersion, ConfigSource, HealthStatus, HealthStatusSet,
-};
+use pilotage_proto::envoy::config::core::v3::{HealthStatus, HealthStatusSet};
 use pilotage_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 
 use super::client_tls::{self, Towards};
@@ -21,6 +17,7 @@ use super::names::Style;
 use super::stat_names::{self, Named};
 use super::{connection_pool, dns, load_balancing, metadata, outlier_detection, protocol_options};
 use crate::endpoints::{self, Selection};
+use crate::listeners::http_connection_manager::aggregated;
 use crate::locality::Preference;
 
 /// All clusters of a service. Another name for a service has none, and neither have UDP ports.
@@ -215,15 +212,6 @@ fn keep_sessions(draft: &mut Draft) {
 }
 
 /// Endpoints come over the same stream as everything else, and the cluster waits for them.
-fn eds(name: &str) -> EdsClusterConfig {
-    EdsClusterConfig {
-        service_name: name.to_owned(),
-        eds_config: Some(ConfigSource {
-            config_source_specifier: Some(ConfigSourceSpecifier::Ads(
-                AggregatedConfigSource::default(),
-            )),
-            initial_fetch_timeout: Some(Duration::default()),
-            resource_api_version: ApiVersion::V3 as i32,
-        }),
-    }
+pub(crate) fn eds(name: &str) -> EdsClusterConfig {
+    EdsClusterConfig { service_name: name.to_owned(), eds_config: Some(aggregated()) }
 }

@@ -259,7 +259,7 @@ pub(crate) fn aggregated() -> ConfigSource {
 }
 
 /// What the mesh sets in the environment of its proxies.
-fn environment<'v>(view: &'v ProxyView, name: &str) -> Option<&'v str> {
+pub(crate) fn environment<'v>(view: &'v ProxyView, name: &str) -> Option<&'v str> {
     view.mesh.proxy_config()?.proxy_metadata.get(name).map(String::as_str)
 }
 

@@ -1,8 +1,7 @@
 //! Compiling clusters.
 //!
 //! Cluster filters whose names begin with `istio.` and settings of statistics are accepted and ignored on purpose: they
-//! do not change where requests go. Health checking by the proxy and zone awareness are not built; each gives a
-//! warning.
+//! do not change where requests go. Health checking by the proxy is not built, which gives a warning.
 
 use std::time::Duration;
 
@@ -32,6 +31,7 @@ use crate::outlier_detection::OutlierDetection;
 use crate::rejection::{FieldError, Warnings};
 use crate::upstream_protocol::UpstreamProtocol;
 use crate::upstream_tls::{ServerNamePolicy, TlsChoice};
+use crate::zone_routing::ZoneAware;
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -402,9 +402,10 @@ fn endpoint_options(proto: &Proto, warnings: &mut Warnings) -> EndpointSetOption
         Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_)) => {
             options.locality_weighted = true
         }
-        Some(LocalityConfigSpecifier::ZoneAwareLbConfig(_)) => {
-            // Without a cluster that describes the proxy's own zone Envoy does not route by zone either.
-            warnings.note("common_lb_config.zone_aware_lb_config", "zones are not preferred");
+        Some(LocalityConfigSpecifier::ZoneAwareLbConfig(config)) => {
+            options.zone_aware = warnings.within("common_lb_config.zone_aware_lb_config", |w| {
+                ZoneAware::compile(config, w, rounded_percent)
+            });
         }
         None => {}
     }

@@ -55,6 +55,15 @@ impl Group {
         Self { table, ..Self::new(endpoints, options, None) }
     }
 
+    /// The part of the requests to this group that `endpoint` gets.
+    pub(super) fn share(&self, endpoint: &Arc<Endpoint>, weigh: impl Fn(&Endpoint) -> f64) -> f64 {
+        if !self.endpoints.iter().any(|e| Arc::ptr_eq(e, endpoint)) {
+            return 0.0;
+        }
+        let sum: f64 = self.endpoints.iter().map(|e| weigh(e)).sum();
+        weigh(endpoint) / sum
+    }
+
     /// The endpoint for a hash.
     pub(crate) fn hashed(&self, hash: u64) -> Option<&Arc<Endpoint>> {
         self.endpoints.get(self.table.as_ref()?.find(hash)?)

@@ -96,6 +96,11 @@ impl Groups {
         }
     }
 
+    /// Whether localities have weights here.
+    pub(super) fn is_split(&self) -> bool {
+        !self.weights.is_empty()
+    }
+
     /// The groups, each with its weight.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Group, u64)> {
         let weights = self.weights.iter().copied().chain(std::iter::repeat(1));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
 use pilotage_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
-use pilotage_proto::{ResourceSet, envoy};
+use pilotage_proto::{LocalCluster, ResourceSet, envoy};
 
 use super::Tables;
 use crate::cluster::{ClusterSettings, ClusterTable, Discovery};
@@ -17,6 +17,7 @@ use crate::names::Names;
 use crate::rejection::{FieldError, Rejection, ResourceKind, Severity, Warnings};
 use crate::route_table::RouteTable;
 use crate::secrets::Secret;
+use crate::zone_routing::Peers;
 
 impl Tables {
     /// The next generation: `previous` changed to what `set` says. Each resource is taken or refused by itself; a
@@ -187,8 +188,10 @@ impl Step<'_> {
 
     fn clusters(&mut self, set: &ResourceSet, live: &LiveState) {
         let previous = self.previous;
+        self.next.accepted.local_cluster.clone_from(&set.local_cluster);
         if identical(&previous.accepted.clusters, &set.clusters)
             && identical(&previous.accepted.endpoints, &set.endpoints)
+            && previous.accepted.local_cluster == set.local_cluster
         {
             self.next.accepted.clusters.clone_from(&previous.accepted.clusters);
             self.next.accepted.endpoints.clone_from(&previous.accepted.endpoints);
@@ -197,42 +200,81 @@ impl Step<'_> {
         }
         let assignments = self.assignments(set);
         self.next.clusters.reserve(set.clusters.len());
-        for (name, proto) in &set.clusters {
-            let old_proto = self.previous.accepted.clusters.get(name);
-            let old = self.previous.clusters.get(name.as_str());
-            let mut accepted = old_proto.cloned();
-            let mut settings = old.map(|old| Arc::clone(&old.settings));
-            let mut own = old.map(|old| Arc::clone(old.assignment()));
-            if !unchanged(old_proto, proto) {
-                let compiled = self.judge(ResourceKind::Cluster, name, |w| cluster(proto, w));
-                if let Some((compiled, assignment)) = compiled {
-                    accepted = Some(Arc::clone(proto));
-                    settings = Some(Arc::new(compiled));
-                    own = Some(assignment);
-                }
-            }
-            let (Some(accepted), Some(settings)) = (accepted, settings) else { continue };
-            let assignment = match settings.discovery {
-                Discovery::Eds => assignments.get(ClusterSettings::eds_name(&accepted)).cloned(),
-                _ => own,
-            }
-            .unwrap_or_default();
-            let same = old.filter(|old| {
-                Arc::ptr_eq(&old.settings, &settings) && Arc::ptr_eq(old.assignment(), &assignment)
-            });
-            let table = match same {
-                Some(old) => Arc::clone(old),
-                None => {
-                    let state = live.cluster(name);
-                    let before = old.map(|old| &**old);
-                    Arc::new(ClusterTable::new(settings, assignment, state, before))
-                }
-            };
-            self.next.accepted.clusters.insert(name.clone(), accepted);
-            let known = Some(&table.settings.name).filter(|known| ***known == **name);
-            let name = known.map_or_else(|| name.as_str().into(), Arc::clone);
-            self.next.clusters.insert(name, table);
+        let local = set.local_cluster.as_ref();
+        let is_local = |name: &str| local.is_some_and(|local| local.name == name);
+        // How the others share requests depends on it.
+        if let Some((name, proto)) = set.clusters.iter().find(|(name, _)| is_local(name)) {
+            self.cluster(name, proto, &assignments, None, live);
         }
+        let peers = local.and_then(|local| self.peers(local));
+        for (name, proto) in set.clusters.iter().filter(|(name, _)| !is_local(name)) {
+            self.cluster(name, proto, &assignments, peers.as_ref(), live);
+        }
+    }
+
+    /// The proxies of the local cluster; none where it has no endpoints from the start.
+    fn peers(&mut self, local: &LocalCluster) -> Option<Arc<Peers>> {
+        let table = self.next.clusters.get(local.name.as_str()).cloned();
+        let known = table
+            .filter(|table| matches!(table.settings.discovery, Discovery::Eds | Discovery::Static));
+        if known.is_none() {
+            self.rejections.push(Rejection {
+                kind: ResourceKind::Cluster,
+                resource: local.name.clone(),
+                path: String::new(),
+                severity: Severity::Warning,
+                message: "zones do not count: the local cluster has to be there, with endpoints that need no \
+                          resolving"
+                    .to_owned(),
+            });
+        }
+        known.map(|table| Arc::new(Peers::of(local, &table.endpoints())))
+    }
+
+    fn cluster(
+        &mut self,
+        name: &str,
+        proto: &Arc<Cluster>,
+        assignments: &Assignments<'_>,
+        peers: Option<&Arc<Peers>>,
+        live: &LiveState,
+    ) {
+        let old_proto = self.previous.accepted.clusters.get(name);
+        let old = self.previous.clusters.get(name);
+        let mut accepted = old_proto.cloned();
+        let mut settings = old.map(|old| Arc::clone(&old.settings));
+        let mut own = old.map(|old| Arc::clone(old.assignment()));
+        if !unchanged(old_proto, proto) {
+            let compiled = self.judge(ResourceKind::Cluster, name, |w| compiled(proto, w));
+            if let Some((compiled, assignment)) = compiled {
+                accepted = Some(Arc::clone(proto));
+                settings = Some(Arc::new(compiled));
+                own = Some(assignment);
+            }
+        }
+        let (Some(accepted), Some(settings)) = (accepted, settings) else { return };
+        let assignment = match settings.discovery {
+            Discovery::Eds => assignments.get(ClusterSettings::eds_name(&accepted)).cloned(),
+            _ => own,
+        }
+        .unwrap_or_default();
+        let same = old.filter(|old| {
+            Arc::ptr_eq(&old.settings, &settings)
+                && Arc::ptr_eq(old.assignment(), &assignment)
+                && old.peers() == peers
+        });
+        let table = match same {
+            Some(old) => Arc::clone(old),
+            None => {
+                let state = live.cluster(name);
+                let (peers, before) = (peers.cloned(), old.map(|old| &**old));
+                Arc::new(ClusterTable::new(settings, assignment, state, peers, before))
+            }
+        };
+        self.next.accepted.clusters.insert(name.to_owned(), accepted);
+        let known = Some(&table.settings.name).filter(|known| ***known == *name);
+        let name = known.map_or_else(|| name.into(), Arc::clone);
+        self.next.clusters.insert(name, table);
     }
 
     /// The load assignments that EDS delivered, by name. Unchanged ones are those that clusters already use.
@@ -267,7 +309,7 @@ impl Step<'_> {
 }
 
 /// A cluster's settings, and the endpoints that are part of it.
-fn cluster(
+fn compiled(
     proto: &Cluster,
     warnings: &mut Warnings,
 ) -> Result<(ClusterSettings, Arc<LoadAssignment>), FieldError> {

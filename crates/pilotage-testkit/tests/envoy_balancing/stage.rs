@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use pilotage_engine::{LiveState, Severity, Tables};
+use pilotage_proto::envoy::config::core::v3::Locality;
+use pilotage_proto::{LocalCluster, ResourceSet};
 use pilotage_proxy::{Proxy, ProxyConfig, ProxyHandle};
 use pilotage_testkit::envoy::{Envoy, bootstrap};
 use pilotage_testkit::resources;
@@ -164,45 +166,98 @@ pub(crate) struct Stage {
     pub(crate) envoy: Side,
     pub(crate) ours: Side,
     _envoy: Envoy,
-    _ours: ProxyHandle,
+    handle: ProxyHandle,
+    /// What our proxy was told, and what it made of it.
+    told: ResourceSet,
+    tables: Arc<ArcSwap<Tables>>,
+    live: Arc<LiveState>,
 }
 
 impl Stage {
     /// `routes` are more fields of the route to a cluster.
     pub(crate) fn new(program: &Path, clusters: &[Value], routes: &BTreeMap<&str, Value>) -> Self {
+        Self::delivering(program, clusters, routes, &[])
+    }
+
+    /// Both proxies are in `zone`, and `local` is the cluster of proxies like them.
+    pub(crate) fn in_zone(program: &Path, (zone, local): (&str, &str), clusters: &[Value]) -> Self {
+        let listeners = json!([listener(clusters, &BTreeMap::new())]);
+        let mut bootstrap = bootstrap(&listeners, &clusters.into());
+        bootstrap["node"]["locality"] = json!({"zone": zone});
+        bootstrap["clusterManager"] = json!({"localClusterName": local});
+        let local = LocalCluster {
+            name: local.to_owned(),
+            locality: Locality { zone: zone.to_owned(), ..Locality::default() },
+        };
+        Self::start(program, &bootstrap, json!({}), Some(local))
+    }
+
+    /// `assignments` are what EDS clusters begin with on our side; Envoy reads the files that they name.
+    pub(crate) fn delivering(
+        program: &Path,
+        clusters: &[Value],
+        routes: &BTreeMap<&str, Value>,
+        assignments: &[Value],
+    ) -> Self {
         let listeners = json!([listener(clusters, routes)]);
-        let clusters: Value = clusters.iter().cloned().collect();
-        let envoy = Envoy::start(program, &bootstrap(&listeners, &clusters)).unwrap();
+        let bootstrap = bootstrap(&listeners, &clusters.into());
+        Self::start(program, &bootstrap, assignments.into(), None)
+    }
+
+    fn start(
+        program: &Path,
+        bootstrap: &Value,
+        assignments: Value,
+        local: Option<LocalCluster>,
+    ) -> Self {
+        let envoy = Envoy::start(program, bootstrap).unwrap();
         let theirs = envoy.listeners().unwrap()["l"];
-        let mut numbered = listeners;
-        numbered[0]["address"]["socketAddress"]["portValue"] = json!(1);
-        let dump = json!({"listeners": numbered, "clusters": clusters});
+        let mut told = bootstrap["staticResources"].clone();
+        told["listeners"][0]["address"]["socketAddress"]["portValue"] = json!(1);
+        told["endpoints"] = assignments;
+        let mut told = resources::from_dump(&told).unwrap();
+        told.local_cluster = local;
         let live = Arc::new(LiveState::new());
-        let set = resources::from_dump(&dump).unwrap();
-        let (tables, rejections) = Tables::apply(&Tables::empty(), &set, &live);
-        let refused: Vec<_> =
-            rejections.iter().filter(|r| r.severity == Severity::Rejected).collect();
-        assert!(refused.is_empty(), "{refused:#?}");
+        let tables = Arc::new(ArcSwap::from(compiled(&Tables::empty(), &told, &live)));
         let config = ProxyConfig {
             workers: 1,
             admin_address: Some(([127, 0, 0, 1], 0).into()),
             bind: Arc::new(|wanted| SocketAddr::new(wanted.ip(), 0)),
             ..ProxyConfig::new()
         };
-        let handle = Proxy::start(config, Arc::new(ArcSwap::from(tables)), live).unwrap();
+        let handle = Proxy::start(config, Arc::clone(&tables), Arc::clone(&live)).unwrap();
         let listener = handle.listeners()[0].bound;
         let admin = handle.admin_address().unwrap();
         Self {
             envoy: Side { name: "envoy", listener: theirs, admin: envoy.admin() },
             ours: Side { name: "ours", listener, admin },
             _envoy: envoy,
-            _ours: handle,
+            handle,
+            told,
+            tables,
+            live,
         }
+    }
+
+    /// Gives our proxy these assignments instead of those that it has.
+    pub(crate) fn deliver(&self, assignments: &[Value]) {
+        let more = resources::from_dump(&json!({"endpoints": assignments})).unwrap();
+        let told = ResourceSet { endpoints: more.endpoints, ..self.told.clone() };
+        self.tables.store(compiled(&self.tables.load(), &told, &self.live));
+        let failed = self.handle.sync_listeners();
+        assert!(failed.is_empty(), "{failed:#?}");
     }
 
     pub(crate) fn sides(&self) -> [&Side; 2] {
         [&self.envoy, &self.ours]
     }
+}
+
+fn compiled(before: &Tables, told: &ResourceSet, live: &LiveState) -> Arc<Tables> {
+    let (tables, rejections) = Tables::apply(before, told, live);
+    let refused: Vec<_> = rejections.iter().filter(|r| r.severity == Severity::Rejected).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    tables
 }
 
 fn listener(clusters: &[Value], more: &BTreeMap<&str, Value>) -> Value {
