@@ -43,6 +43,8 @@ pub struct Inspection {
     pub original_destination: bool,
     /// Expect a PROXY protocol header.
     pub proxy_protocol: bool,
+    /// Connections to upstreams come from the client's address, and their packets carry this mark (0 is none).
+    pub source_mark: Option<u32>,
     /// How long to wait for enough bytes; `None`: for ever.
     pub timeout: Option<Duration>,
     /// Go on without what was not seen in time, rather than closing the connection.

@@ -122,7 +122,7 @@ impl Admin {
         let mut ports = Vec::new();
         let mut bind = |address: Option<SocketAddr>, port| -> Result<_, StartError> {
             let Some(address) = address else { return Ok(None) };
-            let (bound, sockets) = bind_group(address, 1)?;
+            let (bound, sockets) = bind_group(address, 1, false)?;
             ports.extend(sockets.into_iter().map(|socket| (port, socket)));
             Ok(Some(bound))
         };

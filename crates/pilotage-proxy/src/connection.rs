@@ -42,6 +42,8 @@ pub(crate) struct Arrival {
     pub(crate) source: SocketAddr,
     /// The other end of the socket.
     pub(crate) direct_source: SocketAddr,
+    /// The mark of connections that go on from the client's own address.
+    pub(crate) source_mark: Option<u32>,
     /// What the first bytes told.
     pub(crate) findings: Findings,
     /// Its TLS, when that was ended here.
@@ -75,7 +77,14 @@ impl Arrival {
 }
 
 /// Serves one accepted connection until it closes.
-pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: TcpStream, peer: SocketAddr) {
+///
+/// `port` is the one that is listened at: without the kernel's help, connections arrive at no other.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    entry: Entry,
+    (stream, peer): (TcpStream, SocketAddr),
+    port: Option<u16>,
+) {
     let open = worker.drain.open();
     let connections = &worker.metrics.shard.connections;
     connections.total.add(1);
@@ -86,11 +95,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, entry: Entry, stream: TcpStream, p
         destination: stream.local_addr().unwrap_or(unix::NO_ADDRESS),
         source: peer,
         direct_source: peer,
+        source_mark: None,
         findings: Findings::default(),
         tls: None,
     };
     let admitting = Admitting { worker: &worker, arrival, first: BytesMut::new(), open: &open };
-    admitting.enter(&entry, stream).await;
+    admitting.enter(&entry, stream, port).await;
     connections.active.sub(1);
 }
 
@@ -104,7 +114,7 @@ struct Admitting<'a> {
 }
 
 impl Admitting<'_> {
-    async fn enter(mut self, entry: &Entry, stream: TcpStream) {
+    async fn enter(mut self, entry: &Entry, stream: TcpStream, port: Option<u16>) {
         let tables = self.worker.tables();
         let local = self.arrival.destination;
         let listener = match entry {
@@ -119,6 +129,10 @@ impl Admitting<'_> {
             Entry::Listener(name) => tables.listener(name).map(|listener| {
                 if listener.inspection.original_destination {
                     let original = capture::original_destination(&stream, local);
+                    // A transparent socket gets connections to all addresses as they are.
+                    let kept =
+                        (listener.transparent && port != Some(local.port())).then_some(local);
+                    let original = original.or(kept);
                     self.arrival.destination = original.unwrap_or_else(|| written(listener, local));
                 }
                 listener.redirected(&tables, self.arrival.destination)
@@ -162,6 +176,7 @@ impl Admitting<'_> {
     /// Looks at the first bytes as `listener` asks, and hands the connection to the filter chain that fits.
     async fn inspect(mut self, listener: &Arc<ListenerTable>, mut stream: TcpStream) {
         self.arrival.listener = Some(Arc::clone(&listener.name));
+        self.arrival.source_mark = listener.inspection.source_mark;
         let first = std::mem::take(&mut self.first);
         let port = self.arrival.destination.port();
         let looking = inspect::inspect(&mut stream, first, &listener.inspection, port);

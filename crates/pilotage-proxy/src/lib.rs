@@ -24,6 +24,7 @@ mod proxy;
 mod proxy_protocol;
 mod tcp;
 mod tls;
+mod transparent;
 mod transport;
 mod unix;
 mod worker;

@@ -12,6 +12,7 @@ use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::{InboundPort, ProxyConfig};
+use crate::transparent;
 
 /// How many connections may wait to be accepted, per socket.
 const BACKLOG: i32 = 4096;
@@ -103,15 +104,17 @@ pub(crate) fn bind_unix(
     Ok((file, group))
 }
 
-/// One listening socket per worker on `address`. Port 0 takes a free port, the same one for all.
+/// One listening socket per worker on `address`, for connections to any address if it is `transparent`. Port 0 takes a free port, the same one for all.
 ///
 /// # Errors
 /// When the address is taken (by this process too), privileged, or not of this machine.
 pub(crate) fn bind_group(
     address: SocketAddr,
     workers: usize,
+    transparent: bool,
 ) -> Result<(SocketAddr, Vec<TcpListener>), BindError> {
     let failed = |source| BindError { address: ListenAddress::Socket(address), source };
+    let listen = |address| listen(address, transparent);
     if address.port() != 0 {
         // Sockets that share a port would share it with another process of the same user too, silently: ask first
         // whether the port is free.
@@ -126,8 +129,11 @@ pub(crate) fn bind_group(
     Ok((chosen, group))
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, transparent: bool) -> io::Result<TcpListener> {
     let socket = socket(address, true)?;
+    if transparent {
+        transparent::allow(&socket, address)?;
+    }
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -151,13 +157,13 @@ mod tests {
 
     #[test]
     fn a_group_shares_one_port_with_nobody_else() {
-        let (address, group) = bind_group("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let (address, group) = bind_group("127.0.0.1:0".parse().unwrap(), 3, false).unwrap();
         assert_eq!(group.len(), 3);
         assert!(group.iter().all(|l| l.local_addr().unwrap() == address));
-        let error = bind_group(address, 1).unwrap_err();
+        let error = bind_group(address, 1, false).unwrap_err();
         assert_eq!(error.source.kind(), std::io::ErrorKind::AddrInUse);
         assert!(error.to_string().contains(&address.to_string()));
         drop(group);
-        bind_group(address, 1).unwrap();
+        bind_group(address, 1, false).unwrap();
     }
 }

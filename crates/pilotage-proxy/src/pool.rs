@@ -97,7 +97,10 @@ impl Pools {
             http2,
             tls: tls.map_or(0, |tls| tls.fingerprint),
             host: takes_host.then(|| host_of(authority).into()),
-            client: cluster.settings.proxy_protocol.map(|_version| client),
+            client: match cluster.settings.proxy_protocol {
+                Some(_version) => Some(client),
+                None => client.as_source(),
+            },
         };
         let security = || Security {
             store: Arc::clone(&self.tls),

@@ -141,7 +141,7 @@ impl Proxy {
         };
         handle.start_workers(log.as_ref())?;
         if let Some(address) = handle.config.outbound_address {
-            handle.outbound = Some(handle.listen(&Entry::Outbound, address)?);
+            handle.outbound = Some(handle.listen(&Entry::Outbound, address, false)?);
         }
         handle.sync_listeners();
         handle.state.set_ready();
@@ -174,8 +174,13 @@ impl ProxyHandle {
         Ok(())
     }
 
-    fn listen(&self, entry: &Entry, address: SocketAddr) -> Result<SocketAddr, BindError> {
-        let (bound, sockets) = bind_group(address, self.workers.len())?;
+    fn listen(
+        &self,
+        entry: &Entry,
+        address: SocketAddr,
+        transparent: bool,
+    ) -> Result<SocketAddr, BindError> {
+        let (bound, sockets) = bind_group(address, self.workers.len(), transparent)?;
         for (worker, socket) in self.workers.iter().zip(sockets) {
             // A worker that is gone accepts nothing any more; the socket closes with the command.
             worker.commands.send(Command::Listen(entry.clone(), Listening::Tcp(socket))).ok();
@@ -264,7 +269,7 @@ impl ProxyHandle {
                 bound.scheme = scheme(listener);
                 continue;
             }
-            match self.listen(&entry, self.place(listener, address)) {
+            match self.listen(&entry, self.place(listener, address), listener.transparent) {
                 Ok(bound) => {
                     let bound = BoundListener {
                         name: Arc::clone(name),
@@ -332,7 +337,7 @@ impl ProxyHandle {
 
     /// The metrics, in the Prometheus text format.
     pub fn metrics(&self) -> String {
-        self.registry.prometheus(&self.tables.load())
+        self.registry.prometheus(&self.tables.load(), self.state.started.elapsed())
     }
 
     /// Lines that the access log lost.

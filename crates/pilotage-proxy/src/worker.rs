@@ -279,7 +279,8 @@ async fn drain(worker: &Worker, listening: BTreeMap<Entry, Vec<Task<()>>>, deadl
 /// Accepts until the task is aborted; then what has already arrived is accepted before the socket closes, so that no
 /// client that was let in is turned away.
 async fn accept_loop(worker: Rc<Worker>, entry: Entry, listener: Listener) {
-    let accepting = Accepting { worker, entry, listener: Some(listener) };
+    let port = listener.port();
+    let accepting = Accepting { worker, entry, port, listener: Some(listener) };
     loop {
         let Some(listener) = &accepting.listener else { return };
         match listener.accept().await {
@@ -296,6 +297,8 @@ async fn accept_loop(worker: Rc<Worker>, entry: Entry, listener: Listener) {
 struct Accepting {
     worker: Rc<Worker>,
     entry: Entry,
+    /// Where it listens; nothing for Unix sockets.
+    port: Option<u16>,
     listener: Option<Listener>,
 }
 
@@ -311,6 +314,13 @@ impl Listener {
             Listening::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)?),
             Listening::Unix(socket) => Self::Unix(UnixListener::from_std(socket)?),
         })
+    }
+
+    fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Unix(_) => None,
+        }
     }
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
@@ -348,7 +358,8 @@ impl Listener {
 impl Accepting {
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         let (worker, entry) = (Rc::clone(&self.worker), self.entry.clone());
-        tokio::task::spawn_local(connection::serve(worker, entry, stream, peer));
+        let serving = connection::serve(worker, entry, (stream, peer), self.port);
+        tokio::task::spawn_local(serving);
     }
 }
 

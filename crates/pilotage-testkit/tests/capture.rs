@@ -16,3 +16,5 @@ mod inbound;
 mod outbound;
 #[path = "capture/stage.rs"]
 mod stage;
+#[path = "capture/transparent.rs"]
+mod transparent;

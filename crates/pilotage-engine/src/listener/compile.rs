@@ -8,7 +8,8 @@ use pilotage_proto::envoy::config::listener::v3::listener_filter_chain_match_pre
 use pilotage_proto::envoy::config::listener::v3::{
     Listener as Proto, ListenerFilter, ListenerFilterChainMatchPredicate,
 };
-use pilotage_proto::type_name;
+use pilotage_proto::envoy::extensions::filters::listener::original_src::v3::OriginalSrc;
+use pilotage_proto::{type_name, unpack};
 
 use super::{Direction, Inspection, InspectorScope, ListenAddress, ListenerTable, PortPredicate};
 use crate::address::{Place, place};
@@ -40,7 +41,7 @@ impl ListenerTable {
             use_original_destination: proto.use_original_dst == Some(true),
             transparent: proto.transparent == Some(true),
             direction,
-            inspection: inspection(proto, warnings)?,
+            inspection: inspection(proto)?,
             chains: ChainIndex::compile(proto, direction, warnings)?,
         })
     }
@@ -57,7 +58,7 @@ fn listen_address(proto: Option<&Address>) -> Result<ListenAddress, FieldError> 
     }
 }
 
-fn inspection(proto: &Proto, warnings: &mut Warnings) -> Result<Inspection, FieldError> {
+fn inspection(proto: &Proto) -> Result<Inspection, FieldError> {
     let timeout = proto.listener_filters_timeout.as_ref();
     let mut inspection = Inspection {
         // Envoy restores the destination by itself for listeners that hand connections on.
@@ -68,22 +69,16 @@ fn inspection(proto: &Proto, warnings: &mut Warnings) -> Result<Inspection, Fiel
     };
     for (index, filter) in proto.listener_filters.iter().enumerate() {
         let field = format!("listener_filters[{index}]");
-        warnings
-            .within(&field, |w| listener_filter(filter, &mut inspection, w))
-            .map_err(|e| e.within(&field))?;
+        listener_filter(filter, &mut inspection).map_err(|e| e.within(&field))?;
     }
     Ok(inspection)
 }
 
-fn listener_filter(
-    filter: &ListenerFilter,
-    inspection: &mut Inspection,
-    warnings: &mut Warnings,
-) -> Result<(), FieldError> {
-    let kind = match &filter.config_type {
-        Some(ConfigType::TypedConfig(any)) => type_name(any),
-        None => return Err(FieldError::new("typed_config", "is required")),
+fn listener_filter(filter: &ListenerFilter, inspection: &mut Inspection) -> Result<(), FieldError> {
+    let Some(ConfigType::TypedConfig(any)) = &filter.config_type else {
+        return Err(FieldError::new("typed_config", "is required"));
     };
+    let kind = type_name(any);
     let disabled = filter.filter_disabled.as_ref().map(predicate).transpose()?;
     let scope = InspectorScope { disabled };
     let short = kind.strip_prefix("envoy.extensions.filters.listener.").unwrap_or(kind);
@@ -93,7 +88,9 @@ fn listener_filter(
         "original_dst.v3.OriginalDst" => inspection.original_destination = true,
         "proxy_protocol.v3.ProxyProtocol" => inspection.proxy_protocol = true,
         "original_src.v3.OriginalSrc" => {
-            warnings.note("", "upstreams see the proxy's address, not the client's");
+            let config: OriginalSrc =
+                unpack(any).map_err(|e| FieldError::new("typed_config", e.to_string()))?;
+            inspection.source_mark = Some(config.mark);
         }
         _ => return Err(FieldError::new("", format!("listener filter {kind} is not supported"))),
     }

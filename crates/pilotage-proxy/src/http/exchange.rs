@@ -146,8 +146,9 @@ fn downstream<'a>(client: &'a Client, place: &Place) -> Downstream<'a> {
 impl Context<'_> {
     /// Whom upstreams are told that the request is from.
     pub(super) fn client_addresses(&self) -> ClientAddresses {
-        let (source, destination) = (self.client.arrival.source, self.place.destination);
-        ClientAddresses { source, destination }
+        let (arrival, destination) = (&self.client.arrival, self.place.destination);
+        let (source, source_mark) = (arrival.source, arrival.source_mark);
+        ClientAddresses { source, destination, source_mark }
     }
 
     pub(super) fn manager(&self) -> &HttpManager {

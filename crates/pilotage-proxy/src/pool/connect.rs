@@ -14,6 +14,7 @@ use super::race;
 use crate::failure::Failure;
 use crate::proxy_protocol;
 use crate::tls::{self, TlsStore};
+use crate::transparent;
 use crate::transport::Connection;
 use crate::unix;
 
@@ -29,13 +30,23 @@ pub(crate) struct Security {
     pub(crate) client: ClientAddresses,
 }
 
-/// Whom a connection is for: what upstreams are told with the PROXY protocol.
+/// Whom a connection is for: what upstreams are told with the PROXY protocol, and see where clients keep their address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientAddresses {
     /// Where the client is.
     pub(crate) source: SocketAddr,
     /// Where it wanted to go.
     pub(crate) destination: SocketAddr,
+    /// The connection is to come from the client's address, and to be marked so.
+    pub(crate) source_mark: Option<u32>,
+}
+
+impl ClientAddresses {
+    /// What connections from a client's address have in common; nothing where they come from the proxy's own.
+    pub(super) fn as_source(self) -> Option<Self> {
+        let address = SocketAddr::new(self.source.ip(), 0);
+        self.source_mark.map(|_mark| Self { source: address, destination: address, ..self })
+    }
 }
 
 /// Connects to `endpoint` as `settings` say, TLS included.
@@ -73,11 +84,11 @@ async fn introduced(
 ) -> io::Result<TcpStream> {
     let mut stream = match &endpoint.address {
         EndpointAddress::Socket(address) if endpoint.others.is_empty() => {
-            connect_tcp(settings, *address).await?
+            connect_tcp(settings, client, *address).await?
         }
         EndpointAddress::Socket(address) => {
             let addresses = race::order(*address, &endpoint.others);
-            race::first(&addresses, |address| connect_tcp(settings, address)).await?
+            race::first(&addresses, |address| connect_tcp(settings, client, address)).await?
         }
         EndpointAddress::Pipe(path) => unix::as_tcp(UnixStream::connect(&**path).await?)?,
     };
@@ -88,11 +99,23 @@ async fn introduced(
     Ok(stream)
 }
 
-async fn connect_tcp(settings: &ClusterSettings, address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect_tcp(
+    settings: &ClusterSettings,
+    client: ClientAddresses,
+    address: SocketAddr,
+) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
-    if let Some(source) = settings.source_address
+    if let Some(mark) = client.source_mark
+        && client.source.is_ipv4() == address.is_ipv4()
+    {
+        transparent::allow(&socket, address)?;
+        if mark != 0 {
+            socket.set_mark(mark)?;
+        }
+        socket.bind(&SocketAddr::new(client.source.ip(), 0).into())?;
+    } else if let Some(source) = settings.source_address
         && source.is_ipv4() == address.is_ipv4()
     {
         socket.bind(&SocketAddr::new(source, 0).into())?;
@@ -136,7 +159,7 @@ mod tests {
     use socket2::SockRef;
     use tokio::net::TcpListener;
 
-    use super::connect_tcp;
+    use super::{ClientAddresses, connect_tcp};
 
     fn settings(more: Value) -> Arc<ClusterSettings> {
         let mut cluster = json!({"name": "up", "type": "STATIC"});
@@ -153,7 +176,8 @@ mod tests {
     async fn the_socket_is_as_the_cluster_says() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let plain = connect_tcp(&settings(json!({})), address).await.unwrap();
+        let client = ClientAddresses { source: address, destination: address, source_mark: None };
+        let plain = connect_tcp(&settings(json!({})), client, address).await.unwrap();
         let socket = SockRef::from(&plain);
         assert!(!socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
         let probes = json!({"keepaliveProbes": 3, "keepaliveTime": 60, "keepaliveInterval": 5});
@@ -161,7 +185,7 @@ mod tests {
             "upstreamConnectionOptions": {"tcpKeepalive": probes},
             "upstreamBindConfig": {"sourceAddress": {"address": "127.0.0.6", "portValue": 0}},
         }));
-        let kept = connect_tcp(&wanted, address).await.unwrap();
+        let kept = connect_tcp(&wanted, client, address).await.unwrap();
         let socket = SockRef::from(&kept);
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);

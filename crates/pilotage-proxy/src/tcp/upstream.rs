@@ -90,8 +90,8 @@ async fn attempt(
     tail.attempts += 1;
     tail.upstream_host = Some(endpoint.address.clone());
     counted.open(&endpoint.state, stats);
-    let Arrival { source, destination, .. } = tail.arrival;
-    let client = ClientAddresses { source, destination };
+    let Arrival { source, destination, source_mark, .. } = tail.arrival;
+    let client = ClientAddresses { source, destination, source_mark };
     let speaks_http2 = cluster.settings.protocol.version(Version::HTTP_11) == Version::HTTP_2;
     let http2 = route.tunneling.as_ref().map(|_tunneling| speaks_http2);
     let security = Security { store: Arc::clone(&worker.tls), host: None, http2, client };

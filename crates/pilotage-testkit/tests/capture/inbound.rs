@@ -153,9 +153,14 @@ spec:
     );
 }
 
-/// The proxy beside a workload with two services, and whatever else `more` says.
+/// The proxy beside that workload.
 fn start(more: &str) -> (ProxyHandle, Lines) {
-    let rules = format!(
+    stage::start(&rules("", more), "", WORKLOAD, |config| config.inbound = InboundPort::At(0))
+}
+
+/// A workload with two services, and whatever else `more` says.
+pub(super) fn rules(annotations: &str, more: &str) -> String {
+    format!(
         "apiVersion: v1
 kind: Service
 metadata: {{name: web, namespace: default}}
@@ -168,14 +173,13 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
-metadata: {{name: web-1, namespace: default, labels: {{app: web}}}}
+metadata: {{name: web-1, namespace: default, labels: {{app: web}}, annotations: {{{annotations}}}}}
 status: {{podIP: {WORKLOAD}}}
 {more}"
-    );
-    stage::start(&rules, "", WORKLOAD, |config| config.inbound = InboundPort::At(0))
+    )
 }
 
-fn inbound_port(proxy: &ProxyHandle) -> u16 {
+pub(super) fn inbound_port(proxy: &ProxyHandle) -> u16 {
     let listeners = proxy.listeners();
     listeners.iter().find(|l| &*l.name == "virtualInbound").unwrap().bound.port()
 }
