@@ -168,18 +168,22 @@ fn of(counters: &[Counter; 5], detector: Detector) -> &Counter {
 impl OutlierDetection {
     /// How often what `detector` finds is really ejected, in percent.
     pub fn enforcing_percent(&self, detector: Detector) -> u32 {
+        if let Some(threshold) = self.threshold(detector) {
+            return threshold.enforcing_percent;
+        }
+        self.success_rate.map_or(0, |rate| match detector {
+            Detector::LocalOriginSuccessRate => rate.enforcing_local_origin_percent,
+            _ => rate.enforcing_percent,
+        })
+    }
+
+    /// When `detector` strikes; nothing for those that compare rates.
+    pub fn threshold(&self, detector: Detector) -> Option<Threshold> {
         match detector {
-            Detector::Consecutive5xx => self.consecutive_5xx.enforcing_percent,
-            Detector::ConsecutiveGatewayFailure => {
-                self.consecutive_gateway_failure.enforcing_percent
-            }
-            Detector::ConsecutiveLocalOriginFailure => {
-                self.consecutive_local_origin_failure.enforcing_percent
-            }
-            Detector::SuccessRate => self.success_rate.map_or(0, |rate| rate.enforcing_percent),
-            Detector::LocalOriginSuccessRate => {
-                self.success_rate.map_or(0, |rate| rate.enforcing_local_origin_percent)
-            }
+            Detector::Consecutive5xx => Some(self.consecutive_5xx),
+            Detector::ConsecutiveGatewayFailure => Some(self.consecutive_gateway_failure),
+            Detector::ConsecutiveLocalOriginFailure => Some(self.consecutive_local_origin_failure),
+            Detector::SuccessRate | Detector::LocalOriginSuccessRate => None,
         }
     }
 

@@ -3,6 +3,7 @@
 mod cluster;
 mod counter;
 mod exposition;
+mod outliers;
 mod requests;
 mod routes;
 mod tcp;
@@ -13,6 +14,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pilotage_engine::Tables;
 use pilotage_engine::route::RouteEntry;
@@ -81,8 +83,9 @@ impl Registry {
     }
 
     /// Everything in the Prometheus text format, and how the clusters of `tables` are.
-    pub fn prometheus(&self, tables: &Tables) -> String {
-        exposition::prometheus(&lock(&self.shards), tables)
+    /// `now` is as [`pilotage_engine::Env::now`].
+    pub fn prometheus(&self, tables: &Tables, now: Duration) -> String {
+        exposition::prometheus(&lock(&self.shards), tables, now)
     }
 
     /// The same in the form of Envoy's `/stats`: `name: value` lines, sorted.
@@ -177,7 +180,7 @@ mod tests {
             series.record(Duration::from_millis(3), 10, 2000);
             worker.cluster(&name).requests.total.add(1);
         }
-        let text = registry.prometheus(&Tables::empty());
+        let text = registry.prometheus(&Tables::empty(), Duration::ZERO);
         let total = text.lines().find(|line| line.starts_with("istio_requests_total{")).unwrap();
         assert!(total.ends_with("} 2"), "{total}");
         for label in [

@@ -54,7 +54,12 @@ impl Court<'_> {
         let out = self.members.iter().filter(|m| m.state.outlier.is_ejected()).count();
         let at = env.now;
         let refuse = |reason| {
-            state.outlier.lock().refusal = Some(Refusal { detector, count, at, reason });
+            let mut record = state.outlier.lock();
+            // That a detector is off says less than that one which is on did not get its way.
+            let is_off = reason == RefusalReason::NotEnforced { enforcing_percent: 0 };
+            if !is_off || record.refusal.is_none_or(|known| known.detector == detector) {
+                record.refusal = Some(Refusal { detector, count, at, reason });
+            }
             false
         };
         let allowed = fits(out, endpoints, settings.max_ejection_percent)
@@ -94,6 +99,7 @@ impl Court<'_> {
         record.ejections = record.ejections.saturating_add(1);
         let lasts = settings.ejection_time(record.backoff).saturating_add(jitter);
         let until = env.now.saturating_add(lasts);
+        record.refusal = None;
         record.ejection = Some(Ejection { detector, count, since: env.now, until });
         drop(record);
         state.outlier.set_ejected(true);

@@ -15,7 +15,7 @@ pub struct Record {
     /// How many times the base time the present, or else the last, ejection lasts. Falls by one with each sweep that
     /// finds the endpoint in service.
     pub backoff: u32,
-    /// The last time it was an outlier and stayed in service all the same.
+    /// The last time that it was an outlier and stayed in service all the same, since it was last ejected.
     pub refusal: Option<Refusal>,
     /// When the last ejection ended.
     pub ended: Option<Duration>,
@@ -68,6 +68,16 @@ pub enum RefusalReason {
     },
 }
 
+impl RefusalReason {
+    /// In one word: the setting that it is due to, or that nothing was to be enforced.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MaxEjectionPercent { .. } => "max_ejection_percent",
+            Self::NotEnforced { .. } => "not_enforced",
+        }
+    }
+}
+
 impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,6 +86,7 @@ impl fmt::Display for RefusalReason {
                 "{ejected} of {endpoints} endpoints are out, and one more would exceed max_ejection_percent \
                  {max_percent}"
             ),
+            Self::NotEnforced { enforcing_percent: 0 } => f.write_str("the detector is off"),
             Self::NotEnforced { enforcing_percent } => {
                 write!(f, "the detector is enforced in {enforcing_percent} % of the cases")
             }

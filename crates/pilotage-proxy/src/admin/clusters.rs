@@ -6,7 +6,8 @@ use std::time::Duration;
 use pilotage_engine::circuit_breakers::CircuitBreakers;
 use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::{Endpoint, Health};
-use pilotage_engine::outlier_detection::Record;
+use pilotage_engine::endpoint_set::EndpointSet;
+use pilotage_engine::outlier_detection::{Detector, Record};
 use serde_json::{Map, Value, json};
 
 use super::AdminState;
@@ -55,8 +56,37 @@ fn cluster_text(out: &mut String, cluster: &ClusterTable, now: Duration) {
         line("traffic_percent", &format_args!("{share:.1}"));
         let record = endpoint.state.outlier.record();
         line("success_rate", &record.success_rate.unwrap_or(-1.0));
+        for (detector, count, threshold) in streaks(cluster, endpoint) {
+            let so_far = format_args!("{count} of {threshold}");
+            line(&format!("outlier::{}", detector.name()), &so_far);
+        }
         ledger_text(&record, now, &mut line);
+        if record.ejection.is_some() && panics(&set, endpoint) {
+            line("outlier::used_because", &TOO_FEW);
+        }
     }
+}
+
+/// Why somebody who is out gets requests all the same.
+const TOO_FEW: &str = "too few endpoints of its priority are healthy, so all are used";
+
+fn panics(set: &EndpointSet, endpoint: &Endpoint) -> bool {
+    let priority = usize::try_from(endpoint.priority).ok();
+    set.plan().any(|plan| Some(plan.priority) == priority && plan.panic)
+}
+
+/// The failures in a row that are on the way to an ejection, and how many it takes.
+fn streaks(
+    cluster: &ClusterTable,
+    endpoint: &Endpoint,
+) -> impl Iterator<Item = (Detector, u32, u32)> {
+    let settings = cluster.settings.outlier_detection.as_ref();
+    Detector::ALL.into_iter().filter_map(move |detector| {
+        let threshold = settings?.threshold(detector)?;
+        let count = endpoint.state.outlier.in_a_row(detector);
+        let counts = threshold.count > 0 && threshold.enforcing_percent > 0 && count > 0;
+        counts.then_some((detector, count, threshold.count))
+    })
 }
 
 /// What outlier detection has on record, if anything.
@@ -134,6 +164,11 @@ fn host_json(cluster: &ClusterTable, endpoint: &Endpoint, share: f64, now: Durat
         Health::Unhealthy => "UNHEALTHY",
     };
     let record = endpoint.state.outlier.record();
+    let streaks: Map<String, Value> = streaks(cluster, endpoint)
+        .map(|(detector, count, of)| {
+            (detector.name().to_owned(), json!({"count": count, "of": of}))
+        })
+        .collect();
     json!({
         "address": endpoint.address.to_string(),
         "hostname": &*endpoint.hostname,
@@ -144,6 +179,7 @@ fn host_json(cluster: &ClusterTable, endpoint: &Endpoint, share: f64, now: Durat
         },
         "success_rate": {"value": record.success_rate.unwrap_or(-1.0)},
         "outlier_detection": ledger_json(&record, now),
+        "outlier_streaks": streaks,
         "weight": endpoint.weight,
         "priority": endpoint.priority,
         "traffic_percent": (share * 10.0).round() / 10.0,

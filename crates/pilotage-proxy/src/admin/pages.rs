@@ -132,7 +132,8 @@ fn stats(state: &AdminState, query: &str) -> Page {
 }
 
 fn prometheus(state: &AdminState) -> Page {
-    page(StatusCode::OK, EXPOSITION, state.registry.prometheus(&state.tables.load()))
+    let now = state.state.started.elapsed();
+    page(StatusCode::OK, EXPOSITION, state.registry.prometheus(&state.tables.load(), now))
 }
 
 fn listeners(state: &AdminState, as_json: bool) -> Page {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pilotage_engine::Tables;
 
@@ -36,7 +37,7 @@ impl Sums {
 }
 
 /// All metrics in the Prometheus text format, version 0.0.4.
-pub(super) fn prometheus(shards: &[Arc<Shard>], tables: &Tables) -> String {
+pub(super) fn prometheus(shards: &[Arc<Shard>], tables: &Tables, now: Duration) -> String {
     let requests = requests(shards);
     let mut out = String::new();
     line(&mut out, format_args!("# TYPE istio_requests_total counter"));
@@ -69,6 +70,7 @@ pub(super) fn prometheus(shards: &[Arc<Shard>], tables: &Tables) -> String {
             line(&mut out, format_args!("envoy_cluster_{name}{{{label}}} {value}"));
         }
     }
+    super::outliers::prometheus(tables, now, &mut out);
     super::routes::prometheus(shards, tables, &mut out);
     for (name, gauge, value) in connection_values(shards) {
         let kind = if gauge { "gauge" } else { "counter" };
