@@ -74,3 +74,47 @@ fn an_endpoint_that_fails_is_left_out() {
     assert_eq!(bad.take_seen().len(), failed);
     assert!(answers.iter().skip_while(|a| a.status == 200).skip(1).all(|a| a.body == "good"));
 }
+
+/// One retry at a time: while one is under way, a request that fails elsewhere stays failed.
+#[test]
+fn retries_are_limited_too() {
+    let gate = Gate::default();
+    let be = {
+        let gate = gate.clone();
+        Workload::with("be", "v1", move |request| match request.header("x-envoy-attempt-count") {
+            "1" => Response::status(503, "not yet"),
+            _ => {
+                gate.pass();
+                Response::ok("served")
+            }
+        })
+    };
+    let rules = "
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: be}
+spec: {host: be, trafficPolicy: {connectionPool: {http: {maxRetries: 1}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: be}
+spec:
+  hosts: [be]
+  http: [{route: [{destination: {host: be}}], retries: {attempts: 2, retryOn: 5xx, backoff: 1ms}}]
+";
+    let mesh = Setup::new([&be]).with("backend.yaml").text("rules.yaml", rules).start();
+    let address = mesh.address.to_string();
+    let first = thread::spawn(move || curl(&["--proxy", &address, URL]));
+    gate.arrived(1);
+    let refused = mesh.curl(&[URL]);
+    assert_eq!(refused.summary(), (503, "not yet"));
+    mesh.logged(&[" 503 UO via_upstream "]);
+    let stats = mesh.admin("/stats");
+    assert!(
+        stats.contains(&format!("cluster.{CLUSTER}.upstream_rq_retry_overflow: 1\n")),
+        "{stats}"
+    );
+    gate.open();
+    assert_eq!(first.join().unwrap().summary(), (200, "served"));
+    assert_eq!(mesh.curl(&[URL]).summary(), (200, "served"));
+}

@@ -90,6 +90,28 @@ impl Workload {
         Self::start(app, version, Some(tls), answer)
     }
 
+    /// One that speaks HTTP/1 and HTTP/2, and answers with the version that it is asked in.
+    pub(crate) fn either(app: &'static str, version: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::<Mutex<Vec<Request>>>::default();
+        let heard = Arc::clone(&seen);
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let heard = Arc::clone(&heard);
+                thread::spawn(move || {
+                    let mut first = [0];
+                    // The preface of HTTP/2 is the only beginning of that letter which is asked for here.
+                    match stream.peek(&mut first) {
+                        Ok(1) if first == *b"P" => serve_http2(stream),
+                        _ => serve(stream, false, &heard, &|_| Response::ok("HTTP/1.1")),
+                    }
+                });
+            }
+        });
+        Self { app, version, port: "http", labels: String::new(), address, seen }
+    }
+
     fn start(
         app: &'static str,
         version: &'static str,
@@ -185,6 +207,23 @@ fn serve(
             return;
         }
     }
+}
+
+fn serve_http2(stream: TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+        let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+        while let Some(Ok((request, mut respond))) = connection.accept().await {
+            let body = format!("{:?}", request.version());
+            // Errors say that the proxy is gone.
+            let Ok(mut stream) = respond.send_response(http::Response::default(), false) else {
+                return;
+            };
+            stream.send_data(body.into(), true).ok();
+        }
+    });
 }
 
 /// The next request, with its body if its length is given.
