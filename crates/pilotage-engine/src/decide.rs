@@ -260,8 +260,8 @@ fn cluster_name<'r>(route: &'r RouteEntry, head: &RequestHead<'_>, random: u64) 
             let (point, total) = (drawn.point, drawn.total);
             Chosen::Drawn { index: drawn.index, name: &drawn.value.name, point, total }
         }
-        ClusterChoice::Header(name) => {
-            let named = head.headers.get(name).and_then(|value| value.to_str().ok());
+        ClusterChoice::Header(source) => {
+            let named = source.first_text_in(head);
             Chosen::Named(named.unwrap_or_default().into())
         }
     }

@@ -14,7 +14,7 @@ pub use self::time_format::TimeFormat;
 use crate::forward::Exchange;
 use crate::headers::Headers;
 use crate::rejection::FieldError;
-use crate::request::Downstream;
+use crate::request::{Downstream, RequestHead};
 use crate::tls::{TlsOperator, TlsSide};
 
 /// What command operators may look at.
@@ -239,6 +239,17 @@ impl HeaderSource {
             ":scheme" => Self::Scheme,
             name => Self::Header(HeaderName::from_bytes(name.as_bytes()).ok()?),
         })
+    }
+
+    /// What a request has there, of several values the first; nothing where that is no text.
+    pub(crate) fn first_text_in<'h>(&self, head: &RequestHead<'h>) -> Option<&'h str> {
+        match self {
+            Self::Method => Some(head.method.as_str()),
+            Self::Path => Some(head.path),
+            Self::Authority => Some(head.authority),
+            Self::Scheme => Some(head.scheme),
+            Self::Header(name) => head.headers.get(name)?.to_str().ok(),
+        }
     }
 
     fn write(&self, context: &FormatContext<'_>, out: &mut Vec<u8>) -> bool {

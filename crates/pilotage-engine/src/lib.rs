@@ -42,6 +42,7 @@ pub mod load_balancing;
 pub mod local_reply;
 pub mod mirrors;
 mod names;
+pub mod origin;
 pub mod outlier_detection;
 mod path;
 mod priorities;

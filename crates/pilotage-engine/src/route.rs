@@ -14,6 +14,7 @@ use crate::cors::CorsPolicy;
 use crate::direct_response::DirectResponse;
 use crate::faults::Fault;
 use crate::hash_policy::HashPolicy;
+use crate::header_format::HeaderSource;
 use crate::header_operations::LevelOperations;
 use crate::mirrors::Mirror;
 use crate::redirect::Redirect;
@@ -105,8 +106,8 @@ pub struct ForwardAction {
 pub(crate) enum ClusterChoice {
     /// One of these.
     Draw(Draw<WeightedCluster>),
-    /// The one that a request header names.
-    Header(http::HeaderName),
+    /// The one that a header of the request names, or a part of its request line.
+    Header(HeaderSource),
 }
 
 /// A cluster of a route, with what is particular to it.

@@ -10,6 +10,7 @@ use pilotage_engine::endpoint::{Endpoint, Health};
 use pilotage_engine::forward::{Exchange, Forward, UpstreamFailure};
 use pilotage_engine::headers::Headers;
 use pilotage_engine::load_balancing::PickContext;
+use pilotage_engine::origin::Origin;
 use pilotage_engine::request::UpstreamHead;
 use pilotage_model::ServiceView;
 
@@ -17,7 +18,6 @@ use crate::cluster_policies;
 use crate::explain::{Scene, origin_of_cluster};
 use crate::explanation::{Destination, EndpointAnswer, Fact, Place, Upstream};
 use crate::passage::RoutedHead;
-use crate::places::From;
 use crate::recorder::Chance;
 use crate::request::Request;
 
@@ -26,7 +26,7 @@ use crate::request::Request;
 pub(crate) struct Destinations<'a> {
     pub(crate) scene: &'a Scene<'a>,
     /// The rule's origin.
-    pub(crate) from: Option<&'a From>,
+    pub(crate) from: Option<&'a Origin>,
     /// The HTTP rule as written.
     pub(crate) rule: Option<&'a HttpRoute>,
 }

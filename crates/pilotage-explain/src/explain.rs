@@ -6,6 +6,7 @@ use std::time::Duration;
 use pilotage_engine::filter_chain::FilterChain;
 use pilotage_engine::listener::ListenerTable;
 use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::origin::Origin;
 use pilotage_engine::response_flag::details;
 use pilotage_engine::route::{RouteAction, RouteEntry};
 use pilotage_engine::tcp_route::TcpRoute;
@@ -17,7 +18,7 @@ use crate::explanation::{
     Asked, Asker, Destination, Explanation, Failure, HostAnswer, Outcome, VERSION,
 };
 use crate::passage::{End, HttpEnd, Passage, carry};
-use crate::places::{From, Places};
+use crate::places::Places;
 use crate::recorder::{Chance, Recorder};
 use crate::request::{Arrival, ClientTls, Protocol, Request};
 use crate::simulation::Simulation;
@@ -171,11 +172,15 @@ fn tcp(scene: &Scene<'_>, answer: &mut Explanation, passage: &Passage<'_>, route
 }
 
 /// Where a filter chain comes from.
-fn origin_of_chain(tables: &Tables, listener: &ListenerTable, chain: &FilterChain) -> Option<From> {
+fn origin_of_chain(
+    tables: &Tables,
+    listener: &ListenerTable,
+    chain: &FilterChain,
+) -> Option<Origin> {
     let position = listener.chains().position(|known| std::ptr::eq(&**known, chain))?;
     let proto = tables.accepted().listeners.get(&*listener.name)?;
     let chain = proto.filter_chains.get(position).or(proto.default_filter_chain.as_ref())?;
-    From::of(chain.metadata.as_ref())
+    Origin::of(chain.metadata.as_ref()?)
 }
 
 fn http(
@@ -183,7 +188,7 @@ fn http(
     answer: &mut Explanation,
     end: &HttpEnd<'_>,
     request: &Request,
-    from: Option<&From>,
+    from: Option<&Origin>,
     details: bool,
 ) {
     answer.route_config =
@@ -330,7 +335,7 @@ fn take_reply(answer: &mut Explanation, reply: &LocalReply) {
 }
 
 /// The metadata of a cluster as delivered.
-pub(crate) fn origin_of_cluster(tables: &Tables, name: &str) -> Option<From> {
+pub(crate) fn origin_of_cluster(tables: &Tables, name: &str) -> Option<Origin> {
     let cluster: &Arc<_> = tables.accepted().clusters.get(name)?;
-    From::of(cluster.metadata.as_ref())
+    Origin::of(cluster.metadata.as_ref()?)
 }

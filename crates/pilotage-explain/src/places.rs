@@ -4,57 +4,14 @@ use std::sync::Arc;
 
 use pilotage_config::virtual_service::HttpRoute;
 use pilotage_config::{FieldPath, Kind, Object};
-use pilotage_model::origin::Origin;
-use pilotage_proto::envoy::config::core::v3::Metadata;
-use pilotage_proto::prost_types::value::Kind as StructKind;
+use pilotage_engine::origin::Origin;
 
 use crate::explanation::{Place, RuleName};
-
-/// The key of metadata under which origins are.
-const FILTER: &str = "pilotage";
 
 /// The objects, to look up their lines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Places<'a> {
     objects: &'a [Arc<Object>],
-}
-
-/// Where something compiled comes from, as its metadata says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct From {
-    /// The object: `VirtualService default/reviews`.
-    pub(crate) object: String,
-    /// The field: `spec.http[0].match[1]`.
-    pub(crate) path: String,
-    /// The object and field that delegated to it.
-    pub(crate) via: Option<(String, String)>,
-}
-
-impl From {
-    /// What `metadata` says.
-    pub(crate) fn of(metadata: Option<&Metadata>) -> Option<Self> {
-        let fields = &metadata?.filter_metadata.get(FILTER)?.fields;
-        let text = |key: &str| match &fields.get(key)?.kind {
-            Some(StructKind::StringValue(text)) => Some(text.clone()),
-            _ => None,
-        };
-        let via = text("via").and_then(|via| {
-            let (object, path) = via.rsplit_once(' ')?;
-            Some((object.to_owned(), path.to_owned()))
-        });
-        Some(Self { object: text("object")?, path: text("path")?, via })
-    }
-
-    /// The path of the rule, without that of a `match` block.
-    pub(crate) fn rule(&self) -> &str {
-        self.path.split_once(".match[").map_or(self.path.as_str(), |(rule, _)| rule)
-    }
-
-    /// The number of the `match` block, where there are several.
-    pub(crate) fn block(&self) -> Option<usize> {
-        let (_, block) = self.path.split_once(".match[")?;
-        block.strip_suffix(']')?.parse().ok()
-    }
 }
 
 impl<'a> Places<'a> {
@@ -86,7 +43,7 @@ impl<'a> Places<'a> {
     }
 
     /// The line of an origin.
-    pub(crate) fn of(&self, origin: &Origin) -> Place {
+    pub(crate) fn of(&self, origin: &pilotage_model::origin::Origin) -> Place {
         self.place(&origin.object.to_string(), &origin.path)
     }
 
@@ -97,7 +54,7 @@ impl<'a> Places<'a> {
     }
 
     /// The rule that something compiled comes from.
-    pub(crate) fn rule(&self, from: &From, name: &str) -> RuleName {
+    pub(crate) fn rule(&self, from: &Origin, name: &str) -> RuleName {
         let path = from.rule();
         let field = path.strip_prefix("spec.").unwrap_or(path);
         RuleName {

@@ -4,6 +4,7 @@ use pilotage_engine::Decision;
 use pilotage_engine::faults::Fault;
 use pilotage_engine::fraction::Fraction;
 use pilotage_engine::headers::Headers;
+use pilotage_engine::origin::Origin;
 use pilotage_engine::retries::RetryPolicy;
 use pilotage_engine::route::{ForwardAction, RouteAction, RouteEntry};
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use crate::cluster_policies::{DEFAULT, millis};
 use crate::destinations::ClusterName;
 use crate::explain::Scene;
 use crate::explanation::{Explanation, Fact, Place};
-use crate::places::From;
 use crate::words::{duration, percent};
 
 /// The header by which clients ask for a timeout.
@@ -22,7 +22,7 @@ const CLIENT_TIMEOUT: &str = "x-envoy-upstream-rq-timeout-ms";
 #[derive(Clone, Copy)]
 struct Rule<'a> {
     scene: &'a Scene<'a>,
-    from: Option<&'a From>,
+    from: Option<&'a Origin>,
 }
 
 impl Rule<'_> {
@@ -50,7 +50,7 @@ pub(crate) fn of(
     scene: &Scene<'_>,
     route: &RouteEntry,
     decision: &Decision,
-    from: Option<&From>,
+    from: Option<&Origin>,
     answer: &Explanation,
 ) -> Vec<Fact> {
     let rule = Rule { scene, from };

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use pilotage_engine::origin::Origin;
 use pilotage_engine::request::RequestHead;
 use pilotage_engine::route::RouteEntry;
 use pilotage_engine::trace::Condition;
@@ -10,7 +11,7 @@ use pilotage_engine::{Env, Trace};
 use std::time::Duration;
 
 use crate::explanation::{ConditionAnswer, Tried};
-use crate::places::{From, Places};
+use crate::places::Places;
 
 /// A number that only certain draws include: whatever is drawn by it happens to all requests.
 const UNLIKELY: u64 = 999_999;
@@ -47,7 +48,7 @@ pub(crate) struct Recorder<'a> {
     /// Its name.
     pub(crate) virtual_host: Option<String>,
     /// Routes that were tried.
-    pub(crate) tried: Vec<(Option<From>, Tried)>,
+    pub(crate) tried: Vec<(Option<Origin>, Tried)>,
     /// What else was said.
     pub(crate) notes: Vec<String>,
 }
@@ -75,14 +76,14 @@ impl Trace for Recorder<'_> {
     }
 
     fn route(&mut self, _: usize, route: &RouteEntry) {
-        let from = From::of(route.metadata().as_ref());
+        let from = route.origin();
         let rule = match &from {
             Some(from) => self.places.rule(from, &route.name),
             None => {
                 crate::explanation::RuleName { name: route.name.to_string(), ..Default::default() }
             }
         };
-        let block = from.as_ref().and_then(From::block);
+        let block = from.as_ref().and_then(Origin::block);
         self.tried.push((from, Tried { rule, block, matched: true, conditions: Vec::new() }));
     }
 
@@ -107,7 +108,7 @@ impl Trace for Recorder<'_> {
 /// The line that asks for a condition.
 fn place(
     places: Places<'_>,
-    from: &From,
+    from: &Origin,
     condition: Condition<'_>,
 ) -> Option<crate::explanation::Place> {
     let name = condition.name();

@@ -18,7 +18,6 @@ mod http;
 mod http1;
 mod listeners;
 mod metrics;
-mod origin;
 mod pool;
 mod proxy;
 mod proxy_protocol;

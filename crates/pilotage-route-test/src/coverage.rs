@@ -14,8 +14,10 @@ pub struct Coverage {
 pub struct CoveredRule {
     /// The rule.
     pub rule: Rule,
-    /// How many tests reached it.
+    /// How many tests reached it in a way that counts.
     pub tests: usize,
+    /// Whether a request of some test came to it at all.
+    pub visited: bool,
     /// Its share of what could be looked at, from 0 to 1; 1 or 0 where only reaching it counts.
     pub share: f64,
 }
@@ -24,7 +26,7 @@ impl CoveredRule {
     /// A rule that so many tests reached.
     #[must_use]
     pub fn reached(rule: Rule, tests: usize) -> Self {
-        Self { rule, tests, share: if tests > 0 { 1.0 } else { 0.0 } }
+        Self { rule, tests, visited: tests > 0, share: if tests > 0 { 1.0 } else { 0.0 } }
     }
 }
 
@@ -46,6 +48,7 @@ impl Coverage {
             match self.rules.iter_mut().find(|known| known.rule == covered.rule) {
                 Some(known) => {
                     known.tests += covered.tests;
+                    known.visited |= covered.visited;
                     known.share = known.share.max(covered.share);
                 }
                 None => self.rules.push(covered),
@@ -53,9 +56,14 @@ impl Coverage {
         }
     }
 
-    /// The rules that no test reached.
+    /// The rules to which no test's request came.
     pub fn dead(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().filter(|rule| rule.tests == 0).map(|rule| &rule.rule)
+        self.rules.iter().filter(|rule| !rule.visited).map(|rule| &rule.rule)
+    }
+
+    /// The rules to which requests came, and of which nothing that counts was found to be as expected.
+    pub fn visited_in_vain(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.visited && rule.tests == 0).map(|rule| &rule.rule)
     }
 
     /// How many rules tests reached.

@@ -16,6 +16,7 @@ use pilotage_model::Inputs;
 use self::edits::{Action, Edit};
 use crate::native::{Stage, TestFile};
 use crate::report::{Mismatch, Place, Rule, Suite, TestResult, Verdict};
+use crate::rules;
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug)]
@@ -81,13 +82,13 @@ fn sites(inputs: &Inputs, stage: &Stage) -> Vec<Site> {
     for (number, object) in inputs.objects.iter().enumerate() {
         let Kind::VirtualService(service) = &object.body else { continue };
         let reference = object.reference().to_string();
-        for index in 0..service.http.len() {
+        for (index, rule) in service.http.iter().enumerate() {
             if !stage.reached(&reference, &format!("spec.http[{index}]")) {
                 continue;
             }
             for edit in edits::of(&service.http, index, &others) {
                 let span = object.spans.key(&edit.path).unwrap_or(object.source.span);
-                let name = format!("{reference} http[{index}]");
+                let name = rules::title(&reference, index, rule);
                 let rule = Rule { name, place: Some(Place::new(&object.source.file, span)) };
                 sites.push(Site { object: number, index, rule, edit });
             }

@@ -3,66 +3,39 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pilotage_config::virtual_service::HttpRoute;
 use pilotage_config::{FieldPath, Kind, Object};
+use pilotage_engine::origin::Origin;
 use pilotage_engine::route::RouteEntry;
-use pilotage_proto::envoy::config::core::v3::Metadata;
-use pilotage_proto::prost_types::value::Kind as StructKind;
 
 use crate::coverage::{Coverage, CoveredRule};
 use crate::report::{Place, Rule};
 
-/// The key of metadata under which origins are.
-const FILTER: &str = "pilotage";
-
-/// The rule that a route was compiled from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The object: `VirtualService default/reviews`.
-    pub(crate) object: String,
-    /// The rule in it: `spec.http[0]`.
-    pub(crate) path: String,
-    /// Object and rule that delegated to it.
-    pub(crate) via: Option<(String, String)>,
-    /// The name of the rule.
-    name: String,
+/// Where the rule of a virtual service that `route` was compiled from is written; nothing for routes that no rule stands
+/// behind.
+pub(crate) fn origin(route: &RouteEntry) -> Option<Origin> {
+    route.origin().filter(|origin| origin.object.starts_with("VirtualService "))
 }
 
-impl Origin {
-    /// Where `route` comes from; nothing for routes that no rule stands behind.
-    pub(crate) fn of(route: &RouteEntry) -> Option<Self> {
-        let metadata = route.metadata()?;
-        let text = |key| text(&metadata, key);
-        let via = text("via").and_then(|via| {
-            let (object, path) = via.rsplit_once(' ')?;
-            Some((object.to_owned(), rule_path(path).to_owned()))
-        });
-        let object = text("object").filter(|object| object.starts_with("VirtualService "))?;
-        let path = rule_path(&text("path")?).to_owned();
-        Some(Self { object, path, via, name: route.name.to_string() })
-    }
-
-    /// What tests may call the rule, the usual name last.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let field = self.path.trim_start_matches("spec.");
-        let reference = self.object.split_once(' ').map_or("", |(_, reference)| reference);
-        let name = reference.split_once('/').map_or(reference, |(_, name)| name);
-        let mut names = vec![field.to_owned(), format!("{name} {field}")];
-        names.extend((!self.name.is_empty()).then(|| self.name.clone()));
-        names.push(format!("{reference} {field}"));
-        names
-    }
+/// What tests may call the rule that `route` was compiled from, the usual name last; nothing where there is none.
+pub(crate) fn names(route: &RouteEntry) -> Vec<String> {
+    let Some(origin) = origin(route) else { return Vec::new() };
+    let field = origin.rule().trim_start_matches("spec.");
+    let reference = origin.object.split_once(' ').map_or("", |(_, reference)| reference);
+    let name = reference.split_once('/').map_or(reference, |(_, name)| name);
+    let mut names = vec![field.to_owned(), format!("{name} {field}")];
+    names.extend((!route.name.is_empty()).then(|| route.name.to_string()));
+    names.push(format!("{reference} {field}"));
+    names
 }
 
-fn text(metadata: &Metadata, key: &str) -> Option<String> {
-    match &metadata.filter_metadata.get(FILTER)?.fields.get(key)?.kind {
-        Some(StructKind::StringValue(text)) => Some(text.clone()),
-        _ => None,
+/// Rule `index` of the object `reference`, for people.
+pub(crate) fn title(reference: &str, index: usize, rule: &HttpRoute) -> String {
+    if rule.name.is_empty() {
+        format!("{reference} http[{index}]")
+    } else {
+        format!("{reference} http[{index}] \"{}\"", rule.name)
     }
-}
-
-/// The path of the rule, without that of a `match` block.
-fn rule_path(path: &str) -> &str {
-    path.split_once(".match[").map_or(path, |(rule, _)| rule)
 }
 
 /// All HTTP rules of a configuration, and how many tests reached each.
@@ -82,12 +55,7 @@ impl Rules {
             for (index, rule) in service.http.iter().enumerate() {
                 let path = FieldPath::spec().field("http").index(index);
                 let span = object.spans.key(&path).unwrap_or(object.source.span);
-                let named = if rule.name.is_empty() {
-                    String::new()
-                } else {
-                    format!(" \"{}\"", rule.name)
-                };
-                let name = format!("{reference} http[{index}]{named}");
+                let name = title(&reference, index, rule);
                 let place = Some(Place::new(&object.source.file, span));
                 rules.all.push((reference.clone(), path.to_string(), Rule { name, place }));
             }
@@ -97,9 +65,9 @@ impl Rules {
 
     /// A test reached the rule of `origin`.
     pub(crate) fn reach(&mut self, origin: &Origin) {
-        let own = (origin.object.clone(), origin.path.clone());
-        for rule in std::iter::once(own).chain(origin.via.clone()) {
-            *self.reached.entry(rule).or_default() += 1;
+        let own = (origin.object.as_str(), origin.rule());
+        for (object, path) in std::iter::once(own).chain(origin.delegating_rule()) {
+            *self.reached.entry((object.to_owned(), path.to_owned())).or_default() += 1;
         }
     }
 
@@ -111,11 +79,11 @@ impl Rules {
     /// The rule of `origin`, for people.
     pub(crate) fn rule(&self, origin: &Origin) -> Rule {
         let is_it = |(object, path, _): &&(String, String, Rule)| {
-            *object == origin.object && *path == origin.path
+            *object == origin.object && path == origin.rule()
         };
         match self.all.iter().find(is_it) {
             Some((_, _, rule)) => rule.clone(),
-            None => Rule { name: format!("{} {}", origin.object, origin.path), place: None },
+            None => Rule { name: format!("{} {}", origin.object, origin.rule()), place: None },
         }
     }
 

@@ -241,6 +241,13 @@ pub(crate) fn decorate_response(
     }
 }
 
+impl RouteEntry {
+    /// Changes the headers of an answer that the route gives itself, as all levels of configuration say.
+    pub fn apply_response_headers(&self, headers: &mut Headers, request: &RequestHead<'_>) {
+        apply_response_operations(self, None, headers, request, &Exchange::default());
+    }
+}
+
 /// Applies the operations on response headers of all levels.
 pub(crate) fn apply_response_operations(
     route: &RouteEntry,

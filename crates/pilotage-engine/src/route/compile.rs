@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use pilotage_proto::Any;
 use pilotage_proto::Message as _;
 use pilotage_proto::envoy::config::route::v3::route::Action;
@@ -21,6 +21,7 @@ use crate::direct_response::DirectResponse;
 use crate::durations::{limit, optional};
 use crate::faults::{self, Fault};
 use crate::hash_policy::HashPolicy;
+use crate::header_format::HeaderSource;
 use crate::header_operations::{LevelOperations, operation_lists};
 use crate::mirrors::Mirror;
 use crate::redirect::Redirect;
@@ -254,9 +255,9 @@ impl ClusterChoice {
             Some(ClusterSpecifier::WeightedClusters(weighted)) => {
                 weighted_clusters(weighted, warnings).map_err(|e| e.within("weighted_clusters"))
             }
-            Some(ClusterSpecifier::ClusterHeader(name)) => HeaderName::from_bytes(name.as_bytes())
+            Some(ClusterSpecifier::ClusterHeader(name)) => HeaderSource::new(name)
                 .map(Self::Header)
-                .map_err(|_| FieldError::new("cluster_header", "is not a header name")),
+                .ok_or_else(|| FieldError::new("cluster_header", "is not a header name")),
             Some(ClusterSpecifier::InlineClusterSpecifierPlugin(_)) => {
                 let message = "cluster specifier plugins are not supported";
                 Err(FieldError::new("inline_cluster_specifier_plugin", message))

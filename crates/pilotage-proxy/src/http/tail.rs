@@ -19,7 +19,6 @@ use super::replay::Source;
 use super::server::Client;
 use crate::access_log::{Captured, Record};
 use crate::metrics::{Destination, RequestKey};
-use crate::origin;
 use crate::transport::Transport;
 
 /// How the answer ended.
@@ -249,7 +248,7 @@ impl Facts {
             server_name: self.client.arrival.findings.server_name.clone(),
             tls: self.client.arrival.tls.clone(),
             route_name: self.route.as_ref().map(|route| Arc::clone(&route.name)),
-            origin: self.route.as_ref().and_then(|route| origin::of_route(route)),
+            origin: self.route.as_ref().and_then(|route| route.origin_in_words()).map(Arc::from),
             attempts: self.attempts,
             captured: std::mem::take(&mut self.captured),
         }

@@ -10,6 +10,7 @@ use pilotage_config::virtual_service::{
 };
 use pilotage_config::{Kind, Object};
 use pilotage_engine::headers::Headers;
+use pilotage_engine::origin::Origin;
 use pilotage_engine::{Decision, Env, NoTrace, decide};
 use pilotage_explain::passage::HttpEnd;
 use pilotage_explain::{End, Request, Simulation, carry};
@@ -18,7 +19,7 @@ use pilotage_model::{Inputs, ProxyClass, ProxyKind};
 use super::file::{Requests, TestCase, TestFile};
 use super::written;
 use crate::report::{Mismatch, Place, Report, Suite, TestResult, Verdict};
-use crate::rules::{Origin, Rules};
+use crate::rules::{self, Rules};
 
 /// A gateway for every host, at which all virtual services are.
 const GATEWAY: &str = "
@@ -224,7 +225,7 @@ fn differs(
 
 /// The rule as written.
 fn written_rule<'o>(objects: &'o [Arc<Object>], origin: &Origin) -> Option<&'o HttpRoute> {
-    let index: usize = origin.path.strip_prefix("spec.http[")?.strip_suffix(']')?.parse().ok()?;
+    let index: usize = origin.rule().strip_prefix("spec.http[")?.strip_suffix(']')?.parse().ok()?;
     let is_it = |object: &&Arc<Object>| object.reference().to_string() == origin.object;
     match &objects.iter().find(is_it)?.body {
         Kind::VirtualService(service) => service.http.get(index),
@@ -324,7 +325,7 @@ fn asked(simulation: &Simulation, input: &Input<'_>, host: &str) -> Result<Optio
         decision = head.with(|head| decide(tables, manager, head, &mut env, &mut NoTrace));
     }
     Ok(match decision {
-        Decision::Reply(reply) => reply.route.as_deref().and_then(Origin::of),
-        Decision::Forward(forward) => Origin::of(&forward.route),
+        Decision::Reply(reply) => reply.route.as_deref().and_then(rules::origin),
+        Decision::Forward(forward) => rules::origin(&forward.route),
     })
 }

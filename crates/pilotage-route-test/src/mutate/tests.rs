@@ -5,22 +5,8 @@ use pilotage_model::Inputs;
 use super::{Options, run};
 use crate::native::TestFile;
 
-const MESH: &str = "\
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: hello}
-spec:
-  hosts: [hello.test]
-  resolution: STATIC
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  endpoints: [{address: 10.0.0.1, labels: {version: v1}}, {address: 10.0.0.2, labels: {version: v2}}]
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: hello}
-spec:
-  host: hello.test
-  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+const HELLO: &str = include_str!("../../testdata/hello.yaml");
+const RULES: &str = "\
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -40,7 +26,7 @@ spec:
 ";
 
 fn inputs() -> Inputs {
-    let loaded = pilotage_config::load("mesh.yaml", MESH);
+    let loaded = pilotage_config::load("mesh.yaml", &format!("{HELLO}{RULES}"));
     assert!(loaded.diagnostics.iter().all(|problem| !problem.is_error()), "{loaded:?}");
     let objects = loaded.objects.into_iter().map(Arc::new).collect();
     Inputs { objects, ..Inputs::default() }

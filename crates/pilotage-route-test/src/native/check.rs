@@ -12,15 +12,11 @@ use super::expect::{Fault, Fields, Limit, Retries, Status};
 use super::outcome::{Answer, Outcome, Sent};
 use super::shares::{Shares, listed, rounded, short};
 use crate::report::Mismatch;
-use crate::rules::Origin;
+use crate::rules;
 use crate::words::limit as limit_text;
 
-/// How `outcome`, which the rule of `origin` leads to, differs from what is expected.
-pub(super) fn mismatches(
-    wanted: &Fields,
-    outcome: &Outcome,
-    origin: Option<&Origin>,
-) -> Vec<Mismatch> {
+/// How `outcome` differs from what is expected.
+pub(super) fn mismatches(wanted: &Fields, outcome: &Outcome) -> Vec<Mismatch> {
     let mut check = Check { outcome, found: Vec::new() };
     check.to(wanted.to.as_ref());
     check.upstream("path", wanted.path.as_deref(), |sent| sent.path.clone());
@@ -42,7 +38,7 @@ pub(super) fn mismatches(
     check.answer("status", status.as_deref(), |answer| Some(answer.status.to_string()));
     check.answer("body", wanted.body.as_deref(), |answer| Some(answer.body.clone()));
     check.answer("flags", wanted.flags.as_deref(), |answer| Some(answer.flags.clone()));
-    check.rule(wanted.rule.as_deref(), origin);
+    check.rule(wanted.rule.as_deref());
     check.found
 }
 
@@ -320,9 +316,9 @@ impl<'o> Check<'o> {
         listed(&all)
     }
 
-    fn rule(&mut self, wanted: Option<&str>, origin: Option<&Origin>) {
+    fn rule(&mut self, wanted: Option<&str>) {
         let Some(wanted) = wanted else { return };
-        let names = origin.map(Origin::names).unwrap_or_default();
+        let names = self.outcome.route.as_deref().map(rules::names).unwrap_or_default();
         let holds = match wanted {
             "none" | "-" => names.is_empty(),
             wanted => names.iter().any(|name| name == wanted),

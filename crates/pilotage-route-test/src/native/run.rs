@@ -13,7 +13,7 @@ use super::outcome::outcome;
 use super::request::{Mode, Request};
 use crate::coverage::Coverage;
 use crate::report::{Rule, Suite, TestResult, Verdict};
-use crate::rules::{Origin, Rules};
+use crate::rules::{self, Rules};
 
 /// A configuration that tests run on, with the proxies that asked so far.
 #[derive(Debug)]
@@ -95,8 +95,8 @@ fn judged(
     };
     let arrival = arrival(simulation, request);
     let outcome = outcome(&simulation.tables, &arrival, &request.to_send(), &upstream);
-    let origin = outcome.route.as_deref().and_then(Origin::of);
-    let found = mismatches(&case.expect.0, &outcome, origin.as_ref());
+    let origin = outcome.route.as_deref().and_then(rules::origin);
+    let found = mismatches(&case.expect.0, &outcome);
     let rule = origin.as_ref().map(|origin| {
         stage.rules.reach(origin);
         stage.rules.rule(origin)

@@ -13,6 +13,8 @@ const PLAIN: &str = "\x1b[0m";
 
 /// The columns that names of facts take.
 const FACT: usize = 10;
+/// The columns that a change takes at most, before its place.
+const WIDE: usize = 60;
 /// So many rules without a test are listed unless all are asked for.
 const FEW: usize = 10;
 
@@ -69,9 +71,16 @@ fn mutations(out: &mut String, found: &Mutations) {
     if missed > 0 {
         out.push_str("  no test notices\n");
     }
+    let width = unnoticed.iter().map(|mutation| mutation.change.chars().count()).max();
+    let mut of = None;
     for Mutation { rule, change, .. } in unnoticed {
+        if of != Some(&rule.name) {
+            out.push_str(&format!("    {BOLD}{}{PLAIN}\n", rule.name));
+            of = Some(&rule.name);
+        }
         let place = rule.place.as_ref().map(ToString::to_string).unwrap_or_default();
-        out.push_str(&format!("    {}: {change}   {DIM}{place}{PLAIN}\n", rule.name));
+        let width = width.unwrap_or_default().min(WIDE);
+        out.push_str(&format!("      {change:<width$}   {DIM}{place}{PLAIN}\n"));
     }
 }
 
@@ -152,16 +161,23 @@ fn coverage(out: &mut String, coverage: &Coverage, options: Shown) {
         counted(coverage.rules.len(), "rule"),
         percent(coverage.percent()),
     ));
-    let dead: Vec<&Rule> = coverage.dead().collect();
-    let few = if options.all_dead_rules || dead.len() <= FEW { dead.len() } else { FEW };
-    if few > 0 {
-        out.push_str("  no test reaches\n");
+    let all = options.all_dead_rules;
+    rules(out, "no test reaches", &coverage.dead().collect::<Vec<_>>(), all);
+    let in_vain: Vec<&Rule> = coverage.visited_in_vain().collect();
+    rules(out, "tests reach, but nothing that counts is as they expect", &in_vain, all);
+}
+
+fn rules(out: &mut String, title: &str, rules: &[&Rule], all: bool) {
+    if rules.is_empty() {
+        return;
     }
-    for rule in dead.iter().take(few) {
+    out.push_str(&format!("  {title}\n"));
+    let few = if all || rules.len() <= FEW { rules.len() } else { FEW };
+    for rule in rules.iter().take(few) {
         out.push_str(&format!("    {}\n", rule_text(rule)));
     }
-    if few < dead.len() {
-        let more = dead.len() - few;
+    if few < rules.len() {
+        let more = rules.len() - few;
         out.push_str(&format!("    and {more} more, all with --detailed-coverage\n"));
     }
 }

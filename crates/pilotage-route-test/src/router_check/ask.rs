@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_engine::forward::{Exchange, Forward};
 use pilotage_engine::headers::Headers;
@@ -129,6 +130,27 @@ fn replied(
     let path = route.as_ref().map_or(Cow::Borrowed(head.path), |route| route.seen_path(head.path));
     let sent = Sent::new(head, path.into_owned(), head.authority.to_owned(), head.headers.clone());
     let code = reply.status.as_u16();
-    let answer = reply.into_answer(false, false).headers;
+    let answer = own_answer(&reply, head);
     Ok(Entry::Direct(Box::new(Direct { route, url, code, sent, answer })))
+}
+
+/// The headers of an answer that comes from a route. Envoy's tool makes the answer first and lets the route change it
+/// then, where Envoy itself does it the other way round; so a `content-type` that a route adds comes second here.
+fn own_answer(reply: &LocalReply, head: &RequestHead<'_>) -> Headers {
+    let mut answer = Headers::new();
+    if !reply.body.is_empty() {
+        answer.insert(CONTENT_LENGTH, HeaderValue::from(reply.body.len()));
+        answer.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    }
+    if let Some(route) = &reply.route {
+        route.apply_response_headers(&mut answer, head);
+    }
+    // Of this header there is one, whatever is added to it.
+    let types: Vec<&[u8]> = answer.get_all(&CONTENT_TYPE).map(HeaderValue::as_bytes).collect();
+    if types.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&types.join(&b','))
+    {
+        answer.insert(CONTENT_TYPE, joined);
+    }
+    answer
 }

@@ -29,10 +29,11 @@ pub(super) fn test(
     test: &Test,
     counts: &mut Counts,
 ) -> TestResult {
-    let (input, wanted) = match (&test.item.input, &test.item.validate) {
-        (Some(input), Some(wanted)) => (input.clone(), wanted.clone()),
-        (input, wanted) => (input.clone().unwrap_or_default(), wanted.clone().unwrap_or_default()),
-    };
+    let mut input = test.item.input.clone().unwrap_or_default();
+    let wanted = test.item.validate.clone().unwrap_or_default();
+    if input.method.is_empty() {
+        "GET".clone_into(&mut input.method);
+    }
     let mut taken_by = None;
     let mut judged = || -> Result<Vec<Mismatch>, String> {
         let unknown = "dynamic_metadata: nothing in Pilotage sets metadata that routes look at";
@@ -71,8 +72,9 @@ fn named_clusters(runtimes: &Runtimes<'_>, input: &ValidationInput) -> BTreeSet<
     let headers = input.additional_request_headers.iter();
     let naming = headers.filter(|header| asked.contains(&header.key.to_ascii_lowercase()));
     let named = naming.map(|header| header.value.clone());
+    let by_host = asked.contains(":authority").then(|| input.authority.clone());
     // A request that names none goes to a cluster without a name.
-    named.chain((!asked.is_empty()).then(String::new)).collect()
+    named.chain(by_host).chain((!asked.is_empty()).then(String::new)).collect()
 }
 
 /// The request as one would ask for it with curl.

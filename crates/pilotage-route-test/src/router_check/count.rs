@@ -1,7 +1,7 @@
 //! Coverage as Envoy's tool counts it: each route, and each cluster of a weighted route by itself, is covered when a test
 //! finds something of it to be as expected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pilotage_config::yaml::{Node, NodeKind};
 use pilotage_proto::envoy::config::route::v3::RouteConfiguration;
@@ -45,21 +45,18 @@ type Key = (String, usize, usize);
 /// What was found to be as expected, by route.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    fields: BTreeMap<Key, BTreeMap<Field, usize>>,
+    fields: BTreeMap<Key, BTreeSet<Field>>,
     tests: BTreeMap<Key, usize>,
 }
 
 impl Counts {
     /// A test of what takes the request of `entry` found these to be as expected.
     pub(super) fn add(&mut self, entry: &Entry, fields: &[Field]) {
-        let (Some(route), false) = (entry.route(), fields.is_empty()) else { return };
+        let Some(route) = entry.route() else { return };
         let weighted = entry.forwarded().map_or(0, |forwarded| forwarded.weighted_index);
         let key = (route.virtual_host.name.to_string(), route.index, weighted);
-        *self.tests.entry(key.clone()).or_default() += 1;
-        let of_route = self.fields.entry(key).or_default();
-        for field in fields {
-            *of_route.entry(*field).or_default() += 1;
-        }
+        *self.tests.entry(key.clone()).or_default() += usize::from(!fields.is_empty());
+        self.fields.entry(key).or_default().extend(fields);
     }
 
     /// All routes of the configuration.
@@ -74,8 +71,9 @@ impl Counts {
                     let rule = routes.rule(h, r, clusters.get(index).map(String::as_str));
                     let tests = self.tests.get(&key).copied().unwrap_or(0);
                     let mut covered = CoveredRule::reached(rule, tests);
+                    covered.visited = self.tests.contains_key(&key);
                     if counting == Counting::All {
-                        let seen = self.fields.get(&key).map_or(0, BTreeMap::len);
+                        let seen = self.fields.get(&key).map_or(0, BTreeSet::len);
                         let of = if answers { OF_ANSWERS } else { OF_FORWARDS };
                         #[expect(clippy::cast_precision_loss, reason = "at most seven")]
                         let share = seen as f64 / of as f64;

@@ -33,6 +33,9 @@ message! {
     pub struct Validation {
         /// The tests.
         pub tests: Vec<ValidationItem>,
+        /// Switches of Envoy that hold while routes are loaded. What a test turns on is its own `runtime`, so that
+        /// none of them changes what becomes of a request.
+        pub runtime: Option<Raw>,
     }
 }
 
@@ -55,7 +58,7 @@ message! {
         pub authority: String,
         /// Path and query.
         pub path: String,
-        /// Method.
+        /// Method; GET when it is empty.
         pub method: String,
         /// Decides weights and runtime fractions.
         pub random_value as "random_value": Option<u64>,
@@ -153,6 +156,12 @@ impl TestFile {
                 problems.push(old_form(name, &node));
                 continue;
             }
+            if let Some(hosts) = node.get("virtual_hosts").or_else(|| node.get("virtualHosts")) {
+                let message = "this is a route configuration, not a file of tests";
+                let problem = Diagnostic::new(codes::PIL0203, message).at(name, hosts.span, "");
+                problems.push(problem.help("--envoy-routes takes it"));
+                continue;
+            }
             snake_keys(&mut node);
             let unknown = UnknownFields::Report(Severity::Error);
             let mut decoder = Decoder::new(name, unknown, Validation::SHAPE);
@@ -199,9 +208,6 @@ fn missing(item: &ValidationItem) -> Vec<(&'static str, &'static str)> {
             if input.path.is_empty() {
                 found.push(("input", "`input.path`"));
             }
-            if input.method.len() < 3 {
-                found.push(("input", "`input.method`"));
-            }
         }
     }
     if item.validate.is_none() {
@@ -216,13 +222,19 @@ fn old_form(name: &Arc<str>, node: &Node) -> Diagnostic {
         .help("lists of tests are the form of Envoy before 1.13; put them under `tests`")
 }
 
-/// Protobuf-JSON allows `testName` for `test_name`.
+/// What `additional_request_headers` was called before Envoy 1.14.
+const FORMER_HEADERS: &str = "additional_headers";
+
+/// Protobuf-JSON allows `testName` for `test_name`; and one field had another name once.
 fn snake_keys(node: &mut Node) {
     match &mut node.kind {
         NodeKind::Map(entries) => {
             for entry in entries {
                 if entry.key.contains(|c: char| c.is_ascii_uppercase()) {
                     entry.key = snake(&entry.key).into();
+                }
+                if &*entry.key == FORMER_HEADERS {
+                    entry.key = "additional_request_headers".into();
                 }
                 snake_keys(&mut entry.value);
             }

@@ -18,6 +18,11 @@ virtual_hosts:
   - match: {prefix: /hello}
     direct_response: {status: 200, body: {inline_string: hi}}
     response_headers_to_add: [{header: {key: x-by, value: route}}]
+  - match: {prefix: /typed}
+    direct_response: {status: 200, body: {inline_string: '{}'}}
+    response_headers_to_add: [{header: {key: content-type, value: application/json}}]
+  - match: {prefix: /empty}
+    direct_response: {status: 200}
 - name: all
   domains: ['*']
   routes:
@@ -27,6 +32,8 @@ virtual_hosts:
     route: {weighted_clusters: {clusters: [{name: a, weight: 30}, {name: b, weight: 70}]}}
   - match: {prefix: /named}
     route: {cluster_header: x-cluster}
+  - match: {prefix: /by-host}
+    route: {cluster_header: ':authority'}
   - match: {path: /Api, case_sensitive: false}
     route: {cluster: api, prefix_rewrite: /v2, host_rewrite_literal: api.internal, timeout: 3s}
     request_headers_to_add: [{header: {key: x-from, value: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%'}}]
@@ -104,6 +111,8 @@ fn headers_name_clusters_and_answers_have_headers() {
         r#"
         x.test /named GET | additional_request_headers: [{key: X-Cluster, value: elsewhere}] | cluster_name: elsewhere
         x.test /named GET | | cluster_name: ''
+        some_cluster /by-host GET | | cluster_name: some_cluster
+        x.test /named GET | additional_headers: [{key: X-Cluster, value: former}] | cluster_name: former
         x.test / GET | additional_response_headers: [{key: x-a, value: b}] | response_header_matches: [{name: x-a, exact_match: b}]
         x.test / POST | | virtual_cluster_name: buys
         x.test / GET | | virtual_cluster_name: other
@@ -118,6 +127,8 @@ fn answers_of_routes_have_an_url_a_status_and_headers() {
         shop.test /old/x?y GET | ssl: true | path_redirect: 'https://shop.test/new/x?y', code_redirect: 302, cluster_name: ''
         shop.test /hello GET | ssl: true | path_redirect: 'https://shop.test/hello', code_redirect: 200, path_rewrite: ''
         shop.test /hello GET | ssl: true | response_header_matches: [{name: x-by, exact_match: route}, {name: content-length, range_match: {start: 2, end: 3}}]
+        shop.test /typed GET | ssl: true | response_header_matches: [{name: content-type, exact_match: "text/plain,application/json"}]
+        shop.test /empty GET | ssl: true | response_header_matches: [{name: content-length, present_match: true, invert_match: true}]
         shop.test /hello GET | | path_redirect: 'https://shop.test/hello', code_redirect: 301
         shop.test /hello GET | internal: true | code_redirect: 200
         shop.test /none GET | ssl: true | cluster_name: '', code_redirect: 0, path_redirect: ''
@@ -156,15 +167,17 @@ fn coverage_counts_clusters_of_weighted_routes_and_only_what_was_as_expected() {
         shop.test /old GET | ssl: true | code_redirect: 302
         ";
     let coverage = report(tests, Counting::Any).coverage;
-    assert_eq!((coverage.reached(), coverage.rules.len()), (2, 8));
+    assert_eq!((coverage.reached(), coverage.rules.len()), (2, 11));
+    let in_vain: Vec<&str> = coverage.visited_in_vain().map(|rule| &*rule.name).collect();
+    assert_eq!(in_vain, ["virtual host all, routes[4]", "virtual host all, routes[5]"]);
     let dead: Vec<String> = coverage.dead().map(|rule| rule.to_string()).collect();
     assert_eq!(dead[0], "virtual host shop, routes[1] (routes.yaml:9)");
     assert!(
-        dead.contains(&"virtual host all, routes[1], cluster b (routes.yaml:17)".to_owned()),
+        dead.contains(&"virtual host all, routes[1], cluster b (routes.yaml:22)".to_owned()),
         "{dead:?}"
     );
     let all = report(tests, Counting::All).coverage;
-    let wanted = (0.5 + 2.0 / 5.0) * 100.0 / 8.0;
+    let wanted = (0.5 + 2.0 / 5.0) * 100.0 / 11.0;
     assert!((all.percent() - wanted).abs() < 1e-9, "{}", all.percent());
 }
 
@@ -174,10 +187,11 @@ fn slips_in_test_files_have_a_place_and_a_proposal() {
     let slip = "tests:\n- test_name: a\n  input: {authority: a, path: /, method: GET}\n  validate: {clustername: x}\n";
     let told = read(slip)[0].to_string();
     assert!(told.starts_with("t.yaml:4:14: error[PIL0203]: unknown field"), "{told}");
-    let missing = read("tests: [{test_name: a, input: {authority: a, path: /}, validate: {}}]");
-    assert!(missing[0].message.contains("`input.method`"), "{missing:?}");
+    let missing = read("tests: [{test_name: a, input: {authority: a}, validate: {}}]");
+    assert!(missing[0].message.contains("`input.path`"), "{missing:?}");
+    assert!(read(ROUTES)[0].message.contains("a route configuration"), "{:?}", read(ROUTES));
     assert!(read("[]").iter().any(|p| p.message.contains("list")));
     assert!(read("").iter().any(|p| p.message.contains("no test")));
-    let camel = "tests: [{testName: a, input: {authority: a, path: /, method: GET}, validate: {clusterName: x}}]";
+    let camel = "{runtime: {some.switch: 1}, tests: [{testName: a, input: {authority: a, path: /}, validate: {clusterName: x}}]}";
     assert_eq!(TestFile::read(&"t.yaml".into(), camel).unwrap().tests.len(), 1);
 }

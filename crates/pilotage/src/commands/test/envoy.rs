@@ -56,6 +56,11 @@ pub(super) fn run(args: &TestArgs, path: &Path) -> Result<Result<Report, Refusal
 
 /// The configuration, and what it asks for that is not obeyed.
 fn routes(text: &EnvoyText) -> Result<(Routes, Vec<Diagnostic>), Vec<Diagnostic>> {
+    if let Some(node) = text.node.as_ref().filter(|node| node.get("tests").is_some()) {
+        let message = "--envoy-routes names a file of tests, not a route configuration";
+        let problem = Diagnostic::new(codes::PIL0204, message).at(&text.name, node.span, "");
+        return Err(vec![problem.help("pilotage test --envoy-routes ROUTES.yaml TESTS.json")]);
+    }
     let config = text.message()?;
     let Some(node) = &text.node else { return Err(Vec::new()) };
     let routes = Routes::new(&text.name, node, config);

@@ -2,22 +2,8 @@
 
 use crate::support::{Folder, pilotage};
 
-const MESH: &str = "\
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: hello}
-spec:
-  hosts: [hello.test]
-  resolution: STATIC
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  endpoints: [{address: 10.0.0.1, labels: {version: v1}}, {address: 10.0.0.2, labels: {version: v2}}]
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: hello}
-spec:
-  host: hello.test
-  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+const HELLO: &str = include_str!("../../../../pilotage-route-test/testdata/hello.yaml");
+const RULES: &str = "\
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -46,11 +32,15 @@ table: |
   | http://hello.test/ | 90% hello.test/v1, 10% hello.test/v2 |
 ";
 
+fn mesh() -> String {
+    format!("{HELLO}{RULES}")
+}
+
 #[expect(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 fn folder() -> (Folder, String) {
     let folder = Folder::new();
     std::fs::create_dir(folder.file("mesh")).unwrap();
-    folder.write("mesh/hello.yaml", MESH);
+    folder.write("mesh/hello.yaml", &mesh());
     folder.write("tests.yaml", TESTS);
     let tests = folder.file("tests.yaml").display().to_string();
     (folder, tests)
@@ -74,7 +64,7 @@ fn configuration_is_found_beside_the_tests_and_rules_without_a_test_are_listed()
 #[test]
 fn a_failure_names_request_asker_and_rule() {
     let (folder, tests) = folder();
-    folder.write("mesh/hello.yaml", &MESH.replace("weight: 90", "weight: 80"));
+    folder.write("mesh/hello.yaml", &mesh().replace("weight: 90", "weight: 80"));
     let done = pilotage(&["test", &tests]);
     assert_eq!(done.code, 79);
     for part in [
@@ -98,7 +88,7 @@ fn slips_in_tests_and_in_configuration_stop_the_run() {
     assert_eq!((done.code, done.stdout.as_str()), (65, ""));
     assert!(done.stderr.contains("did you mean `expect`?"), "{}", done.stderr);
     folder.write("tests.yaml", TESTS);
-    folder.write("mesh/hello.yaml", &MESH.replace("weight: 90", "wieght: 90"));
+    folder.write("mesh/hello.yaml", &mesh().replace("weight: 90", "wieght: 90"));
     let done = pilotage(&["test", &tests]);
     assert_eq!((done.code, done.stdout.as_str()), (65, ""));
     assert!(done.stderr.contains("did you mean `weight`?"), "{}", done.stderr);
@@ -122,7 +112,7 @@ fn mutations_that_no_test_notices_are_named_with_their_line() {
     assert_eq!(done.code, 79);
     for part in [
         "no test notices",
-        "VirtualService default/hello http[0]: the rule comes after http[1]",
+        "VirtualService default/hello http[0]\n      the rule comes after http[1]",
         "hello.yaml:23",
     ] {
         assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
