@@ -316,6 +316,16 @@ codes! {
     PIL0315 RuleNeverReached Warning
         "Earlier rules together take every request that a rule, or one of its match blocks, is for. This is \
          proved for all requests, not found by comparing texts as IST0130 and IST0131 do."
+    PIL0316 NothingForTheRest Warning
+        "A VirtualService for a host has no rule for every request, and another one for a wildcard that covers \
+         the host has. The host has its own rules only: what none of them is for gets 404."
+    PIL0317 WildcardKeepsPorts Info
+        "A ServiceEntry for a host names fewer ports than one for a wildcard that covers the host. On the other \
+         ports requests for the host go where the wildcard leads."
+    PIL0318 ConnectionOfWildcard Warning
+        "A Gateway has TLS for a host, and another Gateway of the same pods for a wildcard that covers it. A \
+         browser with a connection for the wildcard uses it for the host as well, and gets 404 where the rules \
+         of the host are not bound to the wildcard's gateway."
 }
 
 #[cfg(test)]

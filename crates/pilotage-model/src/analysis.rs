@@ -20,6 +20,7 @@ mod gateway_secrets;
 mod impossible_matches;
 mod jwt_claims;
 mod known_hosts;
+mod kubernetes_gateways;
 mod lookup_paths;
 mod match_lists;
 mod mesh_hosts;
@@ -48,6 +49,7 @@ use pilotage_config::{Diagnostic, FieldPath, Timestamp};
 pub use self::analyzers::{ANALYZERS, Analyzer};
 use self::duplicates::Duplicate;
 use self::known_hosts::KnownHosts;
+use crate::labels::Labelled;
 
 /// The domain that short names are completed with. The analyzers do not look at the mesh's own.
 const DOMAIN: &str = "cluster.local";
@@ -64,6 +66,7 @@ pub struct Context<'a> {
     duplicates: Vec<Duplicate<'a>>,
     now: Option<Timestamp>,
     hosts: KnownHosts,
+    pods: Labelled<'a, &'a Object>,
 }
 
 impl<'a> Context<'a> {
@@ -73,7 +76,9 @@ impl<'a> Context<'a> {
     pub fn new(objects: &[&'a Object], now: Option<Timestamp>) -> Self {
         let (objects, duplicates) = duplicates::split(objects);
         let hosts = KnownHosts::new(&objects);
-        Self { objects, duplicates, now, hosts }
+        let pods = objects.iter().filter(|object| matches!(object.body, Kind::Pod(_)));
+        let pods = Labelled::new(pods.map(|pod| (&pod.meta.labels, *pod)));
+        Self { objects, duplicates, now, hosts, pods }
     }
 
     /// The objects.

@@ -9,10 +9,10 @@ use pilotage_config::{Code, Diagnostic, codes};
 use super::{
     Context, annotations, bypassed_subsets, default_percentages, delegates, deployments,
     destination_ports, destination_rules, destinations, duplicates, gateway_ports,
-    gateway_references, gateway_secrets, impossible_matches, jwt_claims, lookup_paths, match_lists,
-    mesh_hosts, namespaces, outlier_detection, port_names, retries, rewrites, service_entries,
-    shadowed, shared_gateways, sibling_prefixes, sidecars, sticky_subsets, subsets, unused_subsets,
-    wildcard_overlaps,
+    gateway_references, gateway_secrets, impossible_matches, jwt_claims, kubernetes_gateways,
+    lookup_paths, match_lists, mesh_hosts, namespaces, outlier_detection, port_names, retries,
+    rewrites, service_entries, shadowed, shared_gateways, sibling_prefixes, sidecars,
+    sticky_subsets, subsets, unused_subsets, wildcard_overlaps,
 };
 
 /// One way to look at all objects.
@@ -80,7 +80,7 @@ analyzers! {
         mesh_hosts::analyze, [IST0109];
     "virtualservice.GatewayAnalyzer"
         "Checks that the gateways of VirtualServices exist and take their hosts"
-        gateway_references::analyze, [IST0101, IST0132];
+        gateway_references::analyze, [IST0101, IST0132, IST0165];
     "virtualservice.JWTClaimRouteAnalyzer"
         "Checks that gateways read tokens where rules look at claims"
         jwt_claims::analyze, [IST0149];
@@ -95,10 +95,13 @@ analyzers! {
         gateway_secrets::analyze, [IST0101, IST0161];
     "sidecar.SelectorAnalyzer"
         "Checks that selectors of Sidecars select pods, each pod once"
-        sidecars::selecting, [IST0101, IST0110];
+        selecting_sidecars, [IST0101, IST0110, IST0167];
     "sidecar.DefaultSelectorAnalyzer"
         "Checks that a namespace has one Sidecar without selector"
         sidecars::of_namespaces, [IST0111];
+    "k8sgateway.SelectorAnalyzer"
+        "Checks that RequestAuthentications do not select pods of the Gateway API's gateways"
+        kubernetes_gateways::analyze, [IST0166];
     "gateway.IngressGatewayPortAnalyzer"
         "Checks that services lead to the ports of gateways"
         gateway_ports::analyze, [IST0162];
@@ -160,13 +163,19 @@ analyzers! {
         "Finds conditions that no request meets"
         impossible_matches::analyze, [PIL0313];
     "pilotage.WildcardOverlapAnalyzer"
-        "Finds DestinationRules that hide settings for a wildcard"
-        wildcard_overlaps::analyze, [PIL0314];
+        "Finds objects for a host that hide too much of those for a wildcard, or too little"
+        wildcard_overlaps::analyze, [PIL0314, PIL0316, PIL0317, PIL0318];
 }
 
 fn pods_of_rules(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut problems = destination_rules::unknown_hosts(context);
     problems.extend(subsets::analyze(context));
+    problems
+}
+
+fn selecting_sidecars(context: &Context<'_>) -> Vec<Diagnostic> {
+    let mut problems = sidecars::selecting(context);
+    problems.extend(sidecars::of_ambient_namespaces(context));
     problems
 }
 

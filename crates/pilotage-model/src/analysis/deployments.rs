@@ -8,7 +8,7 @@ use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Code, Diagnostic, FieldPath, codes};
 
 use super::Context;
-use crate::labels::selects;
+use crate::labels::Selectors;
 
 /// Says of a pod, as label or annotation, or of a namespace, as label, whether sidecars are put in.
 const INJECT: &str = "sidecar.istio.io/inject";
@@ -22,46 +22,46 @@ type Named<'a> = (&'a Object, &'a Service);
 /// The problems of all deployments whose pods have sidecars.
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     let objects = context.objects();
+    let services = Selectors::new(objects.iter().filter_map(|object| match &object.body {
+        Kind::Service(service) => {
+            Some((object.namespace(), &service.spec.selector, (*object, &**service)))
+        }
+        _ => None,
+    }));
+    let injected: BTreeSet<&str> = objects
+        .iter()
+        .filter(|object| matches!(object.body, Kind::Namespace(_)))
+        .filter(|object| {
+            object.meta.labels.get(NAMESPACE_INJECTION).is_some_and(|label| label == "enabled")
+        })
+        .map(|object| object.name())
+        .collect();
     let mut problems = Vec::new();
     for object in objects {
         let Kind::Deployment(deployment) = &object.body else { continue };
-        if !is_in_mesh(object, deployment, objects) {
+        let namespace = object.namespace();
+        let is_in_mesh = says_itself(deployment).unwrap_or_else(|| injected.contains(namespace));
+        if !is_in_mesh {
             continue;
         }
-        let services: Vec<Named<'_>> = objects
-            .iter()
-            .filter_map(|service| match &service.body {
-                Kind::Service(spec) => Some((*service, &**spec)),
-                _ => None,
-            })
-            .filter(|(service, spec)| {
-                let selector = &spec.spec.selector;
-                service.namespace() == object.namespace()
-                    && !selector.is_empty()
-                    && selects(selector, &deployment.spec.template.metadata.labels)
-            })
-            .collect();
+        let labels = &deployment.spec.template.metadata.labels;
+        let services: Vec<Named<'_>> =
+            services.selecting(namespace, labels).into_iter().copied().collect();
         problems.extend(protocols(object, &services));
         problems.extend(target_ports(object, &services));
     }
     problems
 }
 
-fn is_in_mesh(object: &Object, deployment: &Workload, objects: &[&Object]) -> bool {
-    let containers = &deployment.spec.template.spec.containers;
-    if containers.iter().any(|container| container.name == PROXY) {
-        return true;
+/// Whether its pods get a sidecar, if it says so itself.
+fn says_itself(deployment: &Workload) -> Option<bool> {
+    let template = &deployment.spec.template;
+    if template.spec.containers.iter().any(|container| container.name == PROXY) {
+        return Some(true);
     }
-    let template = &deployment.spec.template.metadata;
-    let own = template.labels.get(INJECT).or_else(|| template.annotations.get(INJECT));
-    if let Some(own) = own {
-        return own == "true";
-    }
-    let namespace = objects
-        .iter()
-        .find(|o| matches!(o.body, Kind::Namespace(_)) && o.name() == object.namespace());
-    let label = namespace.and_then(|namespace| namespace.meta.labels.get(NAMESPACE_INJECTION));
-    label.is_some_and(|label| label == "enabled")
+    let meta = &template.metadata;
+    let own = meta.labels.get(INJECT).or_else(|| meta.annotations.get(INJECT));
+    own.map(|own| own == "true")
 }
 
 fn full_name(object: &Object) -> String {

@@ -1,31 +1,29 @@
 //! Servers of gateways on ports that no service of the gateway's pods leads to (IST0162).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pilotage_config::kubernetes::service::{IntOrString, Service};
-use pilotage_config::object::{Kind, Object};
+use pilotage_config::object::Kind;
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::Context;
-use crate::labels::{selector_text, selects};
+use crate::labels::{Labels, Selectors, selector_text};
 
 /// The problems of all gateways that have pods.
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     let objects = context.objects();
-    let pods: Vec<&Object> =
-        objects.iter().copied().filter(|object| matches!(object.body, Kind::Pod(_))).collect();
+    let services = Selectors::new(objects.iter().filter_map(|object| match &object.body {
+        Kind::Service(service) => Some((object.namespace(), &service.spec.selector, &**service)),
+        _ => None,
+    }));
+    let mut known: BTreeMap<&Labels, Option<BTreeSet<u32>>> = BTreeMap::new();
     let mut problems = Vec::new();
     for object in objects {
         let Kind::Gateway(gateway) = &object.body else { continue };
-        let own: Vec<&Object> = pods
-            .iter()
-            .copied()
-            .filter(|pod| selects(&gateway.selector, &pod.meta.labels))
-            .collect();
-        if own.is_empty() {
-            continue;
-        }
-        let ports = service_ports(objects, &own);
+        let ports = known
+            .entry(&gateway.selector)
+            .or_insert_with(|| service_ports(&gateway.selector, context, &services));
+        let Some(ports) = ports else { continue };
         for (index, server) in gateway.servers.iter().enumerate() {
             let Some(port) = &server.port else { continue };
             if ports.contains(&port.number) {
@@ -47,18 +45,18 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     problems
 }
 
-/// The ports of the services that select one of `pods`, and those of the pods that they lead to.
-fn service_ports(objects: &[&Object], pods: &[&Object]) -> BTreeSet<u32> {
-    let mut ports = BTreeSet::new();
-    for object in objects {
-        let Kind::Service(service) = &object.body else { continue };
-        let selector = &service.spec.selector;
-        let reaches = |pod: &&Object| {
-            pod.namespace() == object.namespace() && selects(selector, &pod.meta.labels)
-        };
-        if !selector.is_empty() && pods.iter().any(reaches) {
-            ports.extend(ports_of(service));
-        }
+/// The ports of the services that select one of the pods of `selector`, and those of the pods that they lead to. Nothing
+/// where there is no pod.
+fn service_ports(
+    selector: &Labels,
+    context: &Context<'_>,
+    services: &Selectors<'_, &Service>,
+) -> Option<BTreeSet<u32>> {
+    let mut ports = None;
+    for pod in context.pods.selected_by(selector) {
+        let of_pod = services.selecting(pod.namespace(), &pod.meta.labels);
+        let of_pod = of_pod.into_iter().flat_map(|service| ports_of(service));
+        ports.get_or_insert_with(BTreeSet::new).extend(of_pod);
     }
     ports
 }

@@ -10,7 +10,7 @@ use pilotage_config::{Diagnostic, FieldPath, Timestamp, codes};
 use super::Context;
 use super::shared_gateways::gateways;
 use crate::certificates;
-use crate::labels::{selector_text, selects};
+use crate::labels::selector_text;
 use crate::secrets::TlsSecret;
 
 /// Secrets by namespace and name.
@@ -30,10 +30,7 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
         .collect();
     let mut problems = Vec::new();
     for (object, gateway) in gateways(objects) {
-        let selected = |pod: &&Object| {
-            matches!(pod.body, Kind::Pod(_)) && selects(&gateway.selector, &pod.meta.labels)
-        };
-        match objects.iter().copied().find(selected) {
+        match context.pods.selected_by(&gateway.selector).next() {
             Some(pod) => {
                 let namespace = pod.namespace();
                 problems.extend(of_servers(object, gateway, namespace, &secrets, context.now));

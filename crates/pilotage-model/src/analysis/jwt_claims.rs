@@ -22,16 +22,15 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
         .into_iter()
         .map(|(object, gateway)| ((object.namespace(), object.name()), &gateway.selector))
         .collect();
+    let policies = policies(objects);
     let mut problems = Vec::new();
     for (object, spec) in virtual_services(objects) {
         let Some((claim, path)) = first_claim(spec) else { continue };
         for name in spec.gateways.iter().filter(|name| *name != "mesh") {
             let wanted = name.split_once('/').unwrap_or((object.namespace(), name));
             let Some(selector) = by_name.get(&wanted) else { continue };
-            let pods = objects.iter().filter(|pod| {
-                matches!(pod.body, Kind::Pod(_)) && selects(selector, &pod.meta.labels)
-            });
-            for pod in pods.filter(|pod| !reads_tokens(pod, objects)) {
+            let pods = context.pods.selected_by(selector);
+            for pod in pods.filter(|pod| !reads_tokens(pod, &policies)) {
                 problems.push(problem(object, &path, claim, wanted, pod));
             }
         }
@@ -52,14 +51,24 @@ fn first_claim(spec: &VirtualService) -> Option<(&str, FieldPath)> {
     })
 }
 
-fn reads_tokens(pod: &Object, objects: &[&Object]) -> bool {
-    objects.iter().any(|object| {
-        let Kind::RequestAuthentication(policy) = &object.body else { return false };
-        let everything = Labels::new();
-        let selector = policy.selector.as_ref().map_or(&everything, |s| &s.match_labels);
-        (object.namespace() == ROOT_NAMESPACE || object.namespace() == pod.namespace())
+fn reads_tokens(pod: &Object, policies: &[(&Object, &Labels)]) -> bool {
+    policies.iter().any(|(policy, selector)| {
+        (policy.namespace() == ROOT_NAMESPACE || policy.namespace() == pod.namespace())
             && selects(selector, &pod.meta.labels)
     })
+}
+
+/// The RequestAuthentications, each with its selector; an empty one selects all.
+pub(super) fn policies<'a>(objects: &[&'a Object]) -> Vec<(&'a Object, &'a Labels)> {
+    static EVERYTHING: Labels = Labels::new();
+    let policy = |object: &&'a Object| match &object.body {
+        Kind::RequestAuthentication(policy) => {
+            let selector = policy.selector.as_ref().map(|selector| &selector.match_labels);
+            Some((*object, selector.unwrap_or(&EVERYTHING)))
+        }
+        _ => None,
+    };
+    objects.iter().filter_map(policy).collect()
 }
 
 fn problem(

@@ -8,7 +8,7 @@ use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::Context;
-use crate::labels::{Labels, selector_text, selects};
+use crate::labels::{selector_text, selects};
 
 /// The gateways among objects.
 pub(super) fn gateways<'a>(objects: &'a [&'a Object]) -> Vec<Named<'a>> {
@@ -22,24 +22,27 @@ pub(super) fn gateways<'a>(objects: &'a [&'a Object]) -> Vec<Named<'a>> {
 /// One certificate in several objects.
 pub(super) fn certificates(context: &Context<'_>) -> Vec<Diagnostic> {
     let gateways = gateways(context.objects());
-    gateways.iter().filter_map(|one| duplicate_certificate(*one, &gateways)).collect()
+    let mut users: BTreeMap<Certificate<'_>, BTreeSet<usize>> = BTreeMap::new();
+    for (position, (_, gateway)) in gateways.iter().enumerate() {
+        for certificate in gateway.servers.iter().flat_map(certificates_of) {
+            users.entry(certificate).or_default().insert(position);
+        }
+    }
+    let problem = |(position, one)| duplicate_certificate(position, one, &gateways, &users);
+    gateways.iter().copied().enumerate().filter_map(problem).collect()
 }
 
 /// One host of a port in several objects.
 pub(super) fn conflicts(context: &Context<'_>) -> Vec<Diagnostic> {
     let objects = context.objects();
     let gateways = gateways(objects);
-    let pods: Vec<&Labels> = objects
-        .iter()
-        .filter(|object| matches!(object.body, Kind::Pod(_)))
-        .map(|object| &object.meta.labels)
-        .collect();
+    let last = LastServers::new(&gateways);
     let mut problems = Vec::new();
-    for one in &gateways {
+    for (position, (_, gateway)) in gateways.iter().enumerate() {
         // Without pods there is nothing to share, which is told elsewhere.
-        let selector = &one.1.selector;
-        if selector.is_empty() || pods.iter().any(|labels| selects(selector, labels)) {
-            problems.extend(conflicting_servers(*one, &gateways));
+        let selector = &gateway.selector;
+        if selector.is_empty() || context.pods.selected_by(selector).next().is_some() {
+            problems.extend(conflicting_servers(position, &gateways, &last));
         }
     }
     problems
@@ -52,21 +55,41 @@ fn name(object: &Object) -> String {
     format!("`{}/{}`", object.namespace(), object.name())
 }
 
+/// A certificate: the name of its secret, or its files.
+pub(super) type Certificate<'a> = (&'a str, &'a str, &'a str);
+
+/// The certificates of a server.
+pub(super) fn certificates_of(server: &Server) -> impl Iterator<Item = Certificate<'_>> {
+    let tls = server.tls.as_ref();
+    let credential = tls.map(|tls| (tls.credential_name.as_str(), "", ""));
+    let files = tls.map(|tls| ("", tls.server_certificate.as_str(), tls.private_key.as_str()));
+    let named = credential.filter(|(name, ..)| !name.is_empty());
+    let written = files.filter(|(_, certificate, key)| !certificate.is_empty() && !key.is_empty());
+    named.into_iter().chain(written)
+}
+
 /// A problem when other gateways, of the same pods or of some of them, use a certificate of this one.
-fn duplicate_certificate((object, gateway): Named<'_>, all: &[Named<'_>]) -> Option<Diagnostic> {
-    let sharing = all.iter().filter(|(other, with)| {
-        !std::ptr::eq(*other, object) && selects(&gateway.selector, &with.selector)
-    });
+fn duplicate_certificate(
+    position: usize,
+    (object, gateway): Named<'_>,
+    all: &[Named<'_>],
+    users: &BTreeMap<Certificate<'_>, BTreeSet<usize>>,
+) -> Option<Diagnostic> {
+    // Which other gateways use the certificate of a server, and the first such server of each.
+    let mut sharing: BTreeMap<usize, usize> = BTreeMap::new();
+    for (server, written) in gateway.servers.iter().enumerate() {
+        for other in certificates_of(written).filter_map(|one| users.get(&one)).flatten() {
+            sharing.entry(*other).or_insert(server);
+        }
+    }
+    sharing.remove(&position);
     let mut server = None;
     let mut others = BTreeSet::new();
     let mut in_order = vec![format!("{}/{}", object.namespace(), object.name())];
-    for (other, with) in sharing {
-        let found = gateway
-            .servers
-            .iter()
-            .position(|mine| with.servers.iter().any(|theirs| same_certificate(mine, theirs)));
-        if let Some(found) = found {
-            server.get_or_insert(found);
+    for (other, at) in sharing {
+        let Some((other, with)) = all.get(other) else { continue };
+        if selects(&gateway.selector, &with.selector) {
+            server.get_or_insert(at);
             others.insert(name(other));
             in_order.push(format!("{}/{}", other.namespace(), other.name()));
         }
@@ -85,16 +108,6 @@ fn duplicate_certificate((object, gateway): Named<'_>, all: &[Named<'_>]) -> Opt
     )
 }
 
-fn same_certificate(a: &Server, b: &Server) -> bool {
-    let (Some(a), Some(b)) = (&a.tls, &b.tls) else { return false };
-    let credential = !a.credential_name.is_empty() && a.credential_name == b.credential_name;
-    let files = !a.server_certificate.is_empty()
-        && !a.private_key.is_empty()
-        && a.server_certificate == b.server_certificate
-        && a.private_key == b.private_key;
-    credential || files
-}
-
 fn number(server: &Server) -> u32 {
     server.port.as_ref().map_or(0, |port| port.number)
 }
@@ -104,27 +117,70 @@ fn overlap(a: &Server, b: &Server) -> bool {
     a.bind == b.bind && a.hosts.iter().any(|host| b.hosts.contains(host))
 }
 
+/// The last server of each port of each gateway, as those are what Istio compares with.
+struct LastServers<'a> {
+    of_port: BTreeMap<u32, Vec<usize>>,
+    /// By port, address and host.
+    with_host: BTreeMap<(u32, &'a str, &'a str), Vec<usize>>,
+}
+
+impl<'a> LastServers<'a> {
+    fn new(gateways: &[Named<'a>]) -> Self {
+        let mut last = Self { of_port: BTreeMap::new(), with_host: BTreeMap::new() };
+        for (position, (_, gateway)) in gateways.iter().enumerate() {
+            let by_port: BTreeMap<u32, &Server> =
+                gateway.servers.iter().map(|server| (number(server), server)).collect();
+            for (port, server) in by_port {
+                last.of_port.entry(port).or_default().push(position);
+                for host in &server.hosts {
+                    let key = (port, server.bind.as_str(), host.as_str());
+                    last.with_host.entry(key).or_default().push(position);
+                }
+            }
+        }
+        last
+    }
+
+    /// The gateways whose last server of the port overlaps `server`.
+    fn overlapping(&self, server: &Server) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        for host in &server.hosts {
+            let key = (number(server), server.bind.as_str(), host.as_str());
+            found.extend(self.with_host.get(&key).into_iter().flatten());
+        }
+        found
+    }
+
+    fn at_port(&self, port: u32) -> BTreeSet<usize> {
+        self.of_port.get(&port).into_iter().flatten().copied().collect()
+    }
+}
+
 /// One problem for each server of a port whose hosts another gateway of the same pods has as well. As in Istio, only
 /// the last server of the other gateway's port is looked at, and a gateway that names a host twice on one port
 /// conflicts with all others there.
-fn conflicting_servers((object, gateway): Named<'_>, all: &[Named<'_>]) -> Vec<Diagnostic> {
+fn conflicting_servers(
+    position: usize,
+    all: &[Named<'_>],
+    last: &LastServers<'_>,
+) -> Vec<Diagnostic> {
+    let Some((object, gateway)) = all.get(position).copied() else { return Vec::new() };
     let alike = |with: &Gateway| {
         selects(&gateway.selector, &with.selector) || selects(&with.selector, &gateway.selector)
     };
-    let others: Vec<&Named<'_>> =
-        all.iter().filter(|(other, with)| !std::ptr::eq(*other, object) && alike(with)).collect();
     let mut problems = Vec::new();
     let mut earlier: BTreeMap<u32, Vec<&Server>> = BTreeMap::new();
     for (index, server) in gateway.servers.iter().enumerate() {
         let own = earlier.entry(number(server)).or_default();
         let is_repeated = own.iter().any(|known| overlap(known, server));
         own.push(server);
-        let conflicting: BTreeSet<String> = others
-            .iter()
-            .filter(|(_, with)| {
-                let at_port = with.servers.iter().rfind(|other| number(other) == number(server));
-                at_port.is_some_and(|other| is_repeated || overlap(server, other))
-            })
+        let candidates =
+            if is_repeated { last.at_port(number(server)) } else { last.overlapping(server) };
+        let conflicting: BTreeSet<String> = candidates
+            .into_iter()
+            .filter(|other| *other != position)
+            .filter_map(|other| all.get(other))
+            .filter(|(_, with)| alike(with))
             .map(|(other, _)| name(other))
             .collect();
         if conflicting.is_empty() {

@@ -1,13 +1,17 @@
-//! `Sidecar` objects that select no pod (IST0101), or the same ones as others (IST0110, IST0111).
+//! `Sidecar` objects that select no pod (IST0101), the same ones as others (IST0110, IST0111), or pods without sidecars
+//! (IST0167).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pilotage_config::object::{Kind, Object};
 use pilotage_config::sidecar::Sidecar;
 use pilotage_config::{Code, Diagnostic, FieldPath, codes};
 
 use super::Context;
-use crate::labels::{Labels, selector_text, selects};
+use crate::labels::{Labels, selector_text};
+
+/// The annotation of pods whose traffic is redirected without a sidecar.
+const REDIRECTION: &str = "ambient.istio.io/redirection";
 
 fn sidecars<'a>(objects: &'a [&'a Object]) -> impl Iterator<Item = (&'a Object, &'a Labels)> {
     objects.iter().filter_map(|object| match &object.body {
@@ -26,15 +30,21 @@ pub(super) fn selecting(context: &Context<'_>) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut of_pods: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
     for (object, selector) in sidecars(context.objects()).filter(|(_, s)| !s.is_empty()) {
-        let pods = context.objects().iter().filter(|pod| {
-            matches!(pod.body, Kind::Pod(_))
-                && pod.namespace() == object.namespace()
-                && selects(selector, &pod.meta.labels)
-        });
+        let selected = context.pods.selected_by(selector);
         let mut is_idle = true;
-        for pod in pods {
+        let mut ambient = None;
+        for pod in selected.filter(|pod| pod.namespace() == object.namespace()) {
             is_idle = false;
-            of_pods.entry((pod.namespace(), pod.name())).or_default().push(object);
+            if pod.meta.annotations.get(REDIRECTION).is_some_and(|value| value == "enabled") {
+                ambient.get_or_insert(*pod);
+            } else {
+                of_pods.entry((pod.namespace(), pod.name())).or_default().push(object);
+            }
+        }
+        if let Some(pod) = ambient {
+            let message = format!("the pod `{}` is in ambient mode and has no sidecar", pod.name());
+            let path = FieldPath::spec().field("workloadSelector");
+            problems.push(ineffective(object, &path, message, "selected workload is"));
         }
         if is_idle {
             problems.push(idle(object, selector));
@@ -56,9 +66,12 @@ pub(super) fn selecting(context: &Context<'_>) -> Vec<Diagnostic> {
 
 /// Those without selectors: one a namespace.
 pub(super) fn of_namespaces(context: &Context<'_>) -> Vec<Diagnostic> {
+    let ambient = ambient_namespaces(context.objects());
     let mut by_namespace: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
     for (object, _) in sidecars(context.objects()).filter(|(_, selector)| selector.is_empty()) {
-        by_namespace.entry(object.namespace()).or_default().push(object);
+        if !ambient.contains(object.namespace()) {
+            by_namespace.entry(object.namespace()).or_default().push(object);
+        }
     }
     let mut problems = Vec::new();
     for (namespace, all) in by_namespace.iter().filter(|(_, all)| all.len() > 1) {
@@ -73,6 +86,36 @@ pub(super) fn of_namespaces(context: &Context<'_>) -> Vec<Diagnostic> {
         problems.extend(conflict(codes::IST0111, all, &shown, &istio));
     }
     problems
+}
+
+/// Those without selectors in namespaces whose pods have no sidecars.
+pub(super) fn of_ambient_namespaces(context: &Context<'_>) -> Vec<Diagnostic> {
+    let ambient = ambient_namespaces(context.objects());
+    sidecars(context.objects())
+        .filter(|(object, selector)| selector.is_empty() && ambient.contains(object.namespace()))
+        .map(|(object, _)| {
+            let namespace = object.namespace();
+            let message = format!("the namespace `{namespace}` is in ambient mode");
+            ineffective(object, &FieldPath::from("metadata.name"), message, "namespace is")
+        })
+        .collect()
+}
+
+fn ambient_namespaces<'a>(objects: &[&'a Object]) -> BTreeSet<&'a str> {
+    let is_ambient = |object: &&&Object| {
+        let label = |name| object.meta.labels.get(name).map_or("", String::as_str);
+        matches!(object.body, Kind::Namespace(_))
+            && label("istio.io/dataplane-mode") == "ambient"
+            && label("istio-injection") != "enabled"
+            && label("istio.io/rev").is_empty()
+    };
+    objects.iter().filter(is_ambient).map(|object| object.name()).collect()
+}
+
+fn ineffective(object: &Object, path: &FieldPath, message: String, istio: &str) -> Diagnostic {
+    object.value_diagnostic(codes::IST0167, path, message, "does nothing there").istio(format!(
+        "The policy has no impact: {istio} in ambient mode, the policy has no impact."
+    ))
 }
 
 fn idle(object: &Object, selector: &Labels) -> Diagnostic {

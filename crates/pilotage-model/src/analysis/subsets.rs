@@ -6,7 +6,7 @@ use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::Context;
-use crate::labels::{Labels, selects};
+use crate::labels::{Labelled, Labels};
 
 /// Labels that pods inherit from the node they run on.
 const OF_NODE: [&str; 3] =
@@ -19,10 +19,11 @@ pub const SERVED_WITHOUT_PODS: &str = "endpoints of a ServiceEntry have these la
 /// The problems of all destination rules for known hosts. Only pods count, of any service and namespace.
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     let (objects, hosts) = (context.objects(), &context.hosts);
-    let pods = pods(objects);
-    let pods = Pods::new(&pods);
-    let others = other_workloads(objects);
-    let templates = templates(objects);
+    let (pods, others) = (pods(objects), other_workloads(objects));
+    let pods = Labelled::new(pods.iter().map(|labels| (labels, ())));
+    let others = Labelled::new(others.iter().map(|labels| (labels, ())));
+    let templates = Labelled::new(templates(objects).into_iter().map(|labels| (labels, ())));
+    let is_in = |all: &Labelled<'_, ()>, labels| all.selected_by(labels).next().is_some();
     let mut problems = Vec::new();
     for object in objects {
         let Kind::DestinationRule(rule) = &object.body else { continue };
@@ -30,14 +31,13 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
             continue;
         }
         for (index, subset) in rule.subsets.iter().enumerate() {
-            if pods.any_with(&subset.labels) {
+            if is_in(&pods, &subset.labels) {
                 continue;
             }
             let message = format!("no pod has the labels of the subset `{}`", subset.name);
-            let is_served = others.iter().any(|labels| selects(&subset.labels, labels));
-            let note = if is_served {
+            let note = if is_in(&others, &subset.labels) {
                 SERVED_WITHOUT_PODS
-            } else if templates.iter().any(|labels| selects(&subset.labels, labels)) {
+            } else if is_in(&templates, &subset.labels) {
                 "a Deployment or its like makes pods with these labels; only pods themselves are looked at, as on Istio"
             } else {
                 "requests for the subset are answered with 503"
@@ -56,37 +56,6 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
         }
     }
     problems
-}
-
-/// The labels of all pods, found by each of them.
-struct Pods<'a> {
-    all: &'a [Labels],
-    by_label: BTreeMap<(&'a str, &'a str), Vec<&'a Labels>>,
-}
-
-impl<'a> Pods<'a> {
-    fn new(all: &'a [Labels]) -> Self {
-        let mut by_label: BTreeMap<_, Vec<&Labels>> = BTreeMap::new();
-        for labels in all {
-            for (key, value) in labels {
-                by_label.entry((key.as_str(), value.as_str())).or_default().push(labels);
-            }
-        }
-        Self { all, by_label }
-    }
-
-    /// Whether a pod has these labels. Of the rarest one there are the fewest to look at.
-    fn any_with(&self, wanted: &Labels) -> bool {
-        let of_labels = wanted.iter().map(|(key, value)| self.with(key, value));
-        match of_labels.min_by_key(|pods| pods.len()) {
-            Some(pods) => pods.iter().any(|labels| selects(wanted, labels)),
-            None => !self.all.is_empty(),
-        }
-    }
-
-    fn with<'s>(&'s self, key: &'s str, value: &'s str) -> &'s [&'s Labels] {
-        self.by_label.get(&(key, value)).map(Vec::as_slice).unwrap_or_default()
-    }
 }
 
 /// The labels of endpoints that are no pods: those that ServiceEntries list, and WorkloadEntries.

@@ -1,72 +1,68 @@
-//! Objects for one host that hide what an object for a wildcard says about it (PIL0314): nothing is merged.
+//! Objects for a host beside objects for a wildcard that covers it: traps, where one takes more from the other than it
+//! looks. What merely overlaps, as it should, is not told.
 
-use std::collections::BTreeSet;
+mod destination_rules;
+mod gateways;
+mod service_entries;
+mod virtual_services;
 
-use pilotage_config::destination_rule::{DestinationRule, TrafficPolicy};
-use pilotage_config::object::Object;
-use pilotage_config::{Diagnostic, FieldPath, codes};
+use std::collections::BTreeMap;
 
-use super::destination_rules::destination_rules;
-use super::{Context, full_name};
-use crate::host::Host;
+use pilotage_config::Diagnostic;
 
-/// One problem for each rule that lacks settings which a rule for a wildcard in the same namespace has for its host.
+use super::Context;
+
+/// The problems of all kinds that have hosts.
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
-    let rules: Vec<_> = destination_rules(context.objects())
-        .filter(|(_, rule)| rule.workload_selector.is_none())
-        .map(|(object, rule)| (object, rule, full_name(&rule.host, object.namespace())))
-        .collect();
-    let wildcards: Vec<_> = rules.iter().filter(|(.., host)| host.starts_with('*')).collect();
-    let mut problems = Vec::new();
-    for (object, rule, host) in &rules {
-        let name = Host::new(host);
-        let covering = wildcards.iter().filter(|(other, _, wild)| {
-            other.namespace() == object.namespace()
-                && wild != host
-                && Host::new(wild).matches(&name)
-        });
-        // The most specific one is what would count without this rule.
-        let Some((other, wild, pattern)) = covering.max_by_key(|(.., wild)| wild.len()) else {
-            continue;
-        };
-        let lost: BTreeSet<&str> = settings(wild).difference(&settings(rule)).copied().collect();
-        if lost.is_empty() {
-            continue;
-        }
-        problems.push(problem(object, rule, other, pattern, &lost));
-    }
+    let mut problems = destination_rules::analyze(context);
+    problems.extend(virtual_services::analyze(context));
+    problems.extend(service_entries::analyze(context));
+    problems.extend(gateways::analyze(context));
     problems
 }
 
-/// The names of what a rule sets for its whole host.
-fn settings(rule: &DestinationRule) -> BTreeSet<&'static str> {
-    let Some(policy) = &rule.traffic_policy else { return BTreeSet::new() };
-    let TrafficPolicy { load_balancer, connection_pool, outlier_detection, tls, .. } = policy;
-    let present = [
-        ("loadBalancer", load_balancer.is_some()),
-        ("connectionPool", connection_pool.is_some()),
-        ("outlierDetection", outlier_detection.is_some()),
-        ("tls", tls.is_some()),
-    ];
-    present.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+/// Things for wildcards, found by the hosts that they cover. Those of different scopes know nothing of each other.
+struct Wildcards<'a, T>(BTreeMap<(&'a str, String), Vec<T>>);
+
+impl<'a, T> Wildcards<'a, T> {
+    /// Each with its scope and host. Hosts that are no wildcards are passed over.
+    fn new<H: AsRef<str>>(all: impl IntoIterator<Item = (&'a str, H, T)>) -> Self {
+        let mut by_suffix: BTreeMap<_, Vec<T>> = BTreeMap::new();
+        for (scope, host, thing) in all {
+            if let Some(suffix) = host.as_ref().strip_prefix('*') {
+                by_suffix.entry((scope, suffix.to_owned())).or_default().push(thing);
+            }
+        }
+        Self(by_suffix)
+    }
+
+    /// Those of `scope` that cover `host`, which may be a narrower wildcard; the most specific first.
+    fn covering(&self, scope: &'a str, host: &str) -> impl Iterator<Item = &T> {
+        let (known, own) = match host.strip_prefix('*') {
+            Some(suffix) => (suffix, suffix.len()),
+            None => (host, usize::MAX),
+        };
+        let dots =
+            known.match_indices('.').map(|(index, _)| known.get(index..).unwrap_or_default());
+        let wider = dots.chain([""]).filter(move |suffix| suffix.len() < own);
+        let covering = wider.filter_map(move |suffix| self.0.get(&(scope, suffix.to_owned())));
+        covering.flatten().collect::<Vec<_>>().into_iter()
+    }
 }
 
-fn problem(
-    object: &Object,
-    rule: &DestinationRule,
-    other: &Object,
-    pattern: &str,
-    lost: &BTreeSet<&str>,
-) -> Diagnostic {
-    let list = lost.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let message = format!("`{}` loses {list} of the rule for `{pattern}`", rule.host);
-    let path = FieldPath::spec().field("host");
-    let problem =
-        object.value_diagnostic(codes::PIL0314, &path, message, "this rule counts alone").help(
-            "repeat the settings here: the most specific rule is used, and nothing of the others",
-        );
-    match other.spans.value(&path) {
-        Some(span) => problem.also_at(&other.source.file, span, "not used for that host"),
-        None => problem,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_are_found_from_the_most_specific_to_the_widest() {
+        let all = ["*", "*.test", "*.a.test", "b.a.test"].map(|host| ("x", host, host));
+        let wildcards = Wildcards::new(all);
+        let of = |host| wildcards.covering("x", host).copied().collect::<Vec<_>>();
+        assert_eq!(of("b.a.test"), ["*.a.test", "*.test", "*"]);
+        assert_eq!(of("*.a.test"), ["*.test", "*"]);
+        assert_eq!(of("a.test"), ["*.test", "*"]);
+        assert_eq!(of("*"), Vec::<&str>::new());
+        assert_eq!(wildcards.covering("y", "a.test").count(), 0);
     }
 }
