@@ -48,6 +48,7 @@ mod path;
 mod priorities;
 pub mod proxy_protocol;
 pub mod redirect;
+pub mod regular_expression;
 mod rejection;
 pub mod request;
 pub mod response_flag;

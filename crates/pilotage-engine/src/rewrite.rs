@@ -7,8 +7,8 @@ use pilotage_proto::envoy::r#type::matcher::v3::RegexMatchAndSubstitute;
 use regex::bytes::{Captures, Regex};
 
 use crate::path::without_query;
+use crate::regular_expression::search;
 use crate::rejection::FieldError;
-use crate::string_match::search;
 
 /// How the path changes.
 #[derive(Clone, Debug)]

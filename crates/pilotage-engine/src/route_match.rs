@@ -6,7 +6,6 @@ mod query;
 
 use pilotage_proto::envoy::config::route::v3::RouteMatch as Proto;
 use pilotage_proto::envoy::config::route::v3::route_match::PathSpecifier;
-use regex::bytes::Regex;
 
 pub use header::{HeaderMatch, HeaderTest};
 pub use query::QueryMatch;
@@ -14,9 +13,9 @@ pub use query::QueryMatch;
 use self::metadata::MetadataMatch;
 use crate::fraction::Fraction;
 use crate::path::without_query;
+use crate::regular_expression::WholeMatch;
 use crate::rejection::FieldError;
 use crate::request::RequestHead;
-use crate::string_match::full_match;
 use crate::trace::{Condition, Trace};
 
 /// A compiled route match. All its conditions must hold.
@@ -55,12 +54,7 @@ pub enum PathMatch {
         ignore_case: bool,
     },
     /// All of it matches a regular expression.
-    Regex {
-        /// The expression, anchored at both ends.
-        regex: Box<Regex>,
-        /// The expression as written.
-        source: Box<str>,
-    },
+    Regex(Box<WholeMatch>),
     /// The method is CONNECT.
     Connect,
 }
@@ -165,7 +159,7 @@ impl RouteMatch {
             PathMatch::Prefix { prefix, .. } | PathMatch::SeparatedPrefix { prefix, .. } => {
                 prefix.len().min(path.len())
             }
-            PathMatch::Exact { .. } | PathMatch::Regex { .. } | PathMatch::Connect => {
+            PathMatch::Exact { .. } | PathMatch::Regex(_) | PathMatch::Connect => {
                 without_query(path).len()
             }
         }
@@ -195,10 +189,9 @@ impl PathMatch {
                 }
                 Self::SeparatedPrefix { prefix: prefix.as_str().into(), ignore_case }
             }
-            Some(PathSpecifier::SafeRegex(regex)) => Self::Regex {
-                regex: Box::new(full_match(regex).map_err(|e| e.within("safe_regex"))?),
-                source: regex.regex.as_str().into(),
-            },
+            Some(PathSpecifier::SafeRegex(regex)) => Self::Regex(Box::new(
+                WholeMatch::compile(regex).map_err(|e| e.within("safe_regex"))?,
+            )),
             Some(PathSpecifier::ConnectMatcher(_)) => Self::Connect,
             None => return Err(FieldError::new("path_specifier", "is required")),
         })
@@ -214,7 +207,7 @@ impl PathMatch {
                 starts_with(path, prefix, *ignore_case)
                     && matches!(path.as_bytes().get(prefix.len()), None | Some(b'/'))
             }
-            Self::Regex { regex, .. } => regex.is_match(path.as_bytes()),
+            Self::Regex(regex) => regex.matches(path.as_bytes()),
             Self::Connect => subject.head.method == http::Method::CONNECT,
         }
     }
@@ -224,7 +217,7 @@ impl PathMatch {
             Self::Prefix { prefix, .. } => ("prefix", prefix),
             Self::Exact { path, .. } => ("path", path),
             Self::SeparatedPrefix { prefix, .. } => ("path_separated_prefix", prefix),
-            Self::Regex { source, .. } => ("safe_regex", source),
+            Self::Regex(regex) => ("safe_regex", regex.written()),
             Self::Connect => ("connect", ""),
         }
     }

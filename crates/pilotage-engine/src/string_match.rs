@@ -2,23 +2,17 @@
 
 use std::fmt;
 
+use pilotage_proto::envoy::r#type::matcher::v3::StringMatcher;
 use pilotage_proto::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
-use pilotage_proto::envoy::r#type::matcher::v3::{RegexMatcher, StringMatcher};
-use regex::bytes::{Regex, RegexBuilder};
 
+use crate::regular_expression::WholeMatch;
 use crate::rejection::FieldError;
-
-/// Largest compiled size of one regular expression, in bytes. Envoy allows more than any sane pattern needs; this
-/// bounds what one route can cost.
-const MAX_REGEX_BYTES: usize = 8 << 20;
 
 /// A compiled string matcher.
 #[derive(Clone, Debug)]
 pub struct StringMatch {
     pattern: Pattern,
     ignore_case: bool,
-    /// A regular expression as it was written; empty for other patterns.
-    written: Box<str>,
 }
 
 /// What a string matcher compares with.
@@ -32,8 +26,8 @@ pub enum Pattern {
     Suffix(Box<str>),
     /// Some part of it.
     Contains(Box<str>),
-    /// A regular expression, anchored at both ends.
-    Regex(Box<Regex>),
+    /// A regular expression that fits all of it.
+    Regex(Box<WholeMatch>),
 }
 
 impl StringMatch {
@@ -42,7 +36,6 @@ impl StringMatch {
     /// # Errors
     /// When it holds no pattern, or a regular expression that does not compile.
     pub fn compile(proto: &StringMatcher) -> Result<Self, FieldError> {
-        let mut written = Box::default();
         let pattern = match &proto.match_pattern {
             Some(MatchPattern::Exact(s)) => Pattern::Exact(s.as_str().into()),
             Some(MatchPattern::Prefix(s)) => Pattern::Prefix(nonempty("prefix", s)?),
@@ -53,18 +46,17 @@ impl StringMatch {
                 Pattern::Contains(if proto.ignore_case { lower() } else { text })
             }
             Some(MatchPattern::SafeRegex(regex)) => {
-                let compiled = full_match(regex).map_err(|e| e.within("safe_regex"))?;
-                written = regex.regex.as_str().into();
+                let compiled = WholeMatch::compile(regex).map_err(|e| e.within("safe_regex"))?;
                 Pattern::Regex(Box::new(compiled))
             }
             None => return Err(FieldError::new("match_pattern", "is not set")),
         };
-        Ok(Self { pattern, ignore_case: proto.ignore_case, written })
+        Ok(Self { pattern, ignore_case: proto.ignore_case })
     }
 
     /// A matcher of exactly `text`.
     pub(crate) fn exact(text: &str) -> Self {
-        Self { pattern: Pattern::Exact(text.into()), ignore_case: false, written: Box::default() }
+        Self { pattern: Pattern::Exact(text.into()), ignore_case: false }
     }
 
     /// A matcher of the given kind, for the older one-field forms of header matchers.
@@ -111,7 +103,7 @@ impl StringMatch {
             Pattern::Contains(s) => {
                 value.windows(s.len()).any(|window| equal(window, s.as_bytes(), fold))
             }
-            Pattern::Regex(regex) => regex.is_match(value),
+            Pattern::Regex(regex) => regex.matches(value),
         }
     }
 }
@@ -124,7 +116,7 @@ impl fmt::Display for StringMatch {
             Pattern::Prefix(text) => write!(f, "prefix {text}"),
             Pattern::Suffix(text) => write!(f, "suffix {text}"),
             Pattern::Contains(text) => write!(f, "containing {text}"),
-            Pattern::Regex(_) => write!(f, "regex {}", self.written),
+            Pattern::Regex(regex) => write!(f, "regex {}", regex.written()),
         }?;
         if self.ignore_case { f.write_str(", any case") } else { Ok(()) }
     }
@@ -139,119 +131,6 @@ fn nonempty(field: &str, text: &str) -> Result<Box<str>, FieldError> {
         return Err(FieldError::new(field, "must not be empty"));
     }
     Ok(text.into())
-}
-
-/// Compiles `proto` so that it has to match the whole string, as RE2's FullMatch does.
-pub(crate) fn full_match(proto: &RegexMatcher) -> Result<Regex, FieldError> {
-    // A pattern such as `a)(b` must not become valid by being wrapped.
-    build(&proto.regex)?;
-    build(&format!(r"\A(?:{})\z", proto.regex))
-}
-
-/// Compiles `proto` to be searched for.
-pub(crate) fn search(proto: &RegexMatcher) -> Result<Regex, FieldError> {
-    build(&proto.regex)
-}
-
-/// RE2 works on UTF-8 by default as this crate does, but reads `\d`, `\w`, `\s`, `\b` as ASCII.
-fn build(pattern: &str) -> Result<Regex, FieldError> {
-    if pattern.is_empty() {
-        return Err(FieldError::new("regex", "must not be empty"));
-    }
-    RegexBuilder::new(&ascii_classes(pattern))
-        .size_limit(MAX_REGEX_BYTES)
-        .build()
-        .map_err(|error| FieldError::new("regex", format!("`{pattern}`: {error}")))
-}
-
-/// `pattern` with the Perl classes and word boundaries replaced by their ASCII forms, which is what RE2 means by them.
-fn ascii_classes(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut in_class = false;
-    let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some(class @ ('d' | 'D' | 'w' | 'W' | 's' | 'S')) => {
-                    let (name, negated) = match class {
-                        'd' => ("0-9", false),
-                        'D' => ("0-9", true),
-                        'w' => ("0-9A-Za-z_", false),
-                        'W' => ("0-9A-Za-z_", true),
-                        's' => (r"\t\n\f\r ", false),
-                        _ => (r"\t\n\f\r ", true),
-                    };
-                    let open = if negated { "[^" } else { "[" };
-                    out.push_str(open);
-                    out.push_str(name);
-                    out.push(']');
-                }
-                Some(edge @ ('b' | 'B')) if !in_class => {
-                    out.push_str(&format!(r"(?-u:\{edge})"));
-                }
-                Some('Q') => {
-                    // RE2 quotes up to \E.
-                    let rest: String = chars.clone().collect();
-                    let quoted = rest.split(r"\E").next().unwrap_or(&rest).to_owned();
-                    out.push_str(&regex::escape(&quoted));
-                    let skip = quoted.chars().count() + 2;
-                    for _ in 0..skip {
-                        chars.next();
-                    }
-                }
-                Some('C') => out.push_str("(?s-u:.)"),
-                Some('Z') => out.push_str(r"\z"),
-                Some(other) => {
-                    out.push('\\');
-                    out.push(other);
-                }
-                None => out.push('\\'),
-            },
-            '[' => {
-                // A bracket inside a class is a literal in RE2, unless it begins a POSIX class.
-                let posix = in_class && chars.clone().next() == Some(':');
-                if in_class && !posix {
-                    out.push_str(r"\[");
-                    continue;
-                }
-                out.push('[');
-                if posix {
-                    for c in chars.by_ref() {
-                        out.push(c);
-                        if c == ']' {
-                            break;
-                        }
-                    }
-                } else {
-                    in_class = true;
-                    class_start(&mut chars, &mut out);
-                }
-            }
-            ']' => {
-                in_class = false;
-                out.push(']');
-            }
-            '&' | '~' if in_class => {
-                // Doubled, these would be set operations.
-                out.push('\\');
-                out.push(c);
-            }
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
-/// Copies what may follow `[` with a special meaning: `^`, and a `]` that is then a literal.
-fn class_start(chars: &mut std::str::Chars<'_>, out: &mut String) {
-    if chars.clone().next() == Some('^') {
-        out.push('^');
-        chars.next();
-    }
-    if chars.clone().next() == Some(']') {
-        out.push_str(r"\]");
-        chars.next();
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Two lists of rules: the requests for which something else happens.
 
+use std::collections::HashSet;
+
 use crate::budget::TooComplex;
 use crate::condition::{Condition, Dimension, Test};
 use crate::formula::{Formula, formula};
+use crate::guess::Guess;
 use crate::outcome::{Agreement, Change, ClusterChanges, Origin, Outcome};
 use crate::region::{Region, Space};
 use crate::rules::{Rule, Rules, Taker};
@@ -26,14 +29,16 @@ pub(crate) struct Class {
 /// A request, or where to find one.
 #[derive(Clone, Debug)]
 pub(crate) enum Example {
-    /// Both engines have been asked.
+    /// This one, as the conditions tell.
+    Obvious(Request),
+    /// This one, as both engines have said.
     Asked(Request),
     /// Any of these.
     Within(Region),
 }
 
-/// Guesses a request that fulfils conditions, and says who takes it on both sides, as their engines decide.
-pub(crate) type Guess<'g> = dyn Fn(&[&Condition]) -> Option<(Request, [Taker; 2])> + 'g;
+/// Says who takes a request on both sides, as their engines decide.
+pub(crate) type Engines<'e> = dyn Fn(&Request) -> Option<[Taker; 2]> + 'e;
 
 /// A pair of rules that some requests go through, before and after.
 struct Meeting<'r> {
@@ -52,20 +57,18 @@ pub(crate) fn compare(
     old: &Rules<'_>,
     new: &Rules<'_>,
     policies: &ClusterChanges,
-    guess: &Guess<'_>,
+    clients: Clients<'_>,
 ) -> Result<Vec<Class>, TooComplex> {
-    let comparison = Comparing { old, new, policies, guess };
+    let comparison = Comparing { old, new, policies, clients };
     let mut groups: Vec<Vec<Meeting<'_>>> = Vec::new();
-    for old_index in 0..old.all.len() {
-        for new_index in 0..new.all.len() {
-            let Some(meeting) = comparison.meeting(space, old_index, new_index)? else { continue };
-            let alike = |group: &&mut Vec<Meeting<'_>>| {
-                group.first().is_some_and(|first| first.changes == meeting.changes)
-            };
-            match groups.iter_mut().find(alike) {
-                Some(group) => group.push(meeting),
-                None => groups.push(vec![meeting]),
-            }
+    for at in comparison.pairs() {
+        let Some(meeting) = comparison.meeting(space, at)? else { continue };
+        let alike = |group: &&mut Vec<Meeting<'_>>| {
+            group.first().is_some_and(|first| first.changes == meeting.changes)
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.push(meeting),
+            None => groups.push(vec![meeting]),
         }
     }
     groups.into_iter().map(|group| comparison.class(space, group)).collect()
@@ -75,7 +78,15 @@ struct Comparing<'a> {
     old: &'a Rules<'a>,
     new: &'a Rules<'a>,
     policies: &'a ClusterChanges,
-    guess: &'a Guess<'a>,
+    clients: Clients<'a>,
+}
+
+/// Those who ask for the host that is compared.
+#[derive(Clone, Copy)]
+pub(crate) struct Clients<'a> {
+    pub(crate) authority: &'a str,
+    pub(crate) scheme: &'a str,
+    pub(crate) engines: &'a Engines<'a>,
 }
 
 /// Whether two outcomes are the same.
@@ -104,15 +115,33 @@ impl<'a> Comparing<'a> {
         }
     }
 
-    /// What changes for requests that go through rule `old_index` before and `new_index` after; `None`: nothing, or there
-    /// are none.
+    /// The pairs of rules that requests may go through before and after. Where both lists begin with the same conditions,
+    /// a request goes through the same rule of these, and so it does of those at the end if none before takes it.
+    fn pairs(&self) -> impl Iterator<Item = [usize; 2]> {
+        let (old, new) = (&self.old.all, &self.new.all);
+        let alike = |(a, b): &(&Rule<'_>, &Rule<'_>)| a.conditions == b.conditions;
+        let head = old.iter().zip(new).take_while(alike).count();
+        let shorter = old.len().min(new.len());
+        let pairs_from_end = old.iter().rev().zip(new.iter().rev());
+        let tail = pairs_from_end.take(shorter - head).take_while(alike).count();
+        let (old_tail, new_tail) = (old.len() - tail, new.len() - tail);
+        (0..old.len()).flat_map(move |index| {
+            let same = index.checked_sub(old_tail).map(|place| place + new_tail);
+            let others = match (index < head, same) {
+                (true, _) => index..index + 1,
+                (false, None) => head..new.len(),
+                (false, Some(_)) => head..new_tail,
+            };
+            others.chain(same.filter(|_| index >= head)).map(move |other| [index, other])
+        })
+    }
+
+    /// What changes for requests that go through the rules `at` before and after; `None`: nothing, or there are none.
     fn meeting(
         &self,
         space: &mut Space,
-        old_index: usize,
-        new_index: usize,
+        at: [usize; 2],
     ) -> Result<Option<Meeting<'a>>, TooComplex> {
-        let at = [old_index, new_index];
         let Some((old, new)) = self.rules(at) else { return Ok(None) };
         let (alike, rewrite_alike) = match self.sameness(old.outcome(), new.outcome()) {
             Sameness::Same => return Ok(None),
@@ -158,12 +187,8 @@ impl<'a> Comparing<'a> {
         if earlier.iter().any(|rule| takes_all(&rule)) {
             return Ok(None);
         }
-        // Most often there is an obvious request.
-        if let Some((request, takers)) = (self.guess)(&both)
-            && takers == [old.taker, new.taker]
-            && !alike.is_some_and(|alike| alike.holds(&request))
-        {
-            return Ok(Some(Example::Asked(request)));
+        if let Some(obvious) = self.obvious(at, &both, alike) {
+            return Ok(Some(obvious));
         }
         let Some(first) = old.region(space)?.cloned() else { return Ok(None) };
         let Some(second) = new.region(space)? else { return Ok(None) };
@@ -178,6 +203,28 @@ impl<'a> Comparing<'a> {
         };
         taken.extend(&alike);
         Ok(left_over(space, &base, &taken)?.map(Example::Within))
+    }
+
+    /// The request that `conditions` name, if it goes through both rules and is not `alike`.
+    fn obvious(
+        &self,
+        at: [usize; 2],
+        conditions: &[&Condition],
+        alike: Option<&Condition>,
+    ) -> Option<Example> {
+        let Clients { authority, scheme, engines } = self.clients;
+        let guess = Guess::of(conditions.iter().copied(), authority, scheme)?;
+        if alike.is_some_and(|alike| alike.holds(&guess.request)) {
+            return None;
+        }
+        match (guess.taker(self.old), guess.taker(self.new)) {
+            (Some(old), Some(new)) => ([old, new] == at).then_some(Example::Obvious(guess.request)),
+            _ => {
+                let (old, new) = self.rules(at)?;
+                let is_so = engines(&guess.request)? == [old.taker, new.taker];
+                is_so.then_some(Example::Asked(guess.request))
+            }
+        }
     }
 
     fn class(&self, space: &mut Space, group: Vec<Meeting<'_>>) -> Result<Class, TooComplex> {
@@ -225,12 +272,10 @@ impl<'a> Comparing<'a> {
 
     /// Whether every request of the host is in one of the meetings of `group`.
     fn is_everything(&self, space: &mut Space, group: &[Meeting<'_>]) -> Result<bool, TooComplex> {
-        for old in 0..self.old.all.len() {
-            for new in 0..self.new.all.len() {
-                let is_in = group.iter().any(|meeting| meeting.at == [old, new]);
-                if !is_in && self.example(space, [old, new], None)?.is_some() {
-                    return Ok(false);
-                }
+        let known: HashSet<[usize; 2]> = group.iter().map(|meeting| meeting.at).collect();
+        for at in self.pairs().filter(|at| !known.contains(at)) {
+            if self.example(space, at, None)?.is_some() {
+                return Ok(false);
             }
         }
         // A rewrite that is alike for one path leaves that path out.

@@ -106,13 +106,13 @@ pub(crate) fn conditions(matcher: &RouteMatch) -> Result<Option<Vec<Condition>>,
 /// The condition on the path, if it has one; `None`: it is for CONNECT.
 fn path(matcher: &PathMatch) -> Option<Option<Text>> {
     let (comparison, operand, ignore_case) = match matcher {
+        PathMatch::Regex(regex) => return Some(Some(Text::matching(regex))),
         PathMatch::Prefix { prefix, .. } if matches!(&**prefix, "" | "/") => return Some(None),
         PathMatch::Prefix { prefix, ignore_case } => (Comparison::Prefix, &**prefix, *ignore_case),
         PathMatch::Exact { path, ignore_case } => (Comparison::Exact, &**path, *ignore_case),
         PathMatch::SeparatedPrefix { prefix, ignore_case } => {
             (Comparison::SeparatedPrefix, &**prefix, *ignore_case)
         }
-        PathMatch::Regex { regex, .. } => (Comparison::Regex, regex.as_str(), false),
         PathMatch::Connect => return None,
     };
     Some(Some(Text { ignore_case, ..Text::new(comparison, operand) }))

@@ -1,20 +1,30 @@
-//! Connections: which filter chain takes them and what it does, apart from the routes of HTTP requests.
+//! Connections, apart from the routes of HTTP requests: which filter chain takes them and what becomes of them.
+//!
+//! A connection is chosen a chain by where it goes to and by what its client says first. The conditions of both sides
+//! divide what is possible into finitely many kinds that neither side tells apart; of each kind one connection is put to
+//! both engines. So a chain that is split, renamed or put elsewhere is no change.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod deed;
+mod destinations;
+mod hello;
+mod kinds;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use pilotage_engine::Tables;
-use pilotage_proto::envoy::config::listener::v3::filter::ConfigType;
-use pilotage_proto::envoy::config::listener::v3::{Filter, FilterChain, FilterChainMatch, Listener};
-use pilotage_proto::envoy::config::core::v3::address::Address;
-use pilotage_proto::envoy::config::core::v3::socket_address::PortSpecifier;
-use pilotage_proto::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
-use pilotage_proto::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::RouteSpecifier;
-use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
-use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::tcp_proxy::ClusterSpecifier;
-use pilotage_proto::{json, unpack};
-use serde_json::Value;
+use pilotage_engine::filter_chain::{ConnectionInfo, FilterChain};
+use pilotage_engine::listener::{Direction, ListenAddress, ListenerTable};
 
-use crate::outcome::{Change, ClusterChanges, Facet, Origin, label, origin, told};
+use self::deed::Deed;
+use self::destinations::{Destination, destinations};
+use self::kinds::{Kind, Kinds};
+use crate::budget::TooComplex;
+use crate::outcome::{Change, ClusterChanges, Origin, cluster_changes};
 
 /// Connections that change in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,244 +37,300 @@ pub struct ConnectionChange {
     pub was: Vec<Origin>,
     /// Where it is written now.
     pub becomes: Vec<Origin>,
+    /// One of them, put to both engines.
+    pub witness: Connection,
 }
 
-/// What a filter chain does.
-#[derive(Debug)]
-struct Deed {
-    /// Equal exactly if the same happens.
-    key: Value,
-    text: String,
-    /// Route configuration, when HTTP is spoken.
-    routes: Option<String>,
-    clusters: Vec<String>,
-    origin: Option<Origin>,
+/// A connection, as its client opens it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Where the client wants to go.
+    pub destination: SocketAddr,
+    /// Whether it begins with a TLS client hello.
+    pub tls: bool,
+    /// The server name in that.
+    pub server_name: Option<String>,
+    /// The protocols that are offered in TLS, or what is spoken in the clear, as far as it can be told.
+    pub protocols: Vec<String>,
 }
 
-/// Filter chains by listener and condition.
-type Chains = BTreeMap<(String, String), Deed>;
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { destination, tls, server_name, protocols } = self;
+        write!(f, "{} to {destination}", if *tls { "TLS" } else { "TCP" })?;
+        if let Some(name) = server_name {
+            write!(f, " for {name}")?;
+        }
+        if !protocols.is_empty() {
+            write!(f, ", {}", protocols.join(" or "))?;
+        }
+        Ok(())
+    }
+}
+
+/// What was found out about connections.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionChanges {
+    pub(crate) changes: Vec<ConnectionChange>,
+    /// Places that are too complex to decide, in words.
+    pub(crate) undecided: Vec<String>,
+}
 
 /// Connections for which something else happens. Requests are compared by their routes; so HTTP is told of here only
 /// where the connection manager itself does something else.
 pub(crate) fn connection_changes(
+    tables: [&Tables; 2],
+    policies: &ClusterChanges,
+) -> ConnectionChanges {
+    let mut comparing = Comparing::new(tables, policies);
+    for (address, entry) in entries(tables) {
+        comparing.entry(&address, entry);
+    }
+    comparing.found.changes = merged(comparing.found.changes);
+    comparing.found
+}
+
+/// What changes for one connection that arrives at `listener`, as both engines decide it. `None`: nothing listens there.
+#[must_use]
+pub fn judge_connection(
     old: &Tables,
     new: &Tables,
-    policies: &ClusterChanges,
-) -> Vec<ConnectionChange> {
-    let (before, after) = (chains(old), chains(new));
-    let routes = |chains: &Chains| -> BTreeSet<String> {
-        chains.values().filter_map(|deed| deed.routes.clone()).collect()
-    };
-    let (routes_before, routes_after) = (routes(&before), routes(&after));
-    let compared = |deed: &Deed| {
-        // A port that is new or gone is seen where its routes are compared.
-        let only_here = |name| !(routes_before.contains(name) && routes_after.contains(name));
-        deed.routes.as_ref().is_some_and(only_here)
-    };
-    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let mut all: Vec<ConnectionChange> = Vec::new();
-    for key in keys {
-        let sides = [before.get(key), after.get(key)];
-        if sides.iter().flatten().any(|deed| compared(deed)) {
-            continue;
-        }
-        let changes = changes(sides, policies);
-        if changes.is_empty() {
-            continue;
-        }
-        let [was, becomes] =
-            sides.map(|deed| deed.and_then(|deed| deed.origin.clone()).into_iter().collect());
-        all.push(ConnectionChange { condition: key.1.clone(), changes, was, becomes });
-    }
-    merged(all)
+    listener: SocketAddr,
+    connection: &Connection,
+) -> Option<Vec<Change>> {
+    let tables = [old, new];
+    let policies = cluster_changes(old, new);
+    let mut comparing = Comparing::new(tables, &policies);
+    let entry = entries(tables).remove(&ListenAddress::Socket(listener))?;
+    let listeners = comparing.redirected(entry, connection.destination);
+    let deeds = comparing.deeds(listeners, connection);
+    Some(comparing.changes(&deeds))
 }
 
-/// Those that differ in nothing but where they go to, together.
-fn merged(all: Vec<ConnectionChange>) -> Vec<ConnectionChange> {
-    let mut merged: Vec<ConnectionChange> = Vec::new();
-    for change in all {
-        let alike = |known: &&mut ConnectionChange| known.changes == change.changes;
-        match merged.iter_mut().find(alike) {
-            Some(known) if known.condition.contains(&change.condition) => {}
-            Some(known) => known.condition.push_str(&format!("; {}", change.condition)),
-            None => merged.push(change),
-        }
-    }
-    merged
-}
+/// The listener of each side that takes connections from the network at one address.
+type Entry<'t> = [Option<&'t Arc<ListenerTable>>; 2];
 
-fn changes(sides: [Option<&Deed>; 2], policies: &ClusterChanges) -> Vec<Change> {
-    match sides {
-        [Some(old), Some(new)] if old.key == new.key => {
-            let changed = old.clusters.iter().filter_map(|name| policies.get(name));
-            if old.routes.is_some() { Vec::new() } else { changed.flatten().cloned().collect() }
-        }
-        [Some(old), Some(new)] => {
-            let (mut was, mut becomes) = (old.text.clone(), new.text.clone());
-            if was == becomes {
-                (was, becomes) = (told(&old.key, &new.key), told(&new.key, &old.key));
+fn entries(tables: [&Tables; 2]) -> BTreeMap<ListenAddress, Entry<'_>> {
+    let mut all: BTreeMap<ListenAddress, Entry<'_>> = BTreeMap::new();
+    for (side, tables) in tables.into_iter().enumerate() {
+        for listener in tables.listeners().filter(|listener| listener.bind_to_port) {
+            for address in std::iter::once(&listener.address).chain(&listener.additional_addresses)
+            {
+                let entry = all.entry(address.clone()).or_default();
+                if let Some(free @ None) = entry.get_mut(side) {
+                    *free = Some(listener);
+                }
             }
-            vec![Change { facet: Facet::Manager, was, becomes, places: [None, None] }]
-        }
-        [old, new] => {
-            let text = |deed: Option<&Deed>| {
-                deed.map_or("no filter chain of their own".to_owned(), |deed| deed.text.clone())
-            };
-            vec![Change {
-                facet: Facet::Manager,
-                was: text(old),
-                becomes: text(new),
-                places: [None, None],
-            }]
-        }
-    }
-}
-
-fn chains(tables: &Tables) -> Chains {
-    let mut all = Chains::new();
-    for listener in tables.accepted().listeners.values() {
-        let place = address(listener);
-        for chain in listener.filter_chains.iter().chain(&listener.default_filter_chain) {
-            let condition = chain.filter_chain_match.as_ref().map(told_match).unwrap_or_default();
-            let condition = format!("connections to {place}{condition}");
-            let deed = deed(listener, chain);
-            all.entry((listener.name.clone(), condition)).or_insert(deed);
         }
     }
     all
 }
 
-fn address(listener: &Listener) -> String {
-    let address = listener.address.as_ref().and_then(|address| address.address.as_ref());
-    match address {
-        Some(Address::SocketAddress(socket)) => {
-            let port = match &socket.port_specifier {
-                Some(PortSpecifier::PortValue(port)) => port.to_string(),
-                _ => "?".to_owned(),
-            };
-            match &*socket.address {
-                "0.0.0.0" | "::" => format!("port {port}"),
-                address => format!("{address}:{port}"),
+struct Comparing<'t> {
+    tables: [&'t Tables; 2],
+    policies: &'t ClusterChanges,
+    /// What chains do, by chain, on both sides.
+    deeds: [HashMap<*const FilterChain, Rc<Deed>>; 2],
+    found: ConnectionChanges,
+}
+
+/// What becomes of some kinds of connections, before and after.
+struct Group {
+    deeds: [Rc<Deed>; 2],
+    kinds: Vec<Kind>,
+}
+
+impl<'t> Comparing<'t> {
+    fn new(tables: [&'t Tables; 2], policies: &'t ClusterChanges) -> Self {
+        let found = ConnectionChanges::default();
+        Self { tables, policies, deeds: [HashMap::new(), HashMap::new()], found }
+    }
+
+    fn entry(&mut self, address: &ListenAddress, entry: Entry<'t>) {
+        let ListenAddress::Socket(address) = address else {
+            let same = self.are_equal(entry);
+            self.found.undecided.extend((!same).then(|| format!("connections to {address:?}")));
+            return;
+        };
+        for destination in destinations(self.tables, *address, entry) {
+            let listeners = self.redirected(entry, destination.example());
+            if self.policies.is_empty() && self.are_equal(listeners) {
+                continue;
+            }
+            let inbound = entry.iter().flatten().any(|one| one.direction == Direction::Inbound);
+            if let Err(TooComplex) = self.destination(&destination, listeners, inbound) {
+                self.found.undecided.push(told::place(&destination, inbound));
             }
         }
-        _ => listener.name.clone(),
     }
-}
 
-fn told_match(condition: &FilterChainMatch) -> String {
-    let mut parts = Vec::new();
-    if let Some(port) = condition.destination_port {
-        parts.push(format!("destination port {port}"));
+    /// The listeners that take connections to `destination` which arrive at `entry`.
+    fn redirected(&self, entry: Entry<'t>, destination: SocketAddr) -> Entry<'t> {
+        let [old, new] = self.tables;
+        let [before, after] = entry;
+        let to = |listener: Option<&'t Arc<ListenerTable>>, tables: &'t Tables| {
+            listener.map(|listener| listener.redirected(tables, destination))
+        };
+        [to(before, old), to(after, new)]
     }
-    let ranges: Vec<String> = condition
-        .prefix_ranges
-        .iter()
-        .map(|range| format!("{}/{}", range.address_prefix, range.prefix_len.unwrap_or(0)))
-        .collect();
-    for (name, list) in [
-        ("destination", &ranges),
-        ("server name", &condition.server_names),
-        ("application protocol", &condition.application_protocols),
-    ] {
-        if !list.is_empty() {
-            parts.push(format!("{name} {}", list.join(" or ")));
+
+    /// Whether both listeners are the same to the letter.
+    fn are_equal(&self, listeners: Entry<'_>) -> bool {
+        let [old, new] = self.tables.map(|tables| &tables.accepted().listeners);
+        match listeners {
+            [None, None] => true,
+            [Some(a), Some(b)] => Arc::ptr_eq(a, b) || old.get(&*a.name) == new.get(&*b.name),
+            _ => false,
         }
     }
-    if !condition.transport_protocol.is_empty() {
-        parts.push(format!("transport {}", condition.transport_protocol));
-    }
-    let rest = FilterChainMatch {
-        destination_port: None,
-        prefix_ranges: Vec::new(),
-        server_names: Vec::new(),
-        application_protocols: Vec::new(),
-        transport_protocol: String::new(),
-        ..condition.clone()
-    };
-    if rest != FilterChainMatch::default() {
-        parts.push(format!("{rest:?}"));
-    }
-    parts.iter().map(|part| format!(", {part}")).collect()
-}
 
-fn deed(listener: &Listener, chain: &FilterChain) -> Deed {
-    let tls = json_of(chain.transport_socket.as_ref());
-    let inspected: Vec<Value> =
-        listener.listener_filters.iter().map(|filter| json_of(Some(filter))).collect();
-    let mut deed = Deed {
-        key: Value::Null,
-        text: String::new(),
-        routes: None,
-        clusters: Vec::new(),
-        origin: origin(chain.metadata.as_ref()).or_else(|| origin(listener.metadata.as_ref())),
-    };
-    let filters: Vec<Value> = chain.filters.iter().map(|filter| deed.filter(filter)).collect();
-    deed.key = serde_json::json!({ "filters": filters, "tls": tls, "inspection": inspected });
-    if deed.text.is_empty() {
-        "closed".clone_into(&mut deed.text);
-    }
-    if !deed.key.get("tls").is_none_or(Value::is_null) {
-        deed.text.push_str(" behind TLS");
-    }
-    deed
-}
-
-impl Deed {
-    /// Notes what `filter` does; gives its settings without what only names or records.
-    fn filter(&mut self, filter: &Filter) -> Value {
-        let Some(ConfigType::TypedConfig(any)) = &filter.config_type else {
-            return json_of(Some(filter));
-        };
-        if let Ok(manager) = unpack::<HttpConnectionManager>(any) {
-            let routes = match &manager.route_specifier {
-                Some(RouteSpecifier::Rds(rds)) => rds.route_config_name.clone(),
-                Some(RouteSpecifier::RouteConfig(routes)) => routes.name.clone(),
-                _ => String::new(),
+    fn destination(
+        &mut self,
+        destination: &Destination,
+        listeners: Entry<'_>,
+        inbound: bool,
+    ) -> Result<(), TooComplex> {
+        let kinds = Kinds::of(destination, self.chain_matches(listeners))?;
+        let mut groups: Vec<Group> = Vec::new();
+        for kind in kinds.all() {
+            let deeds = self.deeds(listeners, &kinds.example(kind));
+            let alike = |group: &&mut Group| {
+                group.deeds.iter().zip(&deeds).all(|(known, one)| Rc::ptr_eq(known, one))
             };
-            self.text = format!("HTTP, routes {routes}");
-            self.routes = Some(routes.clone());
-            let mut settings = json_of(Some(&manager));
-            remove(&mut settings, &["statPrefix", "accessLog", "routeConfig", "rds"]);
-            return serde_json::json!({ "http": settings, "routes": routes });
-        }
-        if let Ok(tcp) = unpack::<TcpProxy>(any) {
-            self.tcp(&tcp);
-            let mut settings = json_of(Some(&tcp));
-            remove(&mut settings, &["statPrefix", "accessLog"]);
-            return serde_json::json!({ "tcp": settings });
-        }
-        json_of(Some(filter))
-    }
-
-    fn tcp(&mut self, tcp: &TcpProxy) {
-        let shares: Vec<(String, u32)> = match &tcp.cluster_specifier {
-            Some(ClusterSpecifier::Cluster(cluster)) => vec![(cluster.clone(), 1)],
-            Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-                weighted.clusters.iter().map(|one| (one.name.clone(), one.weight)).collect()
+            match groups.iter_mut().find(alike) {
+                Some(group) => group.kinds.push(kind),
+                None => groups.push(Group { deeds, kinds: vec![kind] }),
             }
-            None => Vec::new(),
-        };
-        let total: u32 = shares.iter().map(|(_, weight)| *weight).sum();
-        let text: Vec<String> = shares
-            .iter()
-            .map(|(name, weight)| match shares.len() {
-                1 => label(name, ""),
-                _ => format!("{} {weight} of {total}", label(name, "")),
-            })
-            .collect();
-        self.text = format!("TCP to {}", text.join(", "));
-        self.clusters = shares.into_iter().map(|(name, _)| name).collect();
+        }
+        for Group { deeds, kinds: found } in groups {
+            let changes = self.changes(&deeds);
+            let Some(first) = found.first().filter(|_| !changes.is_empty()) else { continue };
+            let [was, becomes] = deeds.map(|deed| deed.origin.iter().cloned().collect());
+            self.found.changes.push(ConnectionChange {
+                condition: told::condition(destination, inbound, &kinds, &found),
+                changes,
+                was,
+                becomes,
+                witness: kinds.example(*first),
+            });
+        }
+        Ok(())
     }
-}
 
-fn remove(value: &mut Value, fields: &[&str]) {
-    if let Value::Object(map) = value {
-        for field in fields {
-            map.remove(*field);
+    /// What is different. A port that is new or gone is seen where its routes are compared.
+    fn changes(&self, deeds: &[Rc<Deed>; 2]) -> Vec<Change> {
+        let [old, new] = deeds;
+        match deeds.iter().any(|deed| self.is_compared_by_requests(deed)) {
+            true => Vec::new(),
+            false => old.changes(new, self.policies),
         }
     }
+
+    /// Whether `deed` speaks HTTP with routes that one side only has.
+    fn is_compared_by_requests(&self, deed: &Deed) -> bool {
+        let Some(name) = &deed.routes else { return false };
+        !self.tables.iter().all(|tables| tables.route_table(name).is_some())
+    }
+
+    /// The conditions of all chains of both listeners.
+    fn chain_matches(&self, listeners: Entry<'_>) -> Vec<&'t kinds::ChainMatch> {
+        let found = self
+            .tables
+            .into_iter()
+            .zip(listeners)
+            .filter_map(|(tables, listener)| tables.accepted().listeners.get(&*listener?.name));
+        found
+            .flat_map(|proto| &proto.filter_chains)
+            .filter_map(|chain| chain.filter_chain_match.as_ref())
+            .collect()
+    }
+
+    /// What becomes of `connection` on both sides.
+    fn deeds(&mut self, listeners: Entry<'_>, connection: &Connection) -> [Rc<Deed>; 2] {
+        let [before, after] = listeners;
+        [self.deed(0, before, connection), self.deed(1, after, connection)]
+    }
+
+    /// What becomes of `connection` on one side, as the engine decides, which knows as much as the listener looks for.
+    fn deed(
+        &mut self,
+        side: usize,
+        listener: Option<&Arc<ListenerTable>>,
+        connection: &Connection,
+    ) -> Rc<Deed> {
+        let Some(listener) = listener else { return self.closed(side) };
+        let port = connection.destination.port();
+        let tls = listener.inspection.tls.as_ref().is_some_and(|scope| scope.applies_to(port));
+        let http = listener.inspection.http.as_ref().is_some_and(|scope| scope.applies_to(port));
+        let sees_protocols = if connection.tls { tls } else { http };
+        let protocols: Vec<&str> = connection.protocols.iter().map(String::as_str).collect();
+        let client = destinations::client(connection.destination);
+        let info = ConnectionInfo {
+            destination: connection.destination,
+            source: client,
+            direct_source: client,
+            server_name: connection.server_name.as_deref().filter(|_| tls),
+            tls: connection.tls && tls,
+            application_protocols: if sees_protocols { &protocols } else { &[] },
+        };
+        let Some(chain) = listener.chain(&info) else { return self.closed(side) };
+        let key = Arc::as_ptr(chain);
+        let known = self.deeds.get(side).and_then(|deeds| deeds.get(&key));
+        if let Some(known) = known {
+            return Rc::clone(known);
+        }
+        let proto = self.tables.get(side).and_then(|t| t.accepted().listeners.get(&*listener.name));
+        let place = listener.chains().position(|other| Arc::ptr_eq(other, chain));
+        let made = proto.zip(place).and_then(|(proto, place)| {
+            let chain = proto.filter_chains.iter().chain(&proto.default_filter_chain).nth(place)?;
+            Some(Deed::of(listener, proto, chain))
+        });
+        self.keep(side, key, made.unwrap_or_else(Deed::closed))
+    }
+
+    fn closed(&mut self, side: usize) -> Rc<Deed> {
+        let known = self.deeds.get(side).and_then(|deeds| deeds.get(&std::ptr::null()));
+        match known {
+            Some(known) => Rc::clone(known),
+            None => self.keep(side, std::ptr::null(), Deed::closed()),
+        }
+    }
+
+    fn keep(&mut self, side: usize, key: *const FilterChain, deed: Deed) -> Rc<Deed> {
+        let deed = Rc::new(deed);
+        if let Some(deeds) = self.deeds.get_mut(side) {
+            deeds.insert(key, Rc::clone(&deed));
+        }
+        deed
+    }
 }
 
-fn json_of<M: pilotage_proto::Message + pilotage_proto::Name>(message: Option<&M>) -> Value {
-    message.and_then(|message| json::to_value(message).ok()).unwrap_or_default()
+/// Those that differ in nothing but where they go to, together.
+fn merged(all: Vec<ConnectionChange>) -> Vec<ConnectionChange> {
+    let mut merged: Vec<(ConnectionChange, BTreeSet<String>)> = Vec::new();
+    let mut places = BTreeMap::new();
+    for change in all {
+        let place = *places.entry(change.changes.clone()).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some((known, conditions)) => {
+                if conditions.insert(change.condition.clone()) {
+                    known.condition.push_str(&format!("; {}", change.condition));
+                }
+                known.was.extend(change.was);
+                known.becomes.extend(change.becomes);
+            }
+            None => {
+                let conditions = BTreeSet::from([change.condition.clone()]);
+                merged.push((change, conditions));
+            }
+        }
+    }
+    let mut merged: Vec<ConnectionChange> = merged.into_iter().map(|(change, _)| change).collect();
+    for change in &mut merged {
+        for origins in [&mut change.was, &mut change.becomes] {
+            origins.sort();
+            origins.dedup();
+        }
+    }
+    merged
 }

@@ -7,6 +7,8 @@
 //! (`search.rs`). Answers come with a request that the engine itself has decided ([`Request`]), and where the work
 //! would exceed its bounds with the number of requests that were tried instead.
 //!
+//! Connections are told apart by finitely many things, so that trying one of each kind is a proof (`connections.rs`).
+//!
 //! Requests send each header and query parameter once here, and all of them are UTF-8. CONNECT is left out: it has no
 //! path.
 
@@ -18,6 +20,7 @@ mod connections;
 mod dfa;
 mod difference;
 mod formula;
+mod guess;
 mod hosts;
 mod outcome;
 mod place;
@@ -32,7 +35,7 @@ mod universe;
 mod witness;
 
 pub use condition::{Condition, Dimension};
-pub use connections::ConnectionChange;
+pub use connections::{Connection, ConnectionChange, judge_connection};
 pub use difference::{Difference, Host, Mistake, RequestChange, Undecided, difference, judge};
 pub use formula::Formula;
 pub use outcome::{Change, Facet, Origin};

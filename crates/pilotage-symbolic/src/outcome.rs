@@ -12,7 +12,7 @@ use pilotage_proto::envoy::config::core::v3::Metadata;
 use pilotage_proto::prost_types::value::Kind;
 
 pub(crate) use self::cluster::{ClusterChanges, cluster_changes, told};
-pub(crate) use self::destinations::{label, short};
+pub(crate) use self::destinations::{Split, short};
 pub(crate) use self::rewrite::{Agreement, Rewrite};
 pub(crate) use self::route::{Levels, no_route, of_route};
 

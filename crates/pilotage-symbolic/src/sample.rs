@@ -52,7 +52,7 @@ impl Sampler {
                 Some(Source::Prefix(prefix.to_string()))
             }
             PathMatch::Exact { path, .. } => Some(Source::Literal(path.to_string())),
-            PathMatch::Regex { regex, .. } => Source::expression(regex.as_str()),
+            PathMatch::Regex(regex) => Source::expression(regex.expression()),
             PathMatch::Connect => None,
         });
         for header in matcher.headers() {
@@ -188,21 +188,6 @@ impl Sampler {
     }
 }
 
-/// A text that `expression` matches, if it asks for nothing that stands around.
-pub(crate) fn word(expression: &str) -> Option<String> {
-    let Source::Expression(hir) = Source::expression(expression)? else { return None };
-    let mut sampler = Sampler {
-        state: 1,
-        paths: Vec::new(),
-        headers: Vec::new(),
-        queries: Vec::new(),
-        methods: Vec::new(),
-    };
-    let mut bytes = Vec::new();
-    sampler.expand(&hir, &mut bytes, 0);
-    String::from_utf8(bytes).ok()
-}
-
 impl Source {
     fn of(text: &StringMatch) -> Option<Self> {
         match text.pattern() {
@@ -210,7 +195,7 @@ impl Source {
             Pattern::Exact(text) | Pattern::Suffix(text) | Pattern::Contains(text) => {
                 Some(Self::Literal(text.to_string()))
             }
-            Pattern::Regex(regex) => Self::expression(regex.as_str()),
+            Pattern::Regex(regex) => Self::expression(regex.expression()),
         }
     }
 

@@ -1,7 +1,9 @@
 //! What a condition compares a text with.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use pilotage_engine::regular_expression::WholeMatch;
 use pilotage_engine::string_match::{Pattern, StringMatch};
 
 use crate::budget::TooComplex;
@@ -42,10 +44,15 @@ impl Text {
     pub(crate) fn new(comparison: Comparison, operand: &str) -> Self {
         let beginning = match comparison {
             Comparison::Exact | Comparison::Prefix | Comparison::SeparatedPrefix => operand.into(),
-            Comparison::Regex => beginning(operand).into(),
-            Comparison::Suffix | Comparison::Contains => "".into(),
+            Comparison::Suffix | Comparison::Contains | Comparison::Regex => "".into(),
         };
         Self { operand: operand.into(), comparison, ignore_case: false, beginning }
+    }
+
+    /// What `regex` matches.
+    pub(crate) fn matching(regex: &WholeMatch) -> Self {
+        let text = Self::new(Comparison::Regex, regex.expression());
+        Self { beginning: regex.beginning().into(), ..text }
     }
 
     /// What `matcher` compares with.
@@ -55,28 +62,27 @@ impl Text {
             Pattern::Prefix(text) => (Comparison::Prefix, &**text),
             Pattern::Suffix(text) => (Comparison::Suffix, &**text),
             Pattern::Contains(text) => (Comparison::Contains, &**text),
-            Pattern::Regex(regex) => (Comparison::Regex, regex.as_str()),
+            Pattern::Regex(regex) => return Self::matching(regex),
         };
-        let ignore_case = matcher.ignores_case() && comparison != Comparison::Regex;
-        Self { ignore_case, ..Self::new(comparison, operand) }
+        Self { ignore_case: matcher.ignores_case(), ..Self::new(comparison, operand) }
     }
 
     /// Whether `value` fits, found out without automata.
     pub(crate) fn fits(&self, value: &str) -> bool {
-        let fold = |text: &str| match self.ignore_case {
-            true => text.to_ascii_lowercase(),
-            false => text.to_owned(),
-        };
-        let (value, operand) = (fold(value), fold(&self.operand));
+        let folded = [value, &self.operand].map(|text| match self.ignore_case {
+            true => Cow::Owned(text.to_ascii_lowercase()),
+            false => Cow::Borrowed(text),
+        });
+        let [value, operand] = &folded;
         match self.comparison {
             Comparison::Exact => value == operand,
-            Comparison::Prefix => value.starts_with(&operand),
+            Comparison::Prefix => value.starts_with(&**operand),
             Comparison::SeparatedPrefix => {
-                let rest = value.strip_prefix(&operand);
+                let rest = value.strip_prefix(&**operand);
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
-            Comparison::Suffix => value.ends_with(&operand),
-            Comparison::Contains => value.contains(&operand),
+            Comparison::Suffix => value.ends_with(&**operand),
+            Comparison::Contains => value.contains(&**operand),
             Comparison::Regex => regex::bytes::Regex::new(&self.operand)
                 .is_ok_and(|regex| regex.is_match(value.as_bytes())),
         }
@@ -127,23 +133,6 @@ impl Text {
     }
 }
 
-/// The characters that an anchored expression begins with, up to the first that may be something else.
-fn beginning(expression: &str) -> &str {
-    let Some(inner) = expression.strip_prefix(r"\A(?:") else { return "" };
-    // With alternatives, what stands first need not come first.
-    if inner.contains('|') || inner.contains("(?") {
-        return "";
-    }
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '=' | ':');
-    let end = inner.find(|c| !plain(c)).unwrap_or(inner.len());
-    let found = inner.get(..end).unwrap_or_default();
-    match inner.get(end..).and_then(|rest| rest.chars().next()) {
-        // The last character may be missing.
-        Some('?' | '*' | '{') => found.get(..found.len().saturating_sub(1)).unwrap_or_default(),
-        _ => found,
-    }
-}
-
 /// An escaped literal where characters beyond ASCII stand as their bytes, for expressions without Unicode.
 fn bytes(escaped: &str) -> String {
     let byte = |byte: u8| match byte.is_ascii() {
@@ -186,25 +175,4 @@ pub(crate) fn write_comparison(
         f.write_str(" in any letter case")?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::beginning;
-
-    #[test]
-    fn the_beginning_of_an_expression_is_what_all_its_texts_begin_with() {
-        for (expression, expected) in [
-            (r"\A(?:/api/v[0-9]+)\z", "/api/v"),
-            (r"\A(?:/ab?c)\z", "/a"),
-            (r"\A(?:/ab*)\z", "/a"),
-            (r"\A(?:/a|/b)\z", ""),
-            (r"\A(?:(?i)/a)\z", ""),
-            (r"\A(?:.*)\z", ""),
-            (r"\A(?:/a+)\z", "/a"),
-            ("/a", ""),
-        ] {
-            assert_eq!(beginning(expression), expected, "{expression}");
-        }
-    }
 }

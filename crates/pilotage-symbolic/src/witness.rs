@@ -9,12 +9,10 @@ use pilotage_engine::headers::Headers;
 use pilotage_engine::request::{Downstream, RequestHead};
 use pilotage_engine::{Decision, Env, NoTrace, Tables, decide};
 
-use crate::condition::{Condition, Dimension, Test};
+use crate::condition::Dimension;
 use crate::place::Place;
 use crate::region::{Region, Space, Values};
 use crate::rules::Taker;
-use crate::sample::word;
-use crate::text::Comparison;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,61 +107,6 @@ pub(crate) fn example(
         request.path.push_str(&format!("?{}", query.join("&")));
     }
     request
-}
-
-/// A request that may fulfil `conditions`, which the engine has to be asked about. `None`: there is no telling.
-pub(crate) fn guess<'c>(
-    conditions: impl Iterator<Item = &'c Condition>,
-    authority: &str,
-    scheme: &str,
-) -> Option<Request> {
-    let mut request = Request {
-        method: "GET".to_owned(),
-        scheme: scheme.to_owned(),
-        authority: authority.to_owned(),
-        path: "/".to_owned(),
-        headers: Vec::new(),
-    };
-    let mut query: Vec<String> = Vec::new();
-    let mut seen: Vec<(&Dimension, String)> = Vec::new();
-    for condition in conditions {
-        let value = match &condition.test {
-            // What is not there is easily left out.
-            _ if condition.inverted => match condition.dimension.may_be_absent() {
-                true => continue,
-                false => return None,
-            },
-            Test::Present => "any".to_owned(),
-            Test::Text(text) if text.comparison == Comparison::Regex => word(&text.operand)?,
-            Test::Text(text) => text.operand.to_string(),
-        };
-        match seen.iter_mut().find(|(known, _)| **known == condition.dimension) {
-            // The longer one may well begin with the other.
-            Some((_, known)) if known.len() < value.len() => *known = value,
-            Some(_) => {}
-            None => seen.push((&condition.dimension, value)),
-        }
-    }
-    for (dimension, value) in seen {
-        match dimension {
-            Dimension::Path => request.path = value,
-            Dimension::Header(name) => request.headers.push((name.to_string(), value)),
-            Dimension::Query(name) => query.push(format!("{name}={value}")),
-            Dimension::Method => request.method = value,
-            Dimension::Scheme => request.scheme = value,
-            Dimension::Authority => return None,
-        }
-    }
-    if !query.is_empty() {
-        request.path.push_str(&format!("?{}", query.join("&")));
-    }
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.?=&".contains(&byte);
-    let path_is_plain = request.path.starts_with('/')
-        && request.path.bytes().all(is_plain)
-        && !request.path.contains("/.")
-        && !request.path.contains("//");
-    let values_are_plain = request.headers.iter().all(|(_, value)| value.trim() == value);
-    (path_is_plain && values_are_plain && request.method != "CONNECT").then_some(request)
 }
 
 /// One of `values`; `None`: nothing has to be there.

@@ -1,5 +1,7 @@
 //! Destinations with their exact shares.
 
+use std::collections::BTreeMap;
+
 use pilotage_proto::envoy::config::route::v3::RouteAction;
 use pilotage_proto::envoy::config::route::v3::route_action::ClusterSpecifier;
 use pilotage_proto::envoy::config::route::v3::weighted_cluster::ClusterWeight;
@@ -50,21 +52,42 @@ impl Destinations {
             None => Vec::new(),
         };
         let operated = operated(&shares);
-        let shares = merged(shares);
-        let total: u64 = shares.iter().map(|share| share.weight).sum();
-        let divisor = shares.iter().fold(0, |divisor, share| gcd(divisor, share.weight)).max(1);
-        let key = shares
-            .iter()
-            .map(|s| format!("{}={}", s.cluster, s.weight.checked_div(divisor).unwrap_or(0)))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let text = shares
-            .iter()
-            .map(|s| format!("{} {}", label(s.cluster, host), percent(s.weight, total)))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let clusters = shares.iter().map(|share| share.cluster.to_owned()).collect();
+        let split = Split::of(shares.iter().map(|share| (share.cluster, share.weight)), host);
+        let Split { key, text, clusters } = split;
         Self { key, text, clusters, operations, operated }
+    }
+}
+
+/// How traffic is split between clusters.
+pub(crate) struct Split {
+    /// Equal exactly if the shares are.
+    pub(crate) key: String,
+    /// For people.
+    pub(crate) text: String,
+    /// The clusters that get anything, ordered by name.
+    pub(crate) clusters: Vec<String>,
+}
+
+impl Split {
+    /// The split by `weights`, told to somebody who asked for `host`.
+    pub(crate) fn of<'c>(weights: impl Iterator<Item = (&'c str, u64)>, host: &str) -> Self {
+        let mut shares: BTreeMap<&str, u64> = BTreeMap::new();
+        for (cluster, weight) in weights.filter(|(_, weight)| *weight > 0) {
+            *shares.entry(cluster).or_default() += weight;
+        }
+        let total: u64 = shares.values().sum();
+        let divisor = shares.values().fold(0, |divisor, weight| gcd(divisor, *weight)).max(1);
+        let part = |(cluster, weight): (&&str, &u64)| {
+            format!("{cluster}={}", weight.checked_div(divisor).unwrap_or(0))
+        };
+        let told = |(cluster, weight): (&&str, &u64)| {
+            format!("{} {}", label(cluster, host), percent(*weight, total))
+        };
+        Self {
+            key: shares.iter().map(part).collect::<Vec<_>>().join(", "),
+            text: shares.iter().map(told).collect::<Vec<_>>().join(", "),
+            clusters: shares.keys().map(|cluster| (*cluster).to_owned()).collect(),
+        }
     }
 }
 
@@ -97,20 +120,6 @@ fn operated(shares: &[Share<'_>]) -> String {
     }
     all.sort();
     all.join("; ")
-}
-
-/// Without what never gets anything, equal ones as one, ordered by name.
-fn merged(shares: Vec<Share<'_>>) -> Vec<Share<'_>> {
-    let mut merged: Vec<Share<'_>> = Vec::new();
-    for share in shares.into_iter().filter(|share| share.weight > 0) {
-        let same = |known: &&mut Share<'_>| known.cluster == share.cluster;
-        match merged.iter_mut().find(same) {
-            Some(known) => known.weight += share.weight,
-            None => merged.push(share),
-        }
-    }
-    merged.sort_by(|a, b| a.cluster.cmp(b.cluster));
-    merged
 }
 
 /// A cluster as people call it who asked for `host`: the subset, or the service, each with what else is needed.

@@ -40,7 +40,7 @@ impl Rewrite {
                 Taken::Beginning { length: prefix.len(), text: known(prefix, *ignore_case) }
             }
             PathMatch::Exact { path, ignore_case } => Taken::Whole(known(path, *ignore_case)),
-            PathMatch::Regex { .. } | PathMatch::Connect => Taken::Whole(None),
+            PathMatch::Regex(_) | PathMatch::Connect => Taken::Whole(None),
         };
         Self { replacement: replacement.to_owned(), taken }
     }
