@@ -72,7 +72,9 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<SourceText>, InputError>
 ///
 /// # Errors
 /// When nothing is named, or something named is not there.
-fn read_each(paths: &[PathBuf]) -> Result<Vec<Result<SourceText, InputError>>, InputError> {
+pub(crate) fn read_each(
+    paths: &[PathBuf],
+) -> Result<Vec<Result<SourceText, InputError>>, InputError> {
     if paths.is_empty() {
         return Err(InputError::NothingGiven);
     }
@@ -120,7 +122,11 @@ pub(crate) fn read_one(path: &Path) -> Result<SourceText, InputError> {
     text_of(path, bytes)
 }
 
-fn text_of(path: &Path, bytes: Vec<u8>) -> Result<SourceText, InputError> {
+/// The text of a file that holds `bytes`.
+///
+/// # Errors
+/// When it is not text.
+pub(crate) fn text_of(path: &Path, bytes: Vec<u8>) -> Result<SourceText, InputError> {
     let text = String::from_utf8(bytes).map_err(|error| InputError::NotText {
         path: path.to_owned(),
         offset: error.utf8_error().valid_up_to(),

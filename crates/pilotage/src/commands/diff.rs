@@ -5,6 +5,8 @@ mod json;
 mod live;
 mod markdown;
 mod places;
+mod proxy_tables;
+mod reservations;
 mod sides;
 mod text;
 mod views;
@@ -13,6 +15,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use self::reservations::LeftOut;
 pub(crate) use self::sides::SideError;
 use self::sides::{Mesh, Side};
 use self::views::ViewDifference;
@@ -66,9 +69,16 @@ struct Answer<'a> {
     old: &'a Side,
     new: &'a Side,
     views: Vec<ViewDifference>,
+    /// What could not be used, on either side.
+    left_out: Vec<LeftOut>,
+    /// Namespaces with changes whose sidecars were not looked at, as there are many.
+    unseen: Vec<String>,
+    /// Port 80 is taken to be there on both sides, since neither knows a service.
+    assumes_port_80: bool,
 }
 
-/// Compares and reports: 0 when no request changes, 1 when some do, more when that cannot be said.
+/// Compares and reports: 0 when no request changes, 1 when some do, 2 when that cannot be said or holds for a part of
+/// the files only, and more when a side cannot be had at all.
 ///
 /// # Errors
 /// When a side cannot be read, or the answer cannot be written.
@@ -86,16 +96,19 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Status, CommandError> {
 fn compare(args: &DiffArgs) -> Result<Status, CommandError> {
     let who = args.who.check()?;
     let mesh = Mesh(args.mesh_config_file.as_deref().map(read_one).transpose()?);
-    let (old, new) = match (&args.live, &args.new) {
-        (Some(address), _) => (live::side(address)?, Side::load(&args.old, &mesh)?),
-        (None, Some(new)) => {
-            let [old, new] = Side::load_both([&args.old, new], &mesh)?;
-            (old, new)
+    let ([old, new], assumes_port_80) = match (&args.live, &args.new) {
+        (Some(address), _) => {
+            let old = live::side(address)?;
+            let new = Side::load(&args.old, &mesh, Some(&old))?;
+            ([old, new], false)
         }
+        (None, Some(new)) => Side::load_both([&args.old, new], &mesh)?,
         (None, None) => return Err(SideError::NothingToCompareWith.into()),
     };
-    let views = views::differences(&old, &new, &who, args.who.is_default());
-    let answer = Answer { old: &old, new: &new, views };
+    let (views, unseen) = views::differences(&old, &new, &who, args.who.is_default());
+    let mut left_out = reservations::left_out(&old);
+    left_out.extend(reservations::left_out(&new));
+    let answer = Answer { old: &old, new: &new, views, left_out, unseen, assumes_port_80 };
     output::print_problems(&answer.problems());
     match args.output {
         Form::Text => output::print_text(&text::report(&answer))?,
@@ -122,16 +135,17 @@ impl Answer<'_> {
     }
 
     fn status(&self) -> Status {
-        let mut mistakes = self.found().flat_map(|found| &found.mistakes);
         let differs =
             self.found().any(|found| !found.requests.is_empty() || !found.connections.is_empty());
-        let undecided = self.found().any(|found| !found.undecided.is_empty());
-        match (mistakes.next(), differs, undecided) {
-            (Some(_), ..) => Status::Trouble,
-            (None, true, _) => Status::Differs,
+        let mistaken = self.found().any(|found| !found.mistakes.is_empty());
+        // Where something is missing on one side, what is told may well be its consequence.
+        let partial = !self.reservations().is_empty();
+        match (differs, self.is_proved()) {
+            _ if mistaken || partial => Status::Trouble,
+            (true, _) => Status::Differs,
+            (false, true) => Status::Ok,
             // Nothing was found, but nothing is proved either.
-            (None, false, true) => Status::Trouble,
-            (None, false, false) => Status::Ok,
+            (false, false) => Status::Trouble,
         }
     }
 }

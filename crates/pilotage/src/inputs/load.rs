@@ -1,6 +1,6 @@
 //! From files to objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +29,37 @@ pub(crate) struct Configuration {
     pub(crate) passed_over: PassedOver,
     /// The texts by name, to show their lines.
     pub(crate) sources: BTreeMap<String, String>,
+    /// Files with the text of one that was loaded before, by that one's name: their objects are the very same.
+    same_files: BTreeMap<Arc<str>, String>,
+}
+
+/// What was loaded before, to find what need not be loaded again.
+struct Known<'k> {
+    /// Files without problems, by text.
+    files: HashMap<&'k str, &'k str>,
+    objects: HashMap<&'k str, Vec<&'k Arc<Object>>>,
+}
+
+impl<'k> Known<'k> {
+    fn of(configuration: &'k Configuration) -> Self {
+        let mut objects: HashMap<&str, Vec<_>> = HashMap::new();
+        for object in &configuration.objects {
+            objects.entry(&*object.source.file).or_default().push(object);
+        }
+        let labels = configuration.diagnostics.iter().filter_map(|one| one.primary.as_ref());
+        for label in labels {
+            objects.remove(&*label.source);
+        }
+        let files = configuration.sources.iter();
+        let files = files.filter(|(name, _)| objects.contains_key(name.as_str()));
+        Self { files: files.map(|(name, text)| (&**text, &**name)).collect(), objects }
+    }
+
+    /// A file that says the same as `source`, with its objects; each is given once.
+    fn take(&mut self, source: &SourceText) -> Option<(&'k str, Vec<&'k Arc<Object>>)> {
+        let file = *self.files.get(&*source.text)?;
+        Some((file, self.objects.remove(file)?))
+    }
 }
 
 impl InputArgs {
@@ -86,16 +117,38 @@ impl InputArgs {
 }
 
 impl Configuration {
-    /// What `sources` hold, under the settings of `mesh`, else those of the ConfigMap `istio` among them.
-    pub(crate) fn of(sources: Vec<SourceText>, mesh: Option<SourceText>) -> Self {
+    /// What `sources` hold, under the settings of `mesh`, else those of the ConfigMap `istio` among them. What cannot be
+    /// read is a problem. Files that say the same as one of `before` are not loaded again: their objects are the very
+    /// same, and what they hold of other kinds is not counted.
+    pub(crate) fn of(
+        sources: Vec<Result<SourceText, InputError>>,
+        mesh: Option<SourceText>,
+        before: Option<&Self>,
+    ) -> Self {
         let mut configuration = Self::default();
+        let mut known = before.map(Known::of);
         for source in sources {
-            configuration.add(source, &LoadOptions::default());
+            match source {
+                Ok(source) => match known.as_mut().and_then(|known| known.take(&source)) {
+                    Some((file, objects)) => {
+                        configuration.objects.extend(objects.into_iter().cloned());
+                        configuration.same_files.insert(file.into(), source.name.clone());
+                        configuration.sources.insert(source.name, source.text);
+                    }
+                    None => configuration.add(source, &LoadOptions::default()),
+                },
+                Err(error) => configuration.diagnostics.push(unreadable(&error)),
+            }
         }
         if let Some(mesh) = mesh.or_else(|| configuration.mesh_config_map()) {
             configuration.set_mesh(mesh);
         }
         configuration
+    }
+
+    /// The file that `object` is in.
+    pub(crate) fn file<'a>(&'a self, object: &'a Object) -> &'a str {
+        self.same_files.get(&object.source.file).map_or(&*object.source.file, String::as_str)
     }
 
     /// All objects, those with errors included: a mistake in one is no reason to report what the others say about it.
@@ -133,7 +186,7 @@ impl Configuration {
         self.objects.iter().find_map(|object| match &object.body {
             Kind::ConfigMap(map) if object.name() == "istio" => {
                 let text = map.mesh.clone()?;
-                Some(SourceText { name: format!("{}: data.mesh", object.source.file), text })
+                Some(SourceText { name: format!("{}: data.mesh", self.file(object)), text })
             }
             _ => None,
         })

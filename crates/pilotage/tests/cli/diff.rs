@@ -73,7 +73,49 @@ fn a_broken_file_is_told_and_the_others_are_compared() {
     new.write("v.yaml", &RULES.replace("404", "410"));
     new.write("broken.yaml", "kind: [broken\n");
     let done = pilotage(&["diff", old.path(), new.path()]);
-    assert_eq!(done.code, 1, "{}", done.stdout);
+    assert_eq!(done.code, 2, "{}", done.stdout);
     assert!(done.stderr.contains("broken.yaml:1:7: error[PIL0001]"), "{}", done.stderr);
-    assert!(done.stdout.contains("becomes  answer 410"), "{}", done.stdout);
+    for part in [
+        "1 kind of request changes; this holds for a part of the files only",
+        "becomes  answer 410",
+        "left out, as it cannot be used: ",
+        "broken.yaml: a `[` is never closed",
+    ] {
+        assert!(done.stdout.contains(part), "no {part:?} in {}", done.stdout);
+    }
+    assert!(!done.stdout.contains("proved"), "{}", done.stdout);
+}
+
+#[test]
+fn an_answer_without_all_files_is_no_proof() {
+    let (old, new) = (Folder::new(), Folder::new());
+    for side in [&old, &new] {
+        side.write("v.yaml", RULES);
+        side.write("w.yaml", &RULES.replace("name: v", "name: w").replace("[a.test]", "{}"));
+    }
+    new.write("binary.yaml", "kind: \0");
+    let done = pilotage(&["diff", old.path(), new.path()]);
+    assert_eq!(done.code, 2, "{}", done.stdout);
+    assert!(done.stdout.starts_with("no change found, but"), "{}", done.stdout);
+    for file in ["w.yaml", "binary.yaml"] {
+        let named = format!("{}/{file}", new.path());
+        assert!(done.stdout.contains(&named), "no {named} in {}", done.stdout);
+    }
+    assert!(!done.stdout.contains("proved"), "{}", done.stdout);
+    let done = pilotage(&["diff", "-o", "json", old.path(), new.path()]);
+    let answer: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(answer["proved"], false);
+    assert_eq!(answer["leftOut"].as_array().map(Vec::len), Some(3), "{answer}");
+}
+
+#[test]
+fn what_is_assumed_is_said() {
+    let (old, new) = (Folder::new(), Folder::new());
+    old.write("v.yaml", RULES);
+    new.write("v.yaml", RULES);
+    let done = pilotage(&["diff", old.path(), new.path()]);
+    assert_eq!(done.code, 0, "{}", done.stdout);
+    assert!(done.stdout.contains("no request changes: proved"), "{}", done.stdout);
+    let assumed = "assumed: HTTP at port 80, as neither side has a service";
+    assert!(done.stdout.contains(assumed), "{}", done.stdout);
 }

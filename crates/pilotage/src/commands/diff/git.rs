@@ -5,10 +5,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::SideError;
-use crate::inputs::{SourceText, is_configuration};
+use crate::inputs::{InputError, SourceText, is_configuration, text_of};
 
-/// The files at or below `path` in `revision`, by name. Paths are as seen from the current folder.
-pub(super) fn read(revision: &str, path: &str) -> Result<Vec<SourceText>, SideError> {
+/// The files at or below `path` in `revision`, by name; some may be no text. Paths are as seen from the current folder.
+pub(super) fn read(
+    revision: &str,
+    path: &str,
+) -> Result<Vec<Result<SourceText, InputError>>, SideError> {
     let named = format!("{revision}:{path}");
     let names = list(revision, path, &named)?;
     let wanted: Vec<String> = match names.as_slice() {
@@ -44,7 +47,11 @@ fn list(revision: &str, path: &str, named: &str) -> Result<Vec<String>, SideErro
 }
 
 /// All texts through one process: a thousand files are nothing unusual.
-fn contents(revision: &str, names: &[String], named: &str) -> Result<Vec<SourceText>, SideError> {
+fn contents(
+    revision: &str,
+    names: &[String],
+    named: &str,
+) -> Result<Vec<Result<SourceText, InputError>>, SideError> {
     let failed = |error| SideError::NoGit(named.to_owned(), error);
     let mut git = Command::new("git")
         .args(["cat-file", "--batch"])
@@ -73,9 +80,7 @@ fn contents(revision: &str, names: &[String], named: &str) -> Result<Vec<SourceT
             output.read_exact(&mut bytes).map_err(failed)?;
             let mut newline = [0];
             output.read_exact(&mut newline).map_err(failed)?;
-            let name = format!("{revision}:{name}");
-            let text = String::from_utf8(bytes).map_err(|_| SideError::NotText(name.clone()))?;
-            sources.push(SourceText { name, text });
+            sources.push(text_of(Path::new(&format!("{revision}:{name}")), bytes));
         }
         Ok(())
     })?;

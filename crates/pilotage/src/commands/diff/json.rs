@@ -15,12 +15,20 @@ pub(super) fn report(answer: &Answer<'_>) -> Value {
             let found = &view.difference;
             json!({
                 "proxy": view.name,
+                "refused": view.refused,
                 "hosts": found.hosts,
                 "requests": found.requests.iter().map(|one| request(answer, one)).collect::<Vec<_>>(),
                 "connections": found.connections.iter().map(|one| json!({
                     "condition": one.condition,
                     "changes": changes(answer, &one.changes, &one.was, &one.becomes),
+                    "witness": {
+                        "destination": one.witness.destination.to_string(),
+                        "tls": one.witness.tls,
+                        "serverName": one.witness.server_name,
+                        "protocols": one.witness.protocols,
+                    },
                 })).collect::<Vec<_>>(),
+                "undecidedConnections": found.undecided_connections,
                 "undecided": found.undecided.iter().map(|one| json!({
                     "host": host(&one.host),
                     "samples": one.samples,
@@ -37,7 +45,10 @@ pub(super) fn report(answer: &Answer<'_>) -> Value {
         "old": answer.old.name,
         "new": answer.new.name,
         "same": answer.status() == crate::exit::Status::Ok,
-        "proved": answer.found().all(|found| found.undecided.is_empty()),
+        "proved": answer.is_proved(),
+        "leftOut": answer.left_out_json(),
+        "namespacesNotSeen": answer.unseen,
+        "assumptions": answer.assumptions(),
         "views": views,
     })
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotage_engine::Tables;
+use pilotage_engine::{Severity, Tables};
 use pilotage_explain::simulation;
 use pilotage_proto::{Message, Name, ResourceSet, json};
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub(super) fn side(address: &str) -> Result<Side, SideError> {
         };
         all.push((name, tables(configs).map_err(failed)?));
     }
-    Ok(Side { name: format!("live at {address}"), content: Content::Running(all) })
+    Ok(Side::new(format!("live at {address}"), Content::Running(all)))
 }
 
 fn ask(address: &str) -> std::io::Result<String> {
@@ -80,7 +80,12 @@ fn tables(configs: &Value) -> Result<Arc<Tables>, String> {
             set.endpoints.insert(name, one);
         }
     }
-    Ok(simulation::tables(&set).0)
+    let (tables, rejections) = simulation::tables(&set);
+    let mut refusals = rejections.iter().filter(|one| one.severity == Severity::Rejected);
+    match refusals.next() {
+        Some(refusal) => Err(format!("what it has in force is refused here: {refusal}")),
+        None => Ok(tables),
+    }
 }
 
 fn named<M>(values: &[Value], name: &str) -> Result<Vec<(String, Arc<M>)>, String>

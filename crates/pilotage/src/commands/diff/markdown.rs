@@ -1,6 +1,6 @@
 //! The answer as a comment on a change.
 
-use super::text::{headline, host, seen, title};
+use super::text::{headline, host, provisos, seen, title};
 use super::{Answer, places};
 
 /// The whole answer.
@@ -9,6 +9,9 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
     let headline = headline(answer, changes.len());
     let (what, whom) = headline.split_once('\n').unwrap_or((&headline, ""));
     let mut text = format!("**{what}**\n\n{whom}\n");
+    for line in provisos(answer) {
+        text.push_str(&format!("\n- {line}\n"));
+    }
     if !changes.is_empty() {
         text.push_str("\n| requests | was | becomes | witness |\n|---|---|---|---|\n");
     }
@@ -41,6 +44,10 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
             for one in &change.changes {
                 text.push_str(&format!("  - was {}, becomes {}\n", one.was, one.becomes));
             }
+            text.push_str(&format!("  - witness: `{}`\n", change.witness));
+        }
+        for place in &view.difference.undecided_connections {
+            text.push_str(&format!("\n- {place}: too complex to decide\n"));
         }
         for undecided in &view.difference.undecided {
             text.push_str(&format!(

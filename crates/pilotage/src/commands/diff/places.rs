@@ -1,23 +1,22 @@
 //! From what a change comes from to the line where it is written.
 
+use std::collections::HashSet;
+
 use pilotage_config::FieldPath;
 use pilotage_symbolic::{Change, Facet, Origin};
 
-use super::sides::{Content, Side};
+use super::sides::Side;
 
 /// `file:line` of what `facet` of the rule at `origin` says.
 pub(super) fn line(side: &Side, origin: &Origin, facet: Facet) -> Option<String> {
-    let Content::Objects { configuration, .. } = &side.content else {
-        return Some(origin.to_string());
-    };
-    let mut objects = configuration.objects.iter();
-    let object = objects.find(|object| object.to_string() == origin.object)?;
+    let Some(configuration) = side.configuration() else { return Some(origin.to_string()) };
+    let object = side.object(&origin.object)?;
     let rule = origin.path.split_once(".match[").map_or(&*origin.path, |(rule, _)| rule);
     let written = field(facet).map(|field| FieldPath::from(format!("{rule}.{field}").as_str()));
     let written = written.filter(|path| object.spans.get(path).is_some());
     let path = written.unwrap_or_else(|| FieldPath::from(&*origin.path));
     let line = object.spans.key(&path).map_or(object.source.span.line, |span| span.line);
-    Some(format!("{}:{line}", object.source.file))
+    Some(format!("{}:{line}", configuration.file(object)))
 }
 
 /// The field of a rule that says it.
@@ -42,11 +41,7 @@ pub(super) fn lines(side: &Side, is_new: bool, change: &Change, origins: &[Origi
     let own = if is_new { becomes } else { was };
     let own: Vec<Origin> = own.iter().cloned().collect();
     let origins = if change.facet == Facet::Policy { &own } else { origins };
-    let mut lines: Vec<String> = Vec::new();
-    for line in origins.iter().filter_map(|origin| line(side, origin, change.facet)) {
-        if !lines.contains(&line) {
-            lines.push(line);
-        }
-    }
-    lines
+    let mut known = HashSet::new();
+    let lines = origins.iter().filter_map(|origin| line(side, origin, change.facet));
+    lines.filter(|line| known.insert(line.clone())).collect()
 }

@@ -1,17 +1,18 @@
 //! One side of a comparison: where it comes from and what it holds.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pilotage_config::object::Kind;
-use pilotage_config::{Diagnostic, load};
+use pilotage_config::{Diagnostic, Object, load};
 use pilotage_engine::Tables;
-use pilotage_explain::simulation;
 use pilotage_model::Snapshot;
 
 use super::git;
-use crate::inputs::{Configuration, SourceText, read_all};
+use crate::inputs::{Configuration, SourceText, read_each};
 
 /// Something that listens, so that VirtualServices for sidecars count there.
 const LISTENER: &str = "
@@ -30,6 +31,8 @@ pub(super) struct Side {
     /// What to call it.
     pub(super) name: String,
     pub(super) content: Content,
+    /// Its objects by kind and name, once somebody has asked.
+    by_name: OnceCell<HashMap<String, Arc<Object>>>,
 }
 
 /// What a side holds.
@@ -60,83 +63,99 @@ pub(crate) enum SideError {
     /// Nothing to load there.
     #[error("{0} holds no *.yaml, *.yml or *.json file")]
     Empty(String),
-    /// Something that is no text.
-    #[error("{0} is not a text file")]
-    NotText(String),
     /// The admin port.
     #[error("no answer from the admin port of `pilotage up` at {0}: {1}")]
     Live(String, String),
 }
 
 impl Side {
-    /// Reads what `named` names: a path, or a path in a revision.
-    pub(super) fn load(named: &str, mesh: &Mesh) -> Result<Self, super::CommandError> {
+    /// Reads what `named` names: a path, or a path in a revision. What it shares with `before` is not made again.
+    pub(super) fn load(
+        named: &str,
+        mesh: &Mesh,
+        before: Option<&Self>,
+    ) -> Result<Self, super::CommandError> {
         let sources = match revision(named) {
             Some((revision, path)) => git::read(revision, path)?,
-            None => read_all(&[PathBuf::from(named)])?,
+            None => read_each(&[PathBuf::from(named)])?,
         };
-        let configuration = Configuration::of(sources, mesh.0.clone());
-        Ok(Self::of(named.to_owned(), configuration))
+        let known = before.and_then(Self::configuration);
+        let configuration = Configuration::of(sources, mesh.0.clone(), known);
+        Ok(Self::of(named.to_owned(), configuration, before))
     }
 
-    fn of(name: String, configuration: Configuration) -> Self {
+    fn of(name: String, configuration: Configuration, before: Option<&Self>) -> Self {
+        let known = before.and_then(|before| match &before.content {
+            Content::Objects { snapshot, .. } => Some(&**snapshot),
+            Content::Running(_) => None,
+        });
         let snapshot =
-            pilotage_model::build_after(None, &configuration.objects, &configuration.mesh);
-        let content = Content::Objects { configuration: Box::new(configuration), snapshot };
-        Self { name, content }
+            pilotage_model::build_after(known, &configuration.objects, &configuration.mesh);
+        Self::new(name, Content::Objects { configuration: Box::new(configuration), snapshot })
     }
 
-    /// Both sides. When neither knows a service, as in a file with a VirtualService alone, nothing would listen for
-    /// sidecars and everything would be the same; so port 80 is taken to be there on both.
+    pub(super) fn new(name: String, content: Content) -> Self {
+        Self { name, content, by_name: OnceCell::new() }
+    }
+
+    /// Both sides, and whether something had to be assumed: when neither knows a service, as in a file with a
+    /// VirtualService alone, nothing would listen for sidecars and everything would be the same; so port 80 is taken to
+    /// be there on both.
     pub(super) fn load_both(
         [old, new]: [&str; 2],
         mesh: &Mesh,
-    ) -> Result<[Self; 2], super::CommandError> {
-        let both = [Self::load(old, mesh)?, Self::load(new, mesh)?];
-        if both.iter().any(Self::knows_services) {
-            return Ok(both);
+    ) -> Result<([Self; 2], bool), super::CommandError> {
+        let old = Self::load(old, mesh, None)?;
+        let new = Self::load(new, mesh, Some(&old))?;
+        if old.knows_services() || new.knows_services() {
+            return Ok(([old, new], false));
         }
-        Ok(both.map(|side| match side.content {
+        let listener: Vec<Arc<Object>> =
+            load("", LISTENER).objects.into_iter().map(Arc::new).collect();
+        let old = old.with(&listener, None);
+        let new = new.with(&listener, Some(&old));
+        Ok(([old, new], true))
+    }
+
+    fn with(self, objects: &[Arc<Object>], before: Option<&Self>) -> Self {
+        match self.content {
             Content::Objects { mut configuration, .. } => {
-                configuration.objects.extend(load("", LISTENER).objects.into_iter().map(Arc::new));
-                Self::of(side.name, *configuration)
+                configuration.objects.extend_from_slice(objects);
+                Self::of(self.name, *configuration, before)
             }
-            Content::Running(_) => side,
-        }))
+            Content::Running(_) => self,
+        }
+    }
+
+    /// What the side was loaded from.
+    pub(super) fn configuration(&self) -> Option<&Configuration> {
+        match &self.content {
+            Content::Objects { configuration, .. } => Some(configuration),
+            Content::Running(_) => None,
+        }
+    }
+
+    /// The object that is called `Kind namespace/name`.
+    pub(super) fn object(&self, name: &str) -> Option<&Arc<Object>> {
+        let all = self.configuration().map(|all| &*all.objects).unwrap_or_default();
+        let of = |object: &Arc<Object>| (object.to_string(), Arc::clone(object));
+        // Of several with one name the first counts.
+        self.by_name.get_or_init(|| all.iter().rev().map(of).collect()).get(name)
     }
 
     fn knows_services(&self) -> bool {
-        match &self.content {
-            Content::Objects { configuration, .. } => configuration
-                .objects
-                .iter()
-                .any(|object| matches!(object.body, Kind::Service(_) | Kind::ServiceEntry(_))),
-            Content::Running(_) => true,
-        }
+        self.configuration().is_none_or(|configuration| {
+            let is_service = |object: &Arc<Object>| {
+                matches!(object.body, Kind::Service(_) | Kind::ServiceEntry(_))
+            };
+            configuration.objects.iter().any(is_service)
+        })
     }
 
-    /// Objects that could not be used.
+    /// Files and objects that could not be used.
     pub(super) fn problems(&self) -> impl Iterator<Item = &Diagnostic> {
-        let configuration = match &self.content {
-            Content::Objects { configuration, .. } => Some(configuration),
-            Content::Running(_) => None,
-        };
-        let all = configuration.into_iter().flat_map(|configuration| &configuration.diagnostics);
+        let all = self.configuration().into_iter().flat_map(|all| &all.diagnostics);
         all.filter(|problem| problem.is_error())
-    }
-
-    /// The tables of the proxy `who`, or of the running one called `name`.
-    pub(super) fn tables(&self, name: &str, who: &pilotage_model::ProxyClass) -> Arc<Tables> {
-        match &self.content {
-            Content::Objects { snapshot, .. } => {
-                let view = pilotage_model::view(snapshot, who);
-                simulation::tables(&pilotage_compile::resources(&view)).0
-            }
-            Content::Running(all) => {
-                let found = all.iter().find(|(known, _)| known == name);
-                found.map_or_else(Tables::empty, |(_, tables)| Arc::clone(tables))
-            }
-        }
     }
 }
 

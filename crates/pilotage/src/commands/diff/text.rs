@@ -45,6 +45,9 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
     let changes = seen(answer);
     let mut text = headline(answer, changes.len());
     text.push('\n');
+    for line in provisos(answer) {
+        text.push_str(&format!("{line}\n"));
+    }
     if !changes.is_empty() {
         text.push('\n');
     }
@@ -57,9 +60,13 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
             for one in &change.changes {
                 text.push_str(&lines(answer, one, &change.was, &change.becomes));
             }
+            text.push_str(&format!("     witness  {}\n", change.witness));
         }
     }
     for view in &answer.views {
+        for place in &view.difference.undecided_connections {
+            text.push_str(&format!("\n{place}: too complex to decide ({})\n", view.name));
+        }
         for undecided in &view.difference.undecided {
             text.push_str(&format!(
                 "\nhost {}: too complex to decide: sampled {} requests ({})\n",
@@ -80,15 +87,16 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
 
 /// What is proved, and for whom.
 pub(super) fn headline(answer: &Answer<'_>, changes: usize) -> String {
-    let is_proved = !answer.found().any(|found| !found.undecided.is_empty());
     let connections: usize = answer.found().map(|found| found.connections.len()).sum();
-    let others = if is_proved {
-        "every other request is proved unchanged."
-    } else {
-        "not everything could be decided, see below."
+    let partial = !answer.reservations().is_empty();
+    let others = match (partial, answer.is_proved()) {
+        (true, _) => "this holds for a part of the files only, see below.",
+        (false, true) => "every other request is proved unchanged.",
+        (false, false) => "not everything could be decided, see below.",
     };
     let what = match (changes, connections) {
-        (0, 0) if is_proved => "no request changes: proved".to_owned(),
+        (0, 0) if answer.is_proved() => "no request changes: proved".to_owned(),
+        (0, 0) if partial => format!("no change found, but {others}"),
         (0, 0) => "no change found, but not everything could be decided, see below".to_owned(),
         (0, _) => format!("no request takes another route, but connections change; {others}"),
         (1, _) => format!("1 kind of request changes; {others}"),
@@ -98,6 +106,12 @@ pub(super) fn headline(answer: &Answer<'_>, changes: usize) -> String {
     let views: Vec<&str> = answer.views.iter().map(|view| &*view.name).collect();
     let hosts = if hosts == 1 { "1 host".to_owned() } else { format!("{hosts} hosts") };
     format!("{what}\n{hosts} compared, seen from: {}", views.join(", "))
+}
+
+/// What the answer leaves out and takes for granted, a line each.
+pub(super) fn provisos(answer: &Answer<'_>) -> Vec<String> {
+    let assumed = answer.assumptions().into_iter().map(|line| format!("assumed: {line}"));
+    answer.reservations().into_iter().chain(assumed).collect()
 }
 
 fn one(answer: &Answer<'_>, number: usize, seen: &Seen<'_>) -> String {

@@ -8,6 +8,7 @@ use pilotage_control::identities::Identities;
 use pilotage_model::{ProxyClass, ProxyKind};
 use pilotage_symbolic::{Difference, difference};
 
+use super::proxy_tables::ProxyTables;
 use super::sides::{Content, Side};
 
 /// Sidecars that are asked besides the one in `default`, at most.
@@ -19,25 +20,30 @@ pub(super) struct ViewDifference {
     /// Which proxy, for people.
     pub(super) name: String,
     pub(super) difference: Difference,
+    /// What the engine refused of the proxy's resources, on either side: it takes no part.
+    pub(super) refused: Vec<String>,
 }
 
-/// What changes for `who`; when nobody in particular `is_asked`, for a sidecar in each namespace whose objects change,
-/// and for every gateway.
+/// What changes for `who`; when `anybody` may ask, for a sidecar in each namespace whose objects change, and for every
+/// gateway. With the namespaces that were left out, as there are too many.
 pub(super) fn differences(
     old: &Side,
     new: &Side,
     who: &ProxyClass,
-    is_asked: bool,
-) -> Vec<ViewDifference> {
-    let views =
-        if is_asked { all(old, new, who) } else { vec![(named(who), [who.clone(), who.clone()])] };
-    views
+    anybody: bool,
+) -> (Vec<ViewDifference>, Vec<String>) {
+    let (views, unseen) = match anybody {
+        true => all(old, new, who),
+        false => (vec![(named(who), [who.clone(), who.clone()])], Vec::new()),
+    };
+    let found = views
         .into_iter()
-        .map(|(name, [before, after])| {
-            let (before, after) = (old.tables(&name, &before), new.tables(&name, &after));
-            ViewDifference { name, difference: difference(&before, &after) }
+        .map(|(name, who)| {
+            let ProxyTables { old, new, refused } = ProxyTables::of([old, new], &name, &who);
+            ViewDifference { name, difference: difference(&old, &new), refused }
         })
-        .collect()
+        .collect();
+    (found, unseen)
 }
 
 fn named(who: &ProxyClass) -> String {
@@ -47,13 +53,21 @@ fn named(who: &ProxyClass) -> String {
     }
 }
 
-/// Proxies by name, as they are on both sides.
-fn all(old: &Side, new: &Side, who: &ProxyClass) -> Vec<(String, [ProxyClass; 2])> {
+/// A proxy, as it is on both sides.
+type Proxy = (String, [ProxyClass; 2]);
+
+/// Proxies by name, and namespaces without one that should have had one.
+fn all(old: &Side, new: &Side, who: &ProxyClass) -> (Vec<Proxy>, Vec<String>) {
     let mut views = vec![("sidecar".to_owned(), [who.clone(), who.clone()])];
+    let mut unseen = Vec::new();
     let live = [old, new].iter().any(|side| matches!(side.content, Content::Running(_)));
     if !live {
-        for namespace in changed_namespaces(old, new).into_iter().take(MOST_NAMESPACES) {
+        for namespace in changed_namespaces(old, new) {
             if *namespace == *who.namespace {
+                continue;
+            }
+            if views.len() > MOST_NAMESPACES {
+                unseen.push(namespace);
                 continue;
             }
             let there = ProxyClass { namespace: (&*namespace).into(), ..who.clone() };
@@ -69,7 +83,7 @@ fn all(old: &Side, new: &Side, who: &ProxyClass) -> Vec<(String, [ProxyClass; 2]
         let either = [first.unwrap_or_else(|| any.clone()), second.unwrap_or(any)];
         views.push((name.clone(), either));
     }
-    views
+    (views, unseen)
 }
 
 fn gateways(side: &Side) -> BTreeMap<String, ProxyClass> {
