@@ -3,13 +3,18 @@
 //! The verdict (error, warning, fine) is Istio's; the words are ours. An object with an error takes no part in the
 //! mesh, its last good version does. [`crate::load`] has already seen to shape: unknown fields, types, enums.
 
+mod any_match;
 mod checker;
 mod client_tls;
 mod connection_pool;
+mod cors;
+mod destination;
 mod destination_rule;
+mod direct_response;
 mod export_to;
 mod faults;
 mod gateway;
+mod gateway_names;
 mod header_operations;
 mod hosts;
 mod http_match;
@@ -17,15 +22,20 @@ mod http_route;
 mod l4_routes;
 mod load_balancing;
 mod locality;
+mod mirrors;
 mod names;
 mod outlier_detection;
 mod percent_format;
 mod ports;
+mod redirect;
 mod retries;
+mod rewrite;
+mod scope;
 mod selector;
 mod server_tls;
 mod service_entry;
 mod sidecar;
+mod string_match;
 mod unreachable;
 mod virtual_service;
 mod workload_entry;

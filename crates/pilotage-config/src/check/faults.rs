@@ -1,10 +1,9 @@
-//! Rules of fault injection and mirroring: both take a percentage of the requests.
+//! Rules of fault injection.
 
 use super::checker::Checker;
-use super::http_route;
 use crate::codes;
 use crate::field_path::FieldPath;
-use crate::virtual_service::{HttpFaultInjection, HttpRoute, Percent, grpc_status_number};
+use crate::virtual_service::{HttpFaultInjection, Percent, grpc_status_number};
 
 /// The smallest share that a fault can have, in percent.
 const PERCENT_MIN: f64 = 0.0001;
@@ -61,44 +60,5 @@ fn percentage(share: Option<&Percent>, at: &FieldPath, checker: &mut Checker<'_>
             format!("{value} is not a percentage: 0, or {PERCENT_MIN} to 100"),
             "not a percentage",
         );
-    }
-}
-
-/// `mirror`, `mirrors` and their shares.
-pub(super) fn mirrors(route: &HttpRoute, at: &FieldPath, checker: &mut Checker<'_>) {
-    if route.mirror.is_some() && !route.mirrors.is_empty() {
-        checker.error(
-            &at.field("mirrors"),
-            "`mirror` and `mirrors` cannot stand together",
-            "one of them",
-        );
-        checker.help("`mirrors` can hold the destination of `mirror` as well");
-    }
-    if let Some(percent) = route.mirror_percent {
-        let at = at.field("mirrorPercent");
-        checker.warning(&at, "`mirrorPercent` is deprecated", "write mirrorPercentage: {value: …}");
-        if percent > 100 {
-            checker.error(&at, format!("{percent} is more than 100 percent"), "not a percentage");
-        }
-    }
-    mirror_share(route.mirror_percentage.as_ref(), &at.field("mirrorPercentage"), checker);
-    if let Some(mirror) = &route.mirror {
-        http_route::destination(mirror, &at.field("mirror"), checker);
-    }
-    for (index, mirror) in route.mirrors.iter().enumerate() {
-        let at = at.field("mirrors").index(index);
-        match &mirror.destination {
-            Some(destination) => {
-                http_route::destination(destination, &at.field("destination"), checker);
-            }
-            None => checker.error(&at, "a mirror needs a destination", "to where?"),
-        }
-        mirror_share(mirror.percentage.as_ref(), &at.field("percentage"), checker);
-    }
-}
-
-fn mirror_share(share: Option<&Percent>, at: &FieldPath, checker: &mut Checker<'_>) {
-    if let Some(value) = share.map(|s| s.value.get()).filter(|v| !(0.0..=100.0).contains(v)) {
-        checker.error(at, format!("{value} is not a percentage from 0 to 100"), "not a percentage");
     }
 }

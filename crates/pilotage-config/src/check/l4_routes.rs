@@ -1,7 +1,7 @@
 //! Rules of `tls[]` and `tcp[]` entries.
 
 use super::checker::Checker;
-use super::{hosts, http_match, http_route, names, ports, selector, virtual_service};
+use super::{any_match, destination, hosts, names};
 use crate::codes;
 use crate::field_path::FieldPath;
 use crate::virtual_service::{RouteDestination, TcpRoute, TlsMatchAttributes, TlsRoute};
@@ -19,10 +19,14 @@ pub(super) fn check_tls(
         let at = at.field("match").index(index);
         sni_hosts(block, service_hosts, &at, checker);
         subnets(&block.destination_subnets, &at, checker);
-        ports::optional_number(block.port, &at.field("port"), checker);
-        selector::labels(&block.source_labels, &at.field("sourceLabels"), checker);
-        virtual_service::gateway_names(&block.gateways, &at.field("gateways"), checker);
-        http_match::source_namespace(&block.source_namespace, &at, checker);
+        any_match::check(
+            block.port,
+            &block.source_labels,
+            &block.gateways,
+            &block.source_namespace,
+            &at,
+            checker,
+        );
     }
     destinations(&route.route, at, checker);
 }
@@ -57,10 +61,14 @@ pub(super) fn check_tcp(route: &TcpRoute, at: &FieldPath, checker: &mut Checker<
     for (index, block) in route.match_.iter().enumerate() {
         let at = at.field("match").index(index);
         subnets(&block.destination_subnets, &at, checker);
-        ports::optional_number(block.port, &at.field("port"), checker);
-        selector::labels(&block.source_labels, &at.field("sourceLabels"), checker);
-        virtual_service::gateway_names(&block.gateways, &at.field("gateways"), checker);
-        http_match::source_namespace(&block.source_namespace, &at, checker);
+        any_match::check(
+            block.port,
+            &block.source_labels,
+            &block.gateways,
+            &block.source_namespace,
+            &at,
+            checker,
+        );
         if !block.source_subnet.is_empty() {
             checker.problem(
                 codes::PIL0010,
@@ -97,7 +105,7 @@ fn destinations(routes: &[RouteDestination], at: &FieldPath, checker: &mut Check
     let at = at.field("route");
     for (index, entry) in routes.iter().enumerate() {
         let at = at.index(index);
-        http_route::weighted_destination(entry.destination.as_ref(), entry.weight, &at, checker);
+        destination::weighted(entry.destination.as_ref(), entry.weight, &at, checker);
     }
-    http_route::weights_add_up(routes.iter().map(|entry| entry.weight), &at, checker);
+    destination::weights_add_up(routes.iter().map(|entry| entry.weight), &at, checker);
 }

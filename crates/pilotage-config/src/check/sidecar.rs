@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::checker::Checker;
 use super::hosts::{self, ScopedHost};
-use super::{connection_pool, gateway, http_route, names, ports, selector, server_tls};
+use super::{connection_pool, destination, gateway, names, ports, selector, server_tls};
 use crate::codes;
 use crate::field_path::FieldPath;
 use crate::sidecar::{
@@ -254,7 +254,7 @@ fn outbound(policy: &OutboundTrafficPolicy, at: &FieldPath, checker: &mut Checke
         );
     }
     if hosts::host_name(&proxy.host, &at.field("host"), checker) {
-        http_route::destination(proxy, &at, checker);
+        destination::check(proxy, &at, checker);
     }
     if proxy.port.is_none() {
         checker.error(&at, "an egress proxy needs a port", "needs `port`");

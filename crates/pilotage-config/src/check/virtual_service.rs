@@ -2,33 +2,19 @@
 
 use super::checker::Checker;
 use super::export_to::{self, Owner};
-use super::{hosts, http_route, l4_routes, names, unreachable};
+use super::scope::Scope;
+use super::{gateway_names, hosts, http_route, l4_routes, names, unreachable};
 use crate::field_path::FieldPath;
 use crate::virtual_service::VirtualService;
 
-/// The reserved gateway name that stands for all sidecars.
-const MESH: &str = "mesh";
-
-/// Where the rules of a VirtualService apply, as far as its own text says.
-#[derive(Clone, Copy)]
-pub(super) struct Scope {
-    /// It has no hosts: another VirtualService refers to it.
-    pub(super) is_delegate: bool,
-    /// Sidecars obey it.
-    pub(super) is_mesh: bool,
-}
-
 pub(super) fn check(spec: &VirtualService, checker: &mut Checker<'_>) {
     let at = FieldPath::spec();
-    let scope = Scope {
-        is_delegate: spec.hosts.is_empty(),
-        is_mesh: spec.gateways.is_empty() || spec.gateways.iter().any(|g| g == MESH),
-    };
+    let scope = Scope::of(spec);
     if scope.is_delegate {
         check_delegate(spec, checker);
     }
-    gateway_names(&spec.gateways, &at.field("gateways"), checker);
-    legacy_gateway_names(&spec.gateways, &at.field("gateways"), checker);
+    gateway_names::check(&spec.gateways, &at.field("gateways"), checker);
+    gateway_names::check_old(&spec.gateways, &at.field("gateways"), checker);
     check_hosts(spec, scope, checker);
     if spec.http.is_empty() && spec.tls.is_empty() && spec.tcp.is_empty() {
         checker.error(&at, "a VirtualService needs rules: `http`, `tls` or `tcp`", "no rules");
@@ -65,42 +51,6 @@ fn check_delegate(spec: &VirtualService, checker: &mut Checker<'_>) {
                 "add `hosts`, or leave this to the VirtualService that delegates to this one",
             );
         }
-    }
-}
-
-/// Names of gateways. As on Istio, a name that is not `namespace/name` ends the list: what follows it is not looked
-/// at, and so cannot make the object invalid.
-pub(super) fn gateway_names(gateways: &[String], at: &FieldPath, checker: &mut Checker<'_>) {
-    for (index, gateway) in gateways.iter().enumerate() {
-        let at = at.index(index);
-        let Some((namespace, name)) = gateway.split_once('/') else {
-            hosts::host_name(gateway, &at, checker);
-            return;
-        };
-        if !names::is_dns_label(namespace) {
-            checker.error(
-                &at,
-                format!("`{namespace}` before the slash is not the name of a namespace"),
-                "not a namespace",
-            );
-        }
-        if !names::is_dns_label(name) {
-            checker.error(&at, format!("`{name}` is not the name of a gateway"), "not a name");
-        }
-    }
-}
-
-/// The first name in the old dotted form; Istio looks no further, and warns at the object's own list only.
-fn legacy_gateway_names(gateways: &[String], at: &FieldPath, checker: &mut Checker<'_>) {
-    let first = gateways.iter().position(|gateway| !gateway.contains('/'));
-    let Some((index, gateway)) = first.and_then(|i| Some((i, gateways.get(i)?))) else { return };
-    let mut parts = gateway.split('.');
-    if let (Some(name), Some(namespace)) = (parts.next(), parts.next()) {
-        checker.warning(
-            &at.index(index),
-            format!("`{gateway}` is an old way to name a gateway"),
-            format!("write {namespace}/{name}"),
-        );
     }
 }
 
