@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use pilotage_config::selector::{LabelSelector, LabelSelectorRequirement};
+
 /// Labels of a workload, or conditions on them.
 pub type Labels = BTreeMap<String, String>;
 
@@ -9,6 +11,24 @@ pub type Labels = BTreeMap<String, String>;
 #[must_use]
 pub fn selects(selector: &Labels, labels: &Labels) -> bool {
     selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// Whether labels satisfy a Kubernetes selector.
+#[must_use]
+pub fn satisfy(labels: &Labels, selector: &LabelSelector) -> bool {
+    let holds = |condition: &LabelSelectorRequirement| {
+        let value = labels.get(&condition.key);
+        let among = value.is_some_and(|value| condition.values.contains(value));
+        match condition.operator.as_str() {
+            "In" => among,
+            "NotIn" => !among,
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            // Unknown operators select nothing, as in Kubernetes, which rejects them.
+            _ => false,
+        }
+    };
+    selects(&selector.match_labels, labels) && selector.match_expressions.iter().all(holds)
 }
 
 /// A selector as Kubernetes' tools write it: `app=web,tier=front`.

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use pilotage_config::Diagnostic;
 use pilotage_config::mesh::MeshConfig;
 use pilotage_config::object::{Kind, KindName, Object};
-use pilotage_config::selector::{LabelSelector, LabelSelectorRequirement};
 
 use crate::analysis;
 use crate::destination_rule::DestinationRules;
 use crate::gateway::{self, Gateway};
-use crate::labels::{Labels, selects};
+use crate::labels::{Labels, satisfy};
 use crate::mesh::Mesh;
 use crate::peer_authentication::PeerAuthentications;
 use crate::registry::{self, Registry, Surroundings};
@@ -207,31 +206,13 @@ fn discovered(objects: &[Arc<Object>], mesh: &Mesh) -> Vec<Arc<Object>> {
     let none = Labels::new();
     let selected = |namespace: &str| {
         let labels = labels.get(namespace).copied().unwrap_or(&none);
-        selectors.iter().any(|selector| selects_namespace(selector, labels))
+        selectors.iter().any(|selector| satisfy(labels, selector))
     };
     let objects = objects.iter().filter(|object| {
         let namespace = object.namespace();
         namespace.is_empty() || namespace == mesh.root_namespace() || selected(namespace)
     });
     objects.cloned().collect()
-}
-
-/// Whether labels satisfy a Kubernetes selector.
-#[must_use]
-pub fn selects_namespace(selector: &LabelSelector, labels: &Labels) -> bool {
-    let holds = |condition: &LabelSelectorRequirement| {
-        let value = labels.get(&condition.key);
-        let among = value.is_some_and(|value| condition.values.contains(value));
-        match condition.operator.as_str() {
-            "In" => among,
-            "NotIn" => !among,
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            // Unknown operators select nothing, as in Kubernetes, which rejects them.
-            _ => false,
-        }
-    };
-    selects(&selector.match_labels, labels) && selector.match_expressions.iter().all(holds)
 }
 
 #[cfg(test)]

@@ -7,9 +7,8 @@ use pilotage_config::mesh::{ServiceEntryVisibility, Visibility as Limit, Visibil
 use pilotage_config::object::{Kind, Object};
 
 use super::Visibility;
-use crate::labels::Labels;
+use crate::labels::{Labels, satisfy};
 use crate::mesh::Mesh;
-use crate::snapshot::selects_namespace;
 
 /// The limits of a mesh.
 #[derive(Debug)]
@@ -42,8 +41,8 @@ impl<'a> Limits<'a> {
         let holds = |rule: &VisibilityRule| {
             let of_namespace = rule.namespace_selector.as_ref();
             let own = rule.selector.as_ref();
-            of_namespace.is_none_or(|selector| selects_namespace(selector, namespace))
-                && own.is_none_or(|selector| selects_namespace(selector, &object.meta.labels))
+            of_namespace.is_none_or(|selector| satisfy(namespace, selector))
+                && own.is_none_or(|selector| satisfy(&object.meta.labels, selector))
         };
         let policy =
             settings.policies.iter().find(|policy| policy.matching_rules.iter().any(holds));
