@@ -45,7 +45,7 @@ impl Names {
         (Self(sender), receiver)
     }
 
-    /// Waits until every name of `cluster` was asked for once more.
+    /// Waits until `cluster` has an endpoint, or every name of it was asked for once more.
     pub(crate) async fn settle(&self, cluster: &Arc<ClusterTable>) {
         let (answer, answered) = oneshot::channel();
         if self.0.send(Question::Cluster(Arc::clone(cluster), answer)).is_ok() {
@@ -150,9 +150,15 @@ impl Service {
     fn take(&mut self, question: Question) {
         match question {
             Question::Cluster(cluster, answer) => {
-                self.schedule.hurry(&cluster, Instant::now());
-                let keys = cluster.dns_targets().iter().map(|target| Key::new(&cluster, target));
-                let missing = keys.filter(|key| self.schedule.has(key)).collect();
+                let mut missing = BTreeSet::new();
+                // The answer may have come while the question was on its way.
+                cluster.follow_names();
+                if cluster.endpoints().is_empty() {
+                    self.schedule.hurry(&cluster, Instant::now());
+                    let keys = cluster.dns_targets().iter();
+                    let keys = keys.map(|target| Key::new(&cluster, target));
+                    missing.extend(keys.filter(|key| self.schedule.has(key)));
+                }
                 self.waiting.push(Waiting { cluster, missing, answer });
                 self.release();
             }
