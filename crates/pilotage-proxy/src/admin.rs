@@ -4,6 +4,7 @@
 mod clusters;
 mod pages;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -28,9 +29,9 @@ use tokio::time::MissedTickBehavior;
 use crate::config::{ConfigDump, Explain, ProxyConfig, SetLogFilter};
 use crate::dns;
 use crate::health;
-use crate::listeners::bind_group;
+use crate::listeners::{BoundListener, bind_group};
 use crate::metrics::Registry;
-use crate::proxy::{BoundListener, StartError};
+use crate::proxy::StartError;
 use crate::tls::TlsStore;
 use crate::worker::Entry;
 
@@ -84,7 +85,7 @@ pub(crate) struct AdminState {
     pub(crate) tables: Arc<ArcSwap<Tables>>,
     /// Notified of new tables.
     pub(crate) published: Arc<Notify>,
-    pub(crate) listeners: Arc<Mutex<std::collections::BTreeMap<Entry, BoundListener>>>,
+    pub(crate) listeners: Arc<Mutex<BTreeMap<Entry, BoundListener>>>,
     pub(crate) state: Arc<State>,
     pub(crate) tls: Arc<TlsStore>,
     pub(crate) config_dump: Option<ConfigDump>,

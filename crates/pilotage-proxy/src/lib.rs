@@ -16,6 +16,7 @@ mod failure;
 mod health;
 mod http;
 mod http1;
+mod lines;
 mod listeners;
 mod metrics;
 mod pool;
@@ -32,7 +33,7 @@ pub use access_log::{AccessLogSettings, FormatError, Lines, LogFormat, LogTarget
 pub use config::{
     BindAddress, ConfigDump, Explain, InboundPort, ProxyConfig, SetLogFilter, on_loopback,
 };
-pub use listeners::BindError;
+pub use listeners::{BindError, BoundListener};
 pub use metrics::{Registry, Source};
-pub use proxy::{BoundListener, Proxy, ProxyHandle, StartError};
+pub use proxy::{Proxy, ProxyHandle, StartError};
 pub use tls::TlsProblem;

@@ -34,6 +34,21 @@ fn text(address: &ListenAddress) -> String {
     }
 }
 
+/// A listener of the tables, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundListener {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The address that its resource asks for.
+    pub wanted: SocketAddr,
+    /// The address that it is bound to.
+    pub bound: SocketAddr,
+    /// What it takes, as a URL says it: `http`, `https`, `tls` or `tcp`.
+    pub scheme: &'static str,
+    /// It is the one for connections that are redirected on their way to the workload.
+    pub takes_redirected: bool,
+}
+
 /// Which listeners have a socket of their own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sockets {

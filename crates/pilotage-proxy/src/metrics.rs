@@ -3,6 +3,7 @@
 mod cluster;
 mod counter;
 mod exposition;
+mod labels;
 mod outliers;
 mod requests;
 mod routes;

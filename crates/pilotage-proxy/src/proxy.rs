@@ -18,7 +18,9 @@ use crate::admin::{Admin, AdminState, State};
 use crate::config::{InboundPort, ProxyConfig};
 use crate::dns::Names;
 use crate::health;
-use crate::listeners::{BindError, Listening, SocketFile, Sockets, bind_group, bind_unix};
+use crate::listeners::{
+    BindError, BoundListener, Listening, SocketFile, Sockets, bind_group, bind_unix,
+};
 use crate::metrics::Registry;
 use crate::tls::{TlsProblem, TlsStore};
 use crate::worker::{self, Command, Entry, Seed};
@@ -38,21 +40,6 @@ pub enum StartError {
     /// The system refuses threads or sockets.
     #[error("cannot start a worker: {0}")]
     Worker(#[from] io::Error),
-}
-
-/// A listener of the tables, and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BoundListener {
-    /// Its name.
-    pub name: Arc<str>,
-    /// The address that its resource asks for.
-    pub wanted: SocketAddr,
-    /// The address that it is bound to.
-    pub bound: SocketAddr,
-    /// What it takes, as a URL says it: `http`, `https`, `tls` or `tcp`.
-    pub scheme: &'static str,
-    /// It is the one for connections that are redirected on their way to the workload.
-    pub takes_redirected: bool,
 }
 
 /// The data plane.

@@ -11,7 +11,7 @@ use pilotage_engine::outlier_detection::{Detector, Record};
 use serde_json::{Map, Value, json};
 
 use super::AdminState;
-use super::pages::append;
+use crate::lines::line;
 
 /// In Envoy's text form: `cluster::what::value` lines.
 pub(super) fn text(state: &AdminState) -> String {
@@ -26,22 +26,22 @@ pub(super) fn text(state: &AdminState) -> String {
 fn cluster_text(out: &mut String, cluster: &ClusterTable, now: Duration) {
     let name = cluster.name();
     for (what, value) in limits(&cluster.settings.circuit_breakers) {
-        append(out, format_args!("{name}::default_priority::{what}::{value}\n"));
+        line(out, format_args!("{name}::default_priority::{what}::{value}"));
     }
     for usage in cluster.settings.circuit_breakers.in_use(&cluster.state) {
         let (what, used) = (usage.name, usage.used);
-        append(out, format_args!("{name}::default_priority::{what}_in_use::{used}\n"));
+        line(out, format_args!("{name}::default_priority::{what}_in_use::{used}"));
     }
     let set = cluster.endpoints();
     for plan in set.plan() {
         let (priority, percent) = (plan.priority, plan.healthy_percent + plan.degraded_percent);
-        append(out, format_args!("{name}::priority_{priority}::traffic_percent::{percent}\n"));
-        append(out, format_args!("{name}::priority_{priority}::panic::{}\n", plan.panic));
+        line(out, format_args!("{name}::priority_{priority}::traffic_percent::{percent}"));
+        line(out, format_args!("{name}::priority_{priority}::panic::{}", plan.panic));
     }
     for (endpoint, share) in set.iter().zip(set.shares()) {
         let address = &endpoint.address;
         let mut line = |what: &str, value: &dyn std::fmt::Display| {
-            append(out, format_args!("{name}::{address}::{what}::{value}\n"));
+            line(out, format_args!("{name}::{address}::{what}::{value}"));
         };
         for (what, value) in counters(endpoint) {
             line(what, &value);

@@ -1,6 +1,5 @@
 //! The pages of the admin endpoint, under Envoy's paths.
 
-use std::fmt::Write;
 use std::sync::PoisonError;
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use http_body_util::Full;
 use serde_json::json;
 
 use super::{AdminState, Phase, clusters};
+use crate::lines::line;
 
 const TEXT: &str = "text/plain; charset=UTF-8";
 const JSON: &str = "application/json";
@@ -153,7 +153,7 @@ fn listeners(state: &AdminState, as_json: bool) -> Page {
     }
     let mut text = String::new();
     for listener in listeners.values() {
-        append(&mut text, format_args!("{}::{}\n", listener.name, listener.bound));
+        line(&mut text, format_args!("{}::{}", listener.name, listener.bound));
     }
     page(StatusCode::OK, TEXT, text)
 }
@@ -182,7 +182,7 @@ fn logging(state: &AdminState, method: &Method, query: &str) -> Page {
 fn help() -> String {
     let mut text = String::new();
     for (path, what) in PAGES {
-        append(&mut text, format_args!("  {path:<18} {what}\n"));
+        line(&mut text, format_args!("  {path:<18} {what}"));
     }
     text
 }
@@ -201,9 +201,4 @@ fn page(status: StatusCode, kind: &'static str, text: String) -> Page {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
-}
-
-pub(super) fn append(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    let written = text.write_fmt(arguments);
-    debug_assert!(written.is_ok(), "writing to a string does not fail");
 }

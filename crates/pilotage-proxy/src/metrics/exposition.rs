@@ -1,15 +1,16 @@
 //! Metrics as text: the Prometheus format, and Envoy's `/stats`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pilotage_engine::Tables;
 
 use super::counter::BOUNDS;
-use super::requests::push_label;
+use super::labels::push_label;
+use super::upstream::ClusterValues;
 use super::{Shard, lock};
+use crate::lines::line;
 
 /// Sums of one histogram over all shards.
 #[derive(Clone, Default)]
@@ -126,9 +127,6 @@ fn tcp_values(shards: &[Arc<Shard>]) -> BTreeMap<&'static str, BTreeMap<String, 
     sums
 }
 
-/// By Envoy's name: whether the number goes up and down, and its value for each cluster.
-pub(super) type ClusterValues = BTreeMap<&'static str, (bool, BTreeMap<Arc<str>, u64>)>;
-
 fn cluster_values(shards: &[Arc<Shard>], tables: &Tables) -> ClusterValues {
     let mut sums = super::upstream::values(tables);
     for shard in shards {
@@ -165,10 +163,4 @@ fn histogram(out: &mut String, name: &str, labels: &str, sums: &Sums) {
     }
     line(out, format_args!("{name}_sum{{{labels}}} {}", sums.sum));
     line(out, format_args!("{name}_count{{{labels}}} {cumulative}"));
-}
-
-/// Appends a line.
-pub(super) fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
-    let written = writeln!(out, "{text}");
-    debug_assert!(written.is_ok(), "writing to a string does not fail");
 }

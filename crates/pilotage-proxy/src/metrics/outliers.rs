@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use pilotage_engine::Tables;
 
-use super::exposition::line;
-use super::requests::push_label;
+use super::labels::push_label;
+use crate::lines::line;
 
 /// Seconds that an endpoint has been out.
 const OUT: &str = "pilotage_outlier_ejected_for_seconds";

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use pilotage_engine::Tables;
 use pilotage_engine::route::RouteEntry;
 
-use super::exposition::line;
-use super::requests::push_label;
+use super::labels::push_label;
 use super::{ClusterStats, Counter, Shard, UpstreamRequests, lock};
+use crate::lines::line;
 
 /// Which route: the name of its virtual host, and its prefix. Routes that share both share their counters.
 pub(crate) type RouteKey = (Arc<str>, Arc<str>);

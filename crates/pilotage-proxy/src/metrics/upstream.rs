@@ -1,5 +1,6 @@
 //! How clusters are now: circuit breakers, health, outlier detection. Read from the live state when somebody asks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pilotage_engine::Tables;
@@ -7,7 +8,8 @@ use pilotage_engine::cluster::ClusterTable;
 use pilotage_engine::endpoint::Health;
 use pilotage_engine::outlier_detection::Detector;
 
-use super::exposition::ClusterValues;
+/// By Envoy's name: whether the number goes up and down, and its value for each cluster.
+pub(super) type ClusterValues = BTreeMap<&'static str, (bool, BTreeMap<Arc<str>, u64>)>;
 
 /// The values of every cluster under Envoy's names.
 pub(super) fn values(tables: &Tables) -> ClusterValues {
