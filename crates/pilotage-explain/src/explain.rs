@@ -22,7 +22,7 @@ use crate::places::Places;
 use crate::recorder::{Chance, Recorder};
 use crate::request::{Arrival, ClientTls, Protocol, Request};
 use crate::simulation::Simulation;
-use crate::{alternatives, hosts, messages, policies, rivals};
+use crate::{absent_rules, alternatives, hosts, messages, policies, rivals};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -61,6 +61,7 @@ pub fn explain(simulation: &Simulation, snapshot: &Snapshot, question: &Question
     let scene = Scene { simulation, snapshot, places, question };
     let mut answer = route(&scene, &question.request, true);
     answer.host = hosts::answer(&scene, &answer);
+    answer.absent = absent_rules::of(&scene, &answer);
     answer.rivals = rivals::of(&scene, &answer);
     answer.alternatives = alternatives::of(&scene, &answer);
     answer.message = messages::sentence(&scene, &answer);

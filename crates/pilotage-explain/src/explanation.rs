@@ -55,6 +55,9 @@ pub struct Explanation {
     pub clusters: Vec<Destination>,
     /// Each route that was tried, in order.
     pub trace: Vec<Tried>,
+    /// Rules before the one that takes the request that are not there for this proxy, and so were not tried.
+    #[serde(default)]
+    pub absent: Vec<AbsentRule>,
     /// Other virtual services for this host, and why they do not count.
     pub rivals: Vec<Rival>,
     /// What else happens to the request, whatever the destination: fault, rewrite, headers, timeout, retries, mirrors.
@@ -221,6 +224,16 @@ pub struct ConditionAnswer {
     pub holds: bool,
     /// Where it was written; nothing for a condition that nobody wrote, such as any path.
     pub place: Option<Place>,
+}
+
+/// A rule that is not there for this proxy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AbsentRule {
+    /// The rule.
+    pub rule: RuleName,
+    /// Where it is there: `only for clients with app=web`.
+    pub reason: String,
 }
 
 /// A virtual service for the same host that does not count.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pilotage_config::decode::nearest;
+use pilotage_model::service::Service;
 
 use crate::explain::Scene;
 use crate::explanation::{Explanation, HostAnswer};
@@ -21,7 +22,7 @@ pub(crate) fn is_unknown(answer: &Explanation) -> bool {
 /// The service behind the host, the rules that count for it, and when there is neither, what is most like it.
 pub(crate) fn answer(scene: &Scene<'_>, told: &Explanation) -> HostAnswer {
     let mut host = told.host.clone();
-    let service = service(scene, &host.asked);
+    let service = service(scene, &host);
     if let Some(service) = service {
         host.service = Some(service.host.as_str().to_owned());
         host.ports = service.ports.iter().map(|port| port.number).collect();
@@ -40,10 +41,17 @@ pub(crate) fn answer(scene: &Scene<'_>, told: &Explanation) -> HostAnswer {
     host
 }
 
-/// The service that a host means to the proxy: by its full name, or a part of it as Kubernetes completes it.
-fn service<'s>(scene: &'s Scene<'_>, host: &str) -> Option<&'s pilotage_model::service::Service> {
+/// The service that a host means to the proxy: that of the wildcard whose domain it met, else by its full name, or a part
+/// of it as Kubernetes completes it.
+fn service<'s>(scene: &'s Scene<'_>, told: &HostAnswer) -> Option<&'s Service> {
     let view = &scene.simulation.view;
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let host = told.asked.trim_end_matches('.').to_ascii_lowercase();
+    let services = || view.clusters.iter().map(|view| &*view.service);
+    let wildcard = told.domain.as_deref().filter(|domain| domain.starts_with("*."));
+    let met = wildcard.and_then(|domain| services().find(|s| s.host.as_str() == domain));
+    if met.is_some() {
+        return met;
+    }
     let domain = view.mesh.domain();
     let forms = [
         host.clone(),
@@ -51,13 +59,12 @@ fn service<'s>(scene: &'s Scene<'_>, host: &str) -> Option<&'s pilotage_model::s
         format!("{host}.svc.{domain}"),
         format!("{host}.{domain}"),
     ];
-    let services = || view.clusters.iter().map(|view| &*view.service);
     let named = forms.iter().find_map(|form| {
         services().find(|service| service.host.as_str().eq_ignore_ascii_case(form))
     });
     named.or_else(|| {
         let address: std::net::IpAddr = host.parse().ok()?;
-        let has = |service: &&pilotage_model::service::Service| {
+        let has = |service: &&Service| {
             service.addresses.iter().any(|known| known.to_string() == address.to_string())
         };
         services().find(has)

@@ -4,6 +4,7 @@
 //! request through them as the proxy does, from listener to route and cluster, and [`explain()`] says what happened there
 //! and which lines of YAML it comes from.
 
+mod absent_rules;
 mod alternatives;
 pub mod ask;
 mod cluster_policies;

@@ -59,6 +59,10 @@ fn reason(
         })
     };
     if !here {
+        // What is for any host elsewhere is no rival for this one.
+        if host.as_str() == "*" {
+            return None;
+        }
         return Some(if bound == [GatewayRef::MESH] {
             "it is for sidecars only".to_owned()
         } else {
@@ -79,7 +83,7 @@ fn reason(
         ));
     }
     if winning_host != host {
-        return Some("another virtual service comes first here".to_owned());
+        return Some("no service of its host is on this port".to_owned());
     }
     if !view.proxy.is_sidecar() {
         return Some("its rules come after those of the older one".to_owned());

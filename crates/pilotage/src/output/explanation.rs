@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use pilotage_explain::explanation::{
-    Alternative, ConditionAnswer, Destination, EndpointAnswer, Explanation, Fact, Outcome, Place,
-    RuleName, Tried,
+    AbsentRule, Alternative, ConditionAnswer, Destination, EndpointAnswer, Explanation, Fact,
+    Outcome, Place, RuleName, Tried,
 };
 use pilotage_explain::{lacks_endpoints, name_of_destination, words};
 
@@ -106,7 +106,11 @@ impl Screen<'_> {
         let passed = tried.iter().filter(|tried| !tried.matched).count();
         let hidden = passed.saturating_sub(MOST_RULES);
         let mut last: Option<&RuleName> = None;
+        let mut absent = self.answer.absent.iter().take(MOST_RULES).peekable();
         for (index, tried) in tried.iter().enumerate() {
+            while let Some(rule) = absent.next_if(|absent| absent.rule.number < tried.rule.number) {
+                self.absent(rows, rule);
+            }
             let first_shown = MOST_RULES / 2;
             if hidden > 0 && !tried.matched && index >= first_shown && index < first_shown + hidden
             {
@@ -119,12 +123,20 @@ impl Screen<'_> {
             self.rule(rows, tried, last);
             last = Some(&tried.rule);
         }
+        absent.for_each(|rule| self.absent(rows, rule));
         // Rules for bytes are not tried one by one.
         if tried.is_empty()
             && let Some(rule) = &self.answer.rule
         {
             rows.push(&topic(rule), 0, &rule.field, &self.at(rule.place.as_ref()), Tone::Plain);
         }
+    }
+
+    fn absent(&self, rows: &mut Rows, absent: &AbsentRule) {
+        let AbsentRule { rule, reason } = absent;
+        let name = if rule.name.is_empty() { String::new() } else { format!(" \"{}\"", rule.name) };
+        let said = format!("{}{name}   not here: {reason}", rule.field);
+        rows.push(&topic(rule), 0, &said, &self.at(rule.place.as_ref()), Tone::Quiet);
     }
 
     fn rule(&self, rows: &mut Rows, tried: &Tried, last: Option<&RuleName>) {

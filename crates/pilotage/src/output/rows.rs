@@ -127,12 +127,34 @@ fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
-/// `text` in lines of at most `first` and then `rest` columns, broken at spaces; words longer than that stay whole.
+/// What stands between parts of a text that belong together: lines are broken there before they are elsewhere.
+const APART: &str = "   ";
+
+/// `text` in lines of at most `first` and then `rest` columns. Words longer than that stay whole.
 fn wrapped(text: &str, first: usize, rest: usize) -> Vec<String> {
+    let rest = rest.saturating_sub(2);
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split(APART) {
+        let is_first = lines.len() < 2;
+        let most = if is_first { first } else { rest };
+        match lines.last_mut() {
+            Some(line) if columns(line) + columns(APART) + columns(part) <= most => {
+                line.push_str(APART);
+                line.push_str(part);
+            }
+            Some(_) => lines.extend(in_words(part, rest, rest)),
+            None => lines.extend(in_words(part, first, rest)),
+        }
+    }
+    lines
+}
+
+/// The same, broken at any space.
+fn in_words(text: &str, first: usize, rest: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
-        let most = if lines.is_empty() { first } else { rest.saturating_sub(2) };
+        let most = if lines.is_empty() { first } else { rest };
         if !line.is_empty() && columns(&line) + 1 + columns(word) > most {
             lines.push(std::mem::take(&mut line));
         } else if !line.is_empty() || lines.is_empty() && !text.starts_with(word) {
@@ -172,5 +194,26 @@ mod tests {
         assert_eq!(lines[0].len(), 60);
         assert!(lines[1].ends_with("  a.yaml:1") && lines[1].len() == 60, "{text}");
         assert_eq!(lines[2], "              unavailable", "{text}");
+    }
+
+    #[test]
+    fn lines_are_broken_between_parts_before_they_are_between_words() {
+        let mut rows = Rows::new(Some(60));
+        rows.push(
+            "rule 1",
+            0,
+            "http[0]   no: header x   want exact jason   got mallory",
+            "a.yaml:1",
+            Tone::Plain,
+        );
+        let text = plain(rows);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        assert_eq!(
+            lines,
+            [
+                "rule 1    http[0]   no: header x                  a.yaml:1",
+                "want exact jason   got mallory"
+            ]
+        );
     }
 }

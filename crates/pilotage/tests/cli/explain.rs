@@ -284,3 +284,41 @@ fn the_page_describes_every_field() {
         found.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "docs/explain.md does not describe {missing:?}");
 }
+
+#[test]
+fn rules_that_are_not_for_this_proxy_are_told_as_such() {
+    let folder = Folder::new();
+    folder.write("mesh.yaml", MESH);
+    let rules = "\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  gateways: [mesh, edge/web]
+  http:
+  - match: [{gateways: [edge/web]}]
+    directResponse: {status: 201}
+  - match: [{sourceLabels: {app: web}}, {port: 81}]
+    directResponse: {status: 202}
+  - route: [{destination: {host: reviews, subset: v2}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: any}
+spec:
+  hosts: ['*']
+  gateways: [edge/web]
+  http: [{directResponse: {status: 203}}]
+";
+    folder.write("rules.yaml", rules);
+    let done = pilotage(&["explain", "http://reviews:9080/", "-f", folder.path()]);
+    for part in [
+        "http[0]   not here: only for the gateway edge/web",
+        "http[1]   not here: only for clients with app=web or on port 81",
+        "http[2]   matched",
+    ] {
+        assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
+    }
+    assert!(!done.stdout.contains("VirtualService default/any"), "{}", done.stdout);
+}

@@ -47,6 +47,9 @@ pages! {
     "PIL0313"
     "PIL0314"
     "PIL0315"
+    "PIL0316"
+    "PIL0317"
+    "PIL0318"
 }
 
 /// The page of a code, if it is one of ours.
