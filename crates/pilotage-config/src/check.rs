@@ -22,6 +22,7 @@ mod http_route;
 mod l4_routes;
 mod load_balancing;
 mod locality;
+mod mesh;
 mod mirrors;
 mod names;
 mod outlier_detection;
@@ -45,8 +46,11 @@ mod workload_group;
 mod tests;
 
 use checker::Checker;
+pub(crate) use mesh::check_mesh;
 
+use crate::codes;
 use crate::diagnostic::Diagnostic;
+use crate::field_path::FieldPath;
 use crate::object::{Kind, Object};
 
 /// Checks `object` against every rule that needs no other object.
@@ -65,7 +69,13 @@ pub fn check(object: &Object) -> Vec<Diagnostic> {
         Kind::WorkloadGroup(spec) => workload_group::check(spec, &mut checker),
         Kind::Sidecar(spec) => sidecar::check(spec, &mut checker),
         // Read for what traffic needs of them; Istio's own rules for the rest of their fields are not applied.
-        Kind::ProxyConfig(_) | Kind::PeerAuthentication(_) | Kind::RequestAuthentication(_) => {}
+        Kind::PeerAuthentication(_) | Kind::RequestAuthentication(_) => {}
+        Kind::ProxyConfig(_) => checker.problem(
+            codes::PIL0014,
+            &FieldPath::spec(),
+            "a ProxyConfig says how Istio starts proxies; the one here is started by its command line",
+            "has no effect",
+        ),
         Kind::Service(_)
         | Kind::Endpoints(_)
         | Kind::EndpointSlice(_)

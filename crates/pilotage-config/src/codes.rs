@@ -248,6 +248,9 @@ codes! {
     PIL0013 DuplicateObject Warning
         "Two objects have the same kind, namespace and name. The one that comes later, in the order of \
          file names and of the text, is used."
+    PIL0014 NotCarriedOut Warning
+        "A setting changes what proxies do on Istio, and Pilotage does not carry it out. Traffic is as if \
+         it were not there."
 
     PIL0101 DelegateNotFound Warning
         "A rule hands its requests to a VirtualService that does not exist, is not exported to this \

@@ -202,7 +202,9 @@ pub fn load_mesh_config(source: &str, text: &str) -> (MeshConfig, Vec<Diagnostic
             } else {
                 decoder.wrong_type(&document.node, "a mapping with the settings of the mesh");
             }
-            problems.extend(decoder.finish(None).1);
+            let (spans, found) = decoder.finish(None);
+            problems.extend(found);
+            problems.extend(check::check_mesh(&source, &spans));
         }
     });
     (mesh, problems)

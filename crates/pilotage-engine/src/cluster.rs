@@ -50,6 +50,8 @@ pub enum Discovery {
 pub struct ClusterSettings {
     /// Name, as routes use it.
     pub name: Arc<str>,
+    /// Name in statistics, which several clusters may share.
+    pub stat_name: Arc<str>,
     /// The service that it leads to, where that is said.
     pub service: Option<ServiceName>,
     /// How endpoints are found.

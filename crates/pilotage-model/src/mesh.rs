@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use pilotage_config::mesh::{InboundTrafficMode, MeshConfig, MeshOutboundTrafficMode, ProxyConfig};
+use pilotage_config::mesh::{
+    InboundTrafficMode, InterceptionMode, MeshConfig, MeshOutboundTrafficMode, ProxyConfig,
+};
 
 /// `MeshConfig` with Istio's defaults for all that was absent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +73,13 @@ impl Mesh {
     #[must_use]
     pub fn proxy_config(&self) -> Option<&ProxyConfig> {
         self.config.default_config.as_ref()
+    }
+
+    /// How traffic gets to sidecars whose workload does not say, where that is not by redirection.
+    #[must_use]
+    pub fn interception(&self) -> Option<InterceptionMode> {
+        let mode = self.proxy_config().map(|config| config.interception_mode);
+        mode.filter(|mode| *mode != InterceptionMode::Redirect)
     }
 
     /// The SPIFFE identity of a service account.

@@ -191,11 +191,13 @@ fn service_view(snapshot: &Snapshot, proxy: &ProxyClass, registered: &Registered
 fn completed(snapshot: &Snapshot, proxy: &ProxyClass) -> ProxyClass {
     let mut proxy = proxy.clone();
     let workloads = &snapshot.workloads;
+    let of_mesh = snapshot.mesh.interception().filter(|_| proxy.is_sidecar());
     let found = proxy.addresses.iter().find_map(|ip| workloads.at(*ip, &proxy.namespace)).cloned();
     let Some(instance) = found else {
         if let Some(locality) = crate::workloads::labelled_locality(&proxy.labels) {
             proxy.locality = locality;
         }
+        proxy.interception = proxy.interception.or(of_mesh);
         return proxy;
     };
     let workload = &instance.workload;
@@ -218,9 +220,8 @@ fn completed(snapshot: &Snapshot, proxy: &ProxyClass) -> ProxyClass {
     if proxy.network.is_empty() {
         proxy.network = Arc::clone(&workload.network);
     }
-    if proxy.interception.is_none() {
-        proxy.interception = instance.interception;
-    }
+    let says = proxy.interception.or(instance.interception);
+    proxy.interception = says.or(of_mesh);
     for address in &instance.addresses {
         if !proxy.addresses.contains(address) {
             proxy.addresses.push(*address);

@@ -13,7 +13,7 @@ const HEAD: &str = "\
 # Every field of Istio's API and what Pilotage does with it. Columns: kind, path, status, where to read on.
 # implemented: page below docs/ that shows it; recorded: no page yet, but cases of that area of the vectors use it, and
 # what is compiled is compared with Istio's answers, whether or not our proxy obeys it; warned, rejected: code that says
-# so; unproven: nothing shows it yet.
+# so; outside: differences.md says why nothing comes of it; unproven: nothing shows it yet.
 ";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -6,6 +6,7 @@
 //! - `recorded`, with the area of the vectors that uses it and is compared with Istio's answers, while there is no page;
 //! - `warned` and `rejected`, with the code of the diagnostic that says so;
 //! - `planned`, with the code of the diagnostic that says that the field has no effect yet;
+//! - `outside`, with `differences.md`, which names the field and says why nothing comes of it;
 //! - `unproven`, with `-`: nothing shows what it does.
 
 use std::collections::BTreeMap;
@@ -57,7 +58,7 @@ pub struct Entry {
     pub kind: String,
     /// The path of the leaf.
     pub path: String,
-    /// `implemented`, `recorded`, `warned`, `rejected`, `planned` or `unproven`.
+    /// `implemented`, `recorded`, `warned`, `rejected`, `planned`, `outside` or `unproven`.
     pub status: String,
     /// A page below `docs/`, an area, a code, or `-`.
     pub reference: String,
@@ -92,6 +93,7 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, String> {
 #[must_use]
 pub fn findings(entries: &[Entry]) -> Vec<String> {
     let docs = crate::root().join("docs");
+    let differences = std::fs::read_to_string(docs.join("differences.md")).unwrap_or_default();
     let mut findings = Vec::new();
     let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for entry in entries {
@@ -102,6 +104,7 @@ pub fn findings(entries: &[Entry]) -> Vec<String> {
             "implemented" => reference.starts_with("spec/") && docs.join(reference).is_file(),
             "recorded" => AREAS.iter().any(|(area, _)| *area == reference),
             "warned" | "rejected" | "planned" => is_code,
+            "outside" => reference == "differences.md" && differences.contains(&entry.path),
             "unproven" => reference == "-",
             _ => false,
         };

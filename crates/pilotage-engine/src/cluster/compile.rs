@@ -70,6 +70,10 @@ impl ClusterSettings {
         };
         Ok(Self {
             name: proto.name.as_str().into(),
+            stat_name: match proto.alt_stat_name.as_str() {
+                "" => proto.name.as_str().into(),
+                other => other.into(),
+            },
             service: ServiceName::of(proto),
             discovery,
             policy,

@@ -137,6 +137,19 @@ fn cluster_values(shards: &[Arc<Shard>], tables: &Tables) -> ClusterValues {
             }
         }
     }
+    for (_gauge, values) in sums.values_mut() {
+        *values = by_stat_name(std::mem::take(values), tables);
+    }
+    sums
+}
+
+/// The values of clusters under their names in statistics; those that share one are added up.
+fn by_stat_name(values: BTreeMap<Arc<str>, u64>, tables: &Tables) -> BTreeMap<Arc<str>, u64> {
+    let mut sums = BTreeMap::new();
+    for (cluster, value) in values {
+        let name = tables.cluster(&cluster).map(|table| &table.settings.stat_name);
+        *sums.entry(name.map_or(cluster, Arc::clone)).or_default() += value;
+    }
     sums
 }
 

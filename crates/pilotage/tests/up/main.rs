@@ -13,6 +13,7 @@ mod diff;
 mod explain;
 mod harness;
 mod inbound;
+mod mesh_settings;
 mod reload;
 mod routing;
 mod shutdown;

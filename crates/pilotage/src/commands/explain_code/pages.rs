@@ -25,6 +25,7 @@ pages! {
     "PIL0011"
     "PIL0012"
     "PIL0013"
+    "PIL0014"
     "PIL0101"
     "PIL0102"
     "PIL0103"

@@ -1,0 +1,42 @@
+//! Settings of the mesh that change what Istio's proxies do, and nothing here.
+
+use std::sync::Arc;
+
+use crate::codes;
+use crate::diagnostic::Diagnostic;
+use crate::field_path::{FieldPath, SpanTable};
+
+/// The fields, each with the reason.
+const NOT_CARRIED_OUT: [(&[&str], &str); 4] = [
+    (&["hboneIdleTimeout"], "there is no ambient mode"),
+    (&["serviceSettings"], "all endpoints are taken for those of one cluster"),
+    (&["defaultConfig", "runtimeValues"], "they are switches of Envoy"),
+    (&["defaultConfig", "connectionSettings"], "limits of connections from outside are built in"),
+];
+
+/// What is told of a MeshConfig in `source`, whose fields stand at `spans`.
+pub(crate) fn check_mesh(source: &Arc<str>, spans: &SpanTable) -> Vec<Diagnostic> {
+    let told = NOT_CARRIED_OUT.iter().filter_map(|(names, why)| {
+        let path = names.iter().fold(FieldPath::root(), |path, name| path.field(name));
+        let span = spans.get(&path).and_then(|_written| spans.key(&path))?;
+        let message = format!("`{}` changes nothing here: {why}", names.join("."));
+        Some(Diagnostic::new(codes::PIL0014, message).at(source, span, "has no effect"))
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::load_mesh_config;
+
+    #[test]
+    fn what_is_not_carried_out_is_told_with_its_line() {
+        let text = "trustDomain: a\ndefaultConfig:\n  connectionSettings: {profile: EDGE}\nserviceSettings: []\n";
+        let (_, problems) = load_mesh_config("mesh.yaml", text);
+        let told: Vec<String> =
+            problems.iter().map(|p| format!("{} {}", p.code, p.message)).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told.iter().all(|told| told.starts_with("PIL0014 ")), "{told:?}");
+        assert!(told[1].contains("defaultConfig.connectionSettings"), "{told:?}");
+    }
+}
