@@ -109,6 +109,19 @@ struct Zone {
     degraded: Group,
 }
 
+/// Endpoints of one locality, without those that are ill.
+#[derive(Default)]
+struct Usable {
+    healthy: Vec<Arc<Endpoint>>,
+    degraded: Vec<Arc<Endpoint>>,
+}
+
+impl Usable {
+    fn count(&self) -> u64 {
+        u64::try_from(self.healthy.len()).unwrap_or(u64::MAX)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Plan {
     /// All stays in the own locality.
@@ -125,17 +138,16 @@ impl ZoneRouting {
         peers: &Peers,
         before: Option<&Self>,
     ) -> Option<Self> {
-        let mut by_locality: BTreeMap<&Locality, Vec<&Arc<Endpoint>>> = BTreeMap::new();
+        let mut by_locality: BTreeMap<&Locality, Usable> = BTreeMap::new();
         for endpoint in level {
-            by_locality.entry(&endpoint.locality).or_default().push(endpoint);
+            let here = by_locality.entry(&endpoint.locality).or_default();
+            match options.health(endpoint) {
+                Health::Healthy => here.healthy.push(Arc::clone(endpoint)),
+                Health::Degraded => here.degraded.push(Arc::clone(endpoint)),
+                Health::Unhealthy => {}
+            }
         }
-        let of_health = |found: &[&Arc<Endpoint>], health| -> Vec<Arc<Endpoint>> {
-            found.iter().filter(|e| options.health(e) == health).map(|e| Arc::clone(e)).collect()
-        };
-        let count = |found: &[&Arc<Endpoint>]| {
-            u64::try_from(of_health(found, Health::Healthy).len()).unwrap_or(u64::MAX)
-        };
-        let healthy: u64 = by_locality.values().map(|found| count(found)).sum();
+        let healthy: u64 = by_locality.values().map(Usable::count).sum();
         if by_locality.len() < 2
             || healthy < options.zone_aware.min_cluster_size
             || !peers.are_known(options.panic_threshold_percent)
@@ -147,17 +159,16 @@ impl ZoneRouting {
         let ordered: Vec<_> = own.into_iter().chain(by_locality).collect();
         let parts: Vec<(u64, u64)> = ordered
             .iter()
-            .map(|(locality, found)| match count(found) {
+            .map(|(locality, here)| match here.count() {
                 0 => (0, 0),
-                here => (peers.part(locality), (WHOLE * here).checked_div(healthy).unwrap_or(0)),
+                count => (peers.part(locality), (WHOLE * count).checked_div(healthy).unwrap_or(0)),
             })
             .collect();
-        let zones = ordered.iter().enumerate().map(|(index, (_, found))| {
+        let zones = ordered.into_iter().enumerate().map(|(index, (_, here))| {
             let before = before.and_then(|before| before.zones.get(index));
-            let group = |health, before| Group::new(of_health(found, health), options, before);
             Zone {
-                usable: group(Health::Healthy, before.map(|zone| &zone.usable)),
-                degraded: group(Health::Degraded, before.map(|zone| &zone.degraded)),
+                usable: Group::new(here.healthy, options, before.map(|zone| &zone.usable)),
+                degraded: Group::new(here.degraded, options, before.map(|zone| &zone.degraded)),
             }
         });
         Some(Self {

@@ -212,23 +212,22 @@ impl Step<'_> {
         }
     }
 
-    /// The proxies of the local cluster; none where it has no endpoints from the start.
+    /// The proxies of the local cluster. Whoever names it has looked that it is there.
     fn peers(&mut self, local: &LocalCluster) -> Option<Arc<Peers>> {
-        let table = self.next.clusters.get(local.name.as_str()).cloned();
-        let known = table
-            .filter(|table| matches!(table.settings.discovery, Discovery::Eds | Discovery::Static));
-        if known.is_none() {
+        let table = self.next.clusters.get(local.name.as_str()).cloned()?;
+        if !matches!(table.settings.discovery, Discovery::Eds | Discovery::Static) {
             self.rejections.push(Rejection {
                 kind: ResourceKind::Cluster,
                 resource: local.name.clone(),
-                path: String::new(),
+                path: "type".to_owned(),
                 severity: Severity::Warning,
-                message: "zones do not count: the local cluster has to be there, with endpoints that need no \
-                          resolving"
-                    .to_owned(),
+                message:
+                    "zones do not count: endpoints of the local cluster must need no resolving"
+                        .to_owned(),
             });
+            return None;
         }
-        known.map(|table| Arc::new(Peers::of(local, &table.endpoints())))
+        Some(Arc::new(Peers::of(local, &table.endpoints())))
     }
 
     fn cluster(

@@ -122,6 +122,11 @@ fn what_is_not_done_is_told_with_its_place() {
         "static_resources.clusters[0]: endpoints would come from",
     );
     refused(
+        "/clusterManager",
+        json!({"localClusterName": "b"}),
+        "cluster_manager.local_cluster_name: there is no cluster `b`",
+    );
+    refused(
         "/staticResources/clusters/0/healthChecks",
         json!([{}]),
         "static_resources.clusters[0].health_checks: endpoints are not checked",
@@ -143,6 +148,21 @@ fn what_is_not_done_is_told_with_its_place() {
         json!({"responseFlagFilter": {}}),
         &format!("{PLACE}.typed_config.access_log[0].filter: every request"),
     );
+}
+
+#[test]
+fn the_local_cluster_needs_endpoints_from_the_start() {
+    let mut value = bootstrap();
+    value["node"]["locality"] = json!({"zone": "z"});
+    value["clusterManager"] = json!({"localClusterName": "a"});
+    assert_eq!(problems(&value), [""; 0]);
+    let (bootstrap, _) = Bootstrap::read(&json::from_value(&value).unwrap());
+    let local = bootstrap.resources.local_cluster.unwrap();
+    assert_eq!((local.name.as_str(), local.locality.zone.as_str()), ("a", "z"));
+    value["staticResources"]["clusters"][0]["type"] = json!("STRICT_DNS");
+    let told = problems(&value);
+    let wanted = "static_resources.clusters[0].type: zones do not count";
+    assert!(told.len() == 1 && told[0].starts_with(wanted), "{told:#?}");
 }
 
 #[test]
