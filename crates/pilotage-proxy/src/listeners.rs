@@ -119,7 +119,8 @@ pub(crate) fn bind_unix(
     Ok((file, group))
 }
 
-/// One listening socket per worker on `address`, for connections to any address if it is `transparent`. Port 0 takes a free port, the same one for all.
+/// One listening socket per worker on `address`, for connections to any address if it is `transparent`. Port 0 takes a
+/// free port, the same one for all.
 ///
 /// # Errors
 /// When the address is taken (by this process too), privileged, or not of this machine.

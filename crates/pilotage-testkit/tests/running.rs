@@ -92,8 +92,8 @@ fn take(lines: &mut Vec<Line>, number: usize, exchange: &Exchange) -> Option<Lin
     found.map(|index| lines.remove(index))
 }
 
-/// Whether the exchange needs nothing but a request and an answer over IPv4, and does not come in at a sidecar, whose port for that is not
-/// bound here.
+/// Whether the exchange needs nothing but a request and an answer over IPv4, and does not come in at a sidecar, whose
+/// port for that is not bound here.
 fn can_be_sent(asker: &Asker, exchange: &Exchange) -> bool {
     let request = &exchange.request;
     let plain = matches!(request.tls.as_deref(), None | Some("plaintext"));

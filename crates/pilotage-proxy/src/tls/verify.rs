@@ -88,13 +88,13 @@ impl Trust {
         let conditions = &self.conditions;
         if !conditions.names.is_empty() || host.is_some() {
             let names = alternative_names(&certificate);
-            let shown =
-                || names.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", ");
+            let refused = |expected: String| {
+                let shown: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
+                Err(unacceptable(Unacceptable::Names { expected, shown: shown.join(", ") }))
+            };
             if !conditions.accepts_any(names.iter().map(|(kind, name)| (*kind, name.as_str()))) {
-                let expected: Vec<&str> =
-                    conditions.names.iter().filter_map(NameMatcher::exact).collect();
-                let expected = expected.join(", ");
-                return Err(unacceptable(Unacceptable::Names { expected, shown: shown() }));
+                let expected = conditions.names.iter().filter_map(NameMatcher::exact);
+                return refused(expected.collect::<Vec<_>>().join(", "));
             }
             let for_host = |host: &str| {
                 names.iter().any(|(kind, name)| match kind {
@@ -104,8 +104,7 @@ impl Trust {
                 })
             };
             if let Some(host) = host.filter(|host| !for_host(host)) {
-                let expected = host.to_owned();
-                return Err(unacceptable(Unacceptable::Names { expected, shown: shown() }));
+                return refused(host.to_owned());
             }
         }
         let pinned = !conditions.hashes.is_empty() || !conditions.spki.is_empty();

@@ -60,7 +60,8 @@ impl Rows {
         }
     }
 
-    /// A row; what it is about is not repeated from row to row. `indent` is how far below the row above it stands; `source` is where it was written.
+    /// A row; what it is about is not repeated from row to row. `indent` is how far below the row above it stands;
+    /// `source` is where it was written.
     pub(crate) fn push(
         &mut self,
         topic: &str,
