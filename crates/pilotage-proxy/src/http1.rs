@@ -18,6 +18,7 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod value;
 
 pub(crate) use client::Upstream;
 pub(crate) use decoder::{Decoder, Piece};

@@ -60,9 +60,10 @@ pub(crate) struct EndpointPool {
     /// Connections that exist, idle or not.
     open: Cell<u32>,
     /// HTTP/1 connections without a request; the one used last is on top.
-    idle: RefCell<Vec<http1::Connection>>,
+    #[expect(clippy::vec_box, reason = "it stays in the box while a request has it")]
+    idle: RefCell<Vec<Box<http1::Connection>>>,
     /// Requests waiting for an HTTP/1 connection because no more may be opened.
-    waiting: RefCell<VecDeque<oneshot::Sender<Option<http1::Connection>>>>,
+    waiting: RefCell<VecDeque<oneshot::Sender<Option<Box<http1::Connection>>>>>,
     /// HTTP/2 connections that take further streams.
     shared: RefCell<Vec<http2::Connection>>,
     /// Whether an HTTP/2 connection is being made, and who waits for it.

@@ -1,5 +1,6 @@
 //! Attempts: choosing an endpoint, sending, waiting, and doing so again as often as the route's retry policy says.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,10 +40,8 @@ pub(super) struct Answer {
     /// Has the body.
     pub(super) lease: Lease,
     pub(super) active: ActiveRequest,
-    pub(super) attempts: u32,
-    pub(super) counts: Counts,
-    /// Name of the endpoint; empty when it has none.
-    pub(super) hostname: Arc<str>,
+    /// Who gave it.
+    pub(super) endpoint: Arc<Endpoint>,
 }
 
 /// The attempts of one request.
@@ -84,14 +83,19 @@ impl<'a> Attempts<'a> {
         self.count
     }
 
-    /// The client gets this status in place of an upstream's answer.
-    pub(super) fn failed(&self, status: StatusCode) {
+    /// The client gets this status.
+    pub(super) fn answered(&self, status: StatusCode) {
         self.counts.answered(status.as_u16());
     }
 
-    /// What is left of the time for the whole request.
-    pub(super) fn into_limits(self) -> Limits {
-        self.limits
+    /// Both sides change to another protocol, in which the client speaks through `tunnel`.
+    pub(super) fn switch(&mut self, tunnel: &Rc<Source>) {
+        self.limits.switch(tunnel);
+    }
+
+    /// What is left of the time for the whole request. Afterwards there is no limit any more.
+    pub(super) fn take_limits(&mut self) -> Limits {
+        std::mem::take(&mut self.limits)
     }
 
     /// Makes attempts until one is to be passed on.
@@ -185,9 +189,10 @@ impl<'a> Attempts<'a> {
         if let Some(facts) = tail.facts() {
             facts.upstream_host = Some(endpoint.address.clone());
         }
-        let (mut head, mut body) = self.request(&endpoint, tail)?;
+        let mut head = self.request(&endpoint, tail)?;
         let mut moves = 0;
         loop {
+            let body = self.body()?;
             let mut lease = match pool.ready(&cluster.settings, http2)? {
                 Some(lease) => lease,
                 None => {
@@ -204,22 +209,16 @@ impl<'a> Attempts<'a> {
             }
             let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
             self.counts.add(|of| &of.total);
-            let sent = self.limits.within(lease.send(head, body)).await;
+            lease.begin(head, body);
+            let sent = self.limits.within(poll_fn(|cx| lease.poll_head(cx))).await;
             let sent = sent.map_err(|elapsed| {
                 self.tell(&endpoint, HostResult::TimedOut);
                 self.elapsed(elapsed)
             });
             match sent? {
                 Ok(head) => {
-                    self.tell(&endpoint, self.answered(&head));
-                    return Ok(Answer {
-                        head,
-                        lease,
-                        active,
-                        attempts: self.count,
-                        counts: self.counts.clone(),
-                        hostname: Arc::clone(&endpoint.hostname),
-                    });
+                    self.tell(&endpoint, self.result(&head));
+                    return Ok(Answer { head, lease, active, endpoint });
                 }
                 Err(error) => {
                     moves += 1;
@@ -228,7 +227,7 @@ impl<'a> Attempts<'a> {
                         self.tell_failure(&endpoint, &error.failure);
                         return Err(error.failure);
                     }
-                    (head, body) = self.request(&endpoint, tail)?;
+                    head = self.request(&endpoint, tail)?;
                 }
             }
         }
@@ -274,7 +273,7 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    fn answered(&self, head: &AnswerHead) -> HostResult {
+    fn result(&self, head: &AnswerHead) -> HostResult {
         let grpc_status = if self.context.head.is_grpc() {
             let status = head.headers.get("grpc-status");
             status.and_then(|status| status.to_str().ok()?.parse().ok())
@@ -344,32 +343,30 @@ impl<'a> Attempts<'a> {
         Some(SocketAddr::new(*found.first()?, port))
     }
 
-    /// The request as this attempt sends it.
-    fn request(
-        &self,
-        endpoint: &Endpoint,
-        tail: &mut Tail,
-    ) -> Result<(Outgoing, RequestBody), Failure> {
+    /// The head of the request as this attempt sends it.
+    fn request(&self, endpoint: &Endpoint, tail: &mut Tail) -> Result<Outgoing, Failure> {
         let outgoing = self.context.outgoing(self.forward, endpoint, self.count);
         let outgoing = outgoing.ok_or(Failure::Protocol)?;
         self.capture(&outgoing, tail);
-        let body = match &self.body {
-            None => RequestBody::Empty,
-            Some(source) => RequestBody::Client(source.next_attempt().ok_or(Failure::Termination)?),
-        };
-        Ok((outgoing, body))
+        Ok(outgoing)
+    }
+
+    /// The body of the request as this attempt sends it.
+    fn body(&self) -> Result<RequestBody, Failure> {
+        let Some(source) = &self.body else { return Ok(RequestBody::Empty) };
+        source.next_attempt().map(RequestBody::Client).ok_or(Failure::Termination)
     }
 
     fn capture(&self, outgoing: &Outgoing, tail: &mut Tail) {
         let Some(log) = &self.context.client.worker.log else { return };
         let Some(facts) = tail.facts() else { return };
-        facts.captured = Captured {
+        facts.captured = Some(Box::new(Captured {
             method: outgoing.method.clone(),
             path: Some(outgoing.path.clone()),
             authority: Some(outgoing.authority.clone()),
             request: log.capture(&outgoing.headers),
             response: Vec::new(),
-        };
+        }));
     }
 }
 

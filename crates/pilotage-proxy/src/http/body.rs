@@ -21,8 +21,8 @@ use crate::pool::Lease;
 pub(crate) enum Incoming {
     /// Read from an HTTP/1 connection.
     Http1(ClientBody),
-    /// A stream of an HTTP/2 connection.
-    Http2(Http2Body),
+    /// A stream of an HTTP/2 connection. Boxed, as it is much larger than the other.
+    Http2(Box<Http2Body>),
 }
 
 impl Incoming {

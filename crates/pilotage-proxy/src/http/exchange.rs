@@ -21,13 +21,12 @@ use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 use super::attempts::{Answer, Attempts};
 use super::body::{Incoming, RequestBody, ResponseBody};
 use super::head::{AnswerHead, Head, Outgoing};
-use super::limit::Limits;
 use super::mirrors;
 use super::moment::Moment;
 use super::place::{self, Place};
 use super::replay::Source;
 use super::server::Client;
-use super::tail::{Ending, Tail};
+use super::tail::{Ending, Facts, Tail};
 use crate::access_log::Captured;
 use crate::failure::Failure;
 use crate::http1::{Interim, MessageError};
@@ -56,7 +55,7 @@ pub(super) struct Context<'a> {
 /// Serves one request. `body` is `None` when there is none.
 pub(crate) async fn handle(
     client: Rc<Client>,
-    mut head: Head,
+    mut head: Box<Head>,
     body: Option<Incoming>,
 ) -> (AnswerHead, ResponseBody) {
     let moment = Moment::now();
@@ -181,19 +180,16 @@ impl Context<'_> {
         let mut attempts = Attempts::new(self, &forward, body);
         let result = attempts.run(&mut tail).await;
         match result {
-            Ok(answer) => {
-                let limits = attempts.into_limits();
-                if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return Box::pin(self.switch(&forward, answer, tunnel, limits, tail)).await;
-                }
-                self.pass_on(&forward, answer, limits, tail)
+            Ok(answer) if answer.head.status == StatusCode::SWITCHING_PROTOCOLS => {
+                Box::pin(self.switch(&forward, attempts, answer, tunnel, tail)).await
             }
+            Ok(answer) => self.pass_on(&forward, &mut attempts, answer, tail),
             // Nobody is there to be answered.
             Err(Failure::Downstream) => (AnswerHead::default(), ResponseBody::Empty),
             Err(failure) => {
                 let mut reply = failure.reply(attempts.count() > 1);
                 reply.flags.insert(forward.flags);
-                attempts.failed(reply.status);
+                attempts.answered(reply.status);
                 let exchange = Exchange {
                     attempts: attempts.count(),
                     cluster: Some(&forward.cluster.settings.name),
@@ -274,22 +270,22 @@ impl Context<'_> {
     fn finish_head(
         &self,
         forward: &Forward,
-        answer: &Answer,
+        attempts: &Attempts<'_>,
+        endpoint: &Endpoint,
         head: &mut AnswerHead,
-        tail: &mut Tail,
+        facts: &mut Facts,
     ) {
         let worker = &self.client.worker;
         let status = head.status.as_u16();
-        let Some(facts) = tail.facts() else { return };
         facts.status = status;
         facts.details = details::VIA_UPSTREAM.into();
-        facts.attempts = answer.attempts;
+        facts.attempts = attempts.count();
         facts.note_grpc_status(|name| head.headers.get(name));
         let exchange = Exchange {
-            attempts: answer.attempts,
+            attempts: attempts.count(),
             upstream: facts.upstream_host.as_ref().and_then(EndpointAddress::socket),
             upstream_tls: facts.upstream.as_ref().and_then(|(_, below)| below.tls.as_deref()),
-            upstream_hostname: (!answer.hostname.is_empty()).then_some(&*answer.hostname),
+            upstream_hostname: (!endpoint.hostname.is_empty()).then_some(&*endpoint.hostname),
             cluster: Some(&forward.cluster.settings.name),
             flags: facts.flags,
             upstream_service_time: Some(self.moment.instant.elapsed()),
@@ -303,44 +299,44 @@ impl Context<'_> {
         forward.apply_response_headers(&mut head.headers, self.head, &exchange);
         forwarded::finish(self.manager(), &mut head.headers, self.head.headers);
         add_date(&mut head.headers);
-        answer.counts.answered(status);
-        if let Some(log) = &worker.log {
-            facts.captured.response = log.capture_response(&head.headers);
+        attempts.answered(head.status);
+        if let (Some(log), Some(captured)) = (&worker.log, &mut facts.captured) {
+            captured.response = log.capture_response(&head.headers);
         }
     }
 
     fn pass_on(
         &self,
         forward: &Forward,
-        mut answer: Answer,
-        limits: Limits,
+        attempts: &mut Attempts<'_>,
+        answer: Answer,
         mut tail: Tail,
     ) -> (AnswerHead, ResponseBody) {
-        let mut head = std::mem::take(&mut answer.head);
-        self.finish_head(forward, &answer, &mut head, &mut tail);
+        let Answer { mut head, lease, active, endpoint } = answer;
         if let Some(facts) = tail.facts() {
-            facts.active = Some(answer.active);
+            self.finish_head(forward, attempts, &endpoint, &mut head, facts);
+            facts.active = Some(active);
         }
-        (head, ResponseBody::upstream(answer.lease, limits, tail))
+        (head, ResponseBody::upstream(lease, attempts.take_limits(), tail))
     }
 
     /// Both sides change to another protocol: from here on bytes go both ways as they come.
     async fn switch(
         &self,
         forward: &Forward,
+        mut attempts: Attempts<'_>,
         mut answer: Answer,
         tunnel: Option<Rc<Source>>,
-        mut limits: Limits,
         tail: Tail,
     ) -> (AnswerHead, ResponseBody) {
         let begun = tunnel.and_then(|source| Some((source.next_attempt()?, source)));
         let Some((tunnel, source)) = begun else {
-            let reply = Failure::Protocol.reply(answer.attempts > 1);
+            let reply = Failure::Protocol.reply(attempts.count() > 1);
             return self.reply(reply, tail).await;
         };
-        limits.switch(&source);
+        attempts.switch(&source);
         answer.lease.tunnel(RequestBody::Client(tunnel));
-        self.pass_on(forward, answer, limits, tail)
+        self.pass_on(forward, &mut attempts, answer, tail)
     }
 
     /// Answers without an upstream.
@@ -349,15 +345,15 @@ impl Context<'_> {
             tokio::time::sleep(delay).await;
         }
         if let (Some(log), Some(facts)) = (&self.client.worker.log, tail.facts())
-            && facts.captured.request.is_empty()
+            && facts.captured.is_none()
         {
-            facts.captured = Captured {
+            facts.captured = Some(Box::new(Captured {
                 method: self.head.method.clone(),
                 path: self.path.cloned(),
                 authority: HeaderValue::from_str(self.head.authority).ok(),
                 request: log.capture(self.head.headers),
                 response: Vec::new(),
-            };
+            }));
         }
         respond(reply, tail, self.head.is_grpc(), self.head.method, |headers| {
             forwarded::finish(self.manager(), headers, self.head.headers);
@@ -377,13 +373,13 @@ async fn answer_unplaced(
     if let Some(facts) = tail.facts()
         && let Some(log) = &Rc::clone(&facts.client).worker.log
     {
-        facts.captured = Captured {
+        facts.captured = Some(Box::new(Captured {
             method: head.method.clone(),
             path: head.path.clone(),
             authority: head.authority.clone(),
             request: log.capture(&head.headers),
             response: Vec::new(),
-        };
+        }));
     }
     respond(reply, tail, is_grpc, &head.method, |_| {})
 }

@@ -104,8 +104,8 @@ pub(crate) enum Elapsed {
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
     global: Option<Limit>,
-    per_try: Option<Limit>,
     /// Boxed, as few requests have it.
+    per_try: Option<Box<Limit>>,
     per_try_idle: Option<Box<Silence>>,
     life: Option<Box<Life>>,
 }
@@ -131,7 +131,7 @@ impl Limits {
         idle: Option<Duration>,
         body: Option<&Rc<Source>>,
     ) {
-        self.per_try = timeout.map(|timeout| Limit::new(timeout, body));
+        self.per_try = timeout.map(|timeout| Box::new(Limit::new(timeout, body)));
         self.per_try_idle = idle.map(|timeout| Box::new(Silence::new(timeout, body)));
     }
 

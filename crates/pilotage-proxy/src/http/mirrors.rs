@@ -142,7 +142,8 @@ async fn deliver(
     };
     let active = ActiveRequest::begin(&cluster.state, &endpoint.state);
     stats.requests.total.add(1);
-    match lease.send(head, body).await {
+    lease.begin(head, body);
+    match poll_fn(|cx| lease.poll_head(cx)).await {
         Ok(answer) => {
             stats.answered(answer.status.as_u16());
             active.ended(Some(answer.status));

@@ -72,7 +72,8 @@ pub(crate) struct Facts {
     pub(crate) attempts: u32,
     pub(crate) grpc_status: Option<i32>,
     pub(crate) active: Option<ActiveRequest>,
-    pub(crate) captured: Captured,
+    /// What the access log will tell of the request, if there is one.
+    pub(crate) captured: Option<Box<Captured>>,
 }
 
 impl Tail {
@@ -98,7 +99,7 @@ impl Tail {
             attempts: 0,
             grpc_status: None,
             active: None,
-            captured: Captured::default(),
+            captured: None,
         })))
     }
 
@@ -250,7 +251,7 @@ impl Facts {
             route_name: self.route.as_ref().map(|route| Arc::clone(&route.name)),
             origin: self.route.as_ref().and_then(|route| route.origin_in_words()).map(Arc::from),
             attempts: self.attempts,
-            captured: std::mem::take(&mut self.captured),
+            captured: self.captured.take().map(|captured| *captured).unwrap_or_default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::http::Head;
 /// A request up to its body.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) head: Head,
+    pub(crate) head: Box<Head>,
     /// Where the body ends.
     pub(crate) framing: Framing,
     /// The client would send further requests on this connection.
@@ -84,7 +84,7 @@ pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageE
     }
     // A connection that was to become a tunnel and does not is of no further use.
     persistent &= line.method != Method::CONNECT;
-    let head = Head {
+    let head = Box::new(Head {
         method: line.method,
         scheme: target.scheme,
         authority,
@@ -93,7 +93,7 @@ pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageE
         upgrade: upgrade && is_upgrade(&headers),
         headers,
         interim: None,
-    };
+    });
     Ok(Request { head, framing, persistent, expects_continue })
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use memchr::memchr;
 
-use super::MessageError;
+use super::{MessageError, value};
 
 /// How large a head may be.
 #[derive(Clone, Copy, Debug)]
@@ -134,9 +134,7 @@ impl Scanner {
             let name = HeaderName::from_bytes(name).map_err(|_| MessageError::Malformed)?;
             let value = head.slice(field.value.clone());
             let value = if field.folded { unfolded(&value) } else { value };
-            let value =
-                HeaderValue::from_maybe_shared(value).map_err(|_| MessageError::Malformed)?;
-            Ok((name, value))
+            Ok((name, value::of_bytes(value).ok_or(MessageError::Malformed)?))
         })
     }
 }

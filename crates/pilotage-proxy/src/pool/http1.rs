@@ -13,10 +13,11 @@ use crate::failure::Failure;
 use crate::http1::Upstream;
 use crate::transport::Transport;
 
-/// A connection and what is known of it.
+/// A connection and what is known of it. Boxed wherever it goes, because it goes far: from the pool to the body of the
+/// answer and back, with every request.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) upstream: Box<Upstream>,
+    pub(super) upstream: Upstream,
     pub(super) transport: Transport,
     born: Instant,
     /// When it last became idle; set without reading a clock where nobody will ask.
@@ -36,7 +37,7 @@ impl Connection {
 
 impl EndpointPool {
     /// The idle connection that was used last. Closed ones on the way are dropped.
-    pub(super) fn idle_http1(&self, settings: &ClusterSettings) -> Option<Connection> {
+    pub(super) fn idle_http1(&self, settings: &ClusterSettings) -> Option<Box<Connection>> {
         loop {
             let mut connection = self.idle.borrow_mut().pop()?;
             if connection.upstream.is_quiet() && !outlived(connection.born, settings) {
@@ -60,14 +61,14 @@ impl EndpointPool {
                 let transport = Transport::of(&stream);
                 let now = Instant::now();
                 let connection = Connection {
-                    upstream: Box::new(Upstream::new(stream, settings.http1_trailers)),
+                    upstream: Upstream::new(stream, settings.http1_trailers),
                     transport,
                     born: now,
                     idle_since: Cell::new(now),
                     left: settings.max_requests_per_connection.unwrap_or(u32::MAX),
                     _counted: counted,
                 };
-                return Ok(Lease::http1(self, connection, false));
+                return Ok(Lease::http1(self, Box::new(connection), false));
             }
             let (waiter, given) = oneshot::channel();
             self.waiting.borrow_mut().push_back(waiter);
@@ -84,7 +85,7 @@ impl EndpointPool {
 
     /// Takes a connection back whose answer was read to its end. It is of no use when its request was not sent to the
     /// end, or one of the sides wants to close it.
-    pub(super) fn give_back(&self, mut connection: Connection, now: Instant) {
+    pub(super) fn give_back(&self, mut connection: Box<Connection>, now: Instant) {
         connection.left = connection.left.saturating_sub(1);
         if connection.left == 0 || !connection.upstream.finish() {
             return;

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::{Builder, ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
-use http::Response;
+use http::HeaderValue;
 use http_body::{Body, Frame, SizeHint};
 use pilotage_engine::cluster::ClusterSettings;
 use pilotage_engine::endpoint::Endpoint;
@@ -89,6 +89,7 @@ impl Connection {
             usage: Count(usage),
             request: None,
             tunnel: None,
+            awaited: None,
             answer: None,
         }
     }
@@ -105,7 +106,17 @@ pub(super) struct Stream {
     request: Option<Pump<RequestBody>>,
     /// Where bytes go once both sides have changed to another protocol.
     tunnel: Option<SendStream<Bytes>>,
+    /// The head of the answer, until it comes; or why there will be none.
+    awaited: Option<Result<Awaited, SendError>>,
     answer: Option<Http2Body>,
+}
+
+/// The head of an answer that has not come yet.
+#[derive(Debug)]
+struct Awaited {
+    head: ResponseFuture,
+    /// The protocol that the request wants to change to.
+    switch: Option<HeaderValue>,
 }
 
 /// One stream in the count of its connection, until it is dropped.
@@ -119,49 +130,52 @@ impl Drop for Count {
 }
 
 impl Stream {
-    /// Sends a request and waits for the head of the answer.
-    pub(super) async fn send(
-        &mut self,
-        head: Outgoing,
-        body: RequestBody,
-    ) -> Result<AnswerHead, SendError> {
-        // What was sent may have been looked at: connections say goodbye before they go, so it is not just bad luck.
-        let failed = |failure, unsent| SendError { failure, unsent, reused: unsent };
-        let wanted = extended::wanted(&head.headers);
-        let request = head.into_http2(());
-        let mut request = request.ok_or_else(|| failed(Failure::Protocol, true))?;
+    /// As [`super::Lease::begin`].
+    pub(super) fn begin(&mut self, head: Outgoing, body: RequestBody) {
+        self.awaited = Some(self.try_begin(head, body));
+    }
+
+    fn try_begin(&mut self, head: Outgoing, body: RequestBody) -> Result<Awaited, SendError> {
+        let failed = |failure| SendError { failure, unsent: true, reused: true };
+        let switch = extended::wanted(&head.headers);
+        let mut request = head.into_http2(()).ok_or_else(|| failed(Failure::Protocol))?;
         let bodiless = body.is_end_stream();
-        if let Some(protocol) = &wanted
+        if let Some(protocol) = &switch
             && !extended::into_connect(&mut request, protocol)
         {
-            return Err(failed(Failure::Protocol, true));
+            return Err(failed(Failure::Protocol));
         }
-        let (mut response, stream) = self
-            .send
-            .send_request(request, bodiless && wanted.is_none())
-            .map_err(|_going| failed(Failure::Termination, true))?;
-        if wanted.is_some() {
+        let ended = bodiless && switch.is_none();
+        let sent = self.send.send_request(request, ended);
+        let (head, stream) = sent.map_err(|_going| failed(Failure::Termination))?;
+        if switch.is_some() {
             self.tunnel = Some(stream);
         } else if !bodiless {
             self.request = Some(Pump::new(stream, body, Reason::CANCEL));
         }
-        let response = poll_fn(|cx| self.poll_response(&mut response, cx)).await;
-        let (parts, body) = response.map_err(|failure| failed(failure, false))?.into_parts();
-        self.answer = Some(Http2Body::new(body, &parts.headers));
-        let mut answer = AnswerHead { status: parts.status, headers: parts.headers.into() };
-        if let Some(protocol) = wanted {
-            extended::into_switch(&mut answer, protocol);
-        }
-        Ok(answer)
+        Ok(Awaited { head, switch })
     }
 
-    fn poll_response(
+    /// As [`super::Lease::poll_head`].
+    pub(super) fn poll_head(
         &mut self,
-        response: &mut ResponseFuture,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<h2::RecvStream>, Failure>> {
-        self.poll_request(cx).map_err(|error| error.failure())?;
-        Pin::new(response).poll(cx).map_err(|error| classify(&error))
+    ) -> Poll<Result<AnswerHead, SendError>> {
+        // What was sent may have been looked at: connections say goodbye before they go, so it is not just bad luck.
+        let failed = |failure| SendError { failure, unsent: false, reused: false };
+        self.poll_request(cx).map_err(|error| failed(error.failure()))?;
+        let response = match &mut self.awaited {
+            Some(Ok(awaited)) => ready!(Pin::new(&mut awaited.head).poll(cx)),
+            Some(Err(error)) => return Poll::Ready(Err(error.clone())),
+            None => return Poll::Ready(Err(failed(Failure::Protocol))),
+        };
+        let (parts, body) = response.map_err(|error| failed(classify(&error)))?.into_parts();
+        self.answer = Some(Http2Body::new(body, &parts.headers));
+        let mut answer = AnswerHead { status: parts.status, headers: parts.headers.into() };
+        if let Some(protocol) = self.awaited.take().and_then(|awaited| awaited.ok()?.switch) {
+            extended::into_switch(&mut answer, protocol);
+        }
+        Poll::Ready(Ok(answer))
     }
 
     /// Sends what there is of the request's body.

@@ -1,6 +1,5 @@
 //! One request's hold on an upstream connection.
 
-use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -13,19 +12,19 @@ use crate::failure::Failure;
 use crate::http::{AnswerHead, BodyError, Outgoing, RequestBody};
 use crate::transport::Transport;
 
-/// A connection while a request is on it: the request goes out by [`Lease::send`], the body of its answer comes in by
-/// [`Lease::poll_frame`]. Dropping it before [`Lease::finish`] gives the connection up.
+/// A connection while a request is on it: the request goes out by [`Lease::begin`], its answer comes in by
+/// [`Lease::poll_head`] and [`Lease::poll_frame`]. Dropping it before [`Lease::finish`] gives the connection up.
 #[derive(Debug)]
 pub(crate) struct Lease(Held);
 
 #[derive(Debug)]
 enum Held {
-    Http1 { pool: Rc<EndpointPool>, connection: http1::Connection, reused: bool },
+    Http1 { pool: Rc<EndpointPool>, connection: Box<http1::Connection>, reused: bool },
     Http2(Box<http2::Stream>),
 }
 
 /// A request that was not answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SendError {
     /// Why.
     pub(crate) failure: Failure,
@@ -38,7 +37,7 @@ pub(crate) struct SendError {
 impl Lease {
     pub(super) fn http1(
         pool: &Rc<EndpointPool>,
-        connection: http1::Connection,
+        connection: Box<http1::Connection>,
         reused: bool,
     ) -> Self {
         let pool = Rc::clone(pool);
@@ -57,27 +56,32 @@ impl Lease {
         }
     }
 
-    /// Sends a request and waits for the head of the answer.
+    /// Begins a request. Whether it can be sent shows when its answer is asked for.
+    pub(crate) fn begin(&mut self, head: Outgoing, body: RequestBody) {
+        match &mut self.0 {
+            Held::Http1 { connection, .. } => connection.upstream.begin(head, body),
+            Held::Http2(stream) => stream.begin(head, body),
+        }
+    }
+
+    /// Sends the request, and waits for the head of the answer.
     ///
     /// # Errors
     /// When there is no answer.
-    pub(crate) async fn send(
+    pub(crate) fn poll_head(
         &mut self,
-        head: Outgoing,
-        body: RequestBody,
-    ) -> Result<AnswerHead, SendError> {
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<AnswerHead, SendError>> {
         match &mut self.0 {
             Held::Http1 { connection, reused, .. } => {
-                let upstream = &mut *connection.upstream;
-                upstream.begin(head, body);
-                let answered = poll_fn(|cx| upstream.poll_head(cx)).await;
-                answered.map_err(|failure| SendError {
+                let upstream = &mut connection.upstream;
+                upstream.poll_head(cx).map_err(|failure| SendError {
                     failure,
                     unsent: upstream.is_unsent(),
                     reused: *reused,
                 })
             }
-            Held::Http2(stream) => stream.send(head, body).await,
+            Held::Http2(stream) => stream.poll_head(cx),
         }
     }
 

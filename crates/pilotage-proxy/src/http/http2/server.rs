@@ -173,10 +173,10 @@ async fn serve_stream(
     let upgrade = extended::into_upgrade(&mut parts);
     let body = match stream.is_end_stream() && !upgrade {
         true => None,
-        false => Some(Incoming::Http2(Http2Body::new(stream, &parts.headers))),
+        false => Some(Incoming::Http2(Box::new(Http2Body::new(stream, &parts.headers)))),
     };
     let response = {
-        let head = Head { upgrade, ..Head::of(parts) };
+        let head = Box::new(Head { upgrade, ..Head::of(parts) });
         let mut answering = pin!(exchange::handle(Rc::clone(client), head, body));
         poll_fn(|cx| match answering.as_mut().poll(cx) {
             Poll::Ready(response) => Poll::Ready(Some(response)),
