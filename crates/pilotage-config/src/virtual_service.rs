@@ -34,6 +34,8 @@ pub use string_match::StringMatch;
 pub use tcp_route::TcpRoute;
 pub use tls_route::TlsRoute;
 
+use std::sync::Arc;
+
 use crate::message::message;
 
 message! {
@@ -44,8 +46,9 @@ message! {
         pub hosts: Vec<String>,
         /// The gateways that the rules apply to; `mesh` means the sidecars. Absent means `mesh`.
         pub gateways: Vec<String>,
-        /// Rules for HTTP requests; the first that matches is used.
-        pub http: Vec<HttpRoute>,
+        /// Rules for HTTP requests; the first that matches is used. Shared with what is made of the object: they are
+        /// most of it.
+        pub http: Vec<Arc<HttpRoute>>,
         /// Rules for TLS connections that are passed through, chosen by server name.
         pub tls: Vec<TlsRoute>,
         /// Rules for other connections.

@@ -114,7 +114,8 @@ fn difference(old: &Object, new: &Object) -> (What, Place) {
     let Some(first) = rules.first().copied() else { return changed };
     let rule = FieldPath::spec().field("http").index(first);
     if let [only] = rules[..]
-        && let Some((at, shifts)) = was.http.get(only).zip(is.http.get(only)).and_then(shifts)
+        && let Some((at, shifts)) =
+            was.http.get(only).zip(is.http.get(only)).and_then(|(was, is)| shifts(was, is))
     {
         let weight = rule.field("route").index(at).field("weight");
         return (What::Weights { rule: only, shifts }, place(new, &weight));
@@ -134,7 +135,7 @@ fn changed_rules(was: &VirtualService, is: &VirtualService) -> Vec<usize> {
 }
 
 /// The weights that differ and the first destination with one, or nothing when something else differs too.
-fn shifts((was, is): (&HttpRoute, &HttpRoute)) -> Option<(usize, Vec<Shift>)> {
+fn shifts(was: &HttpRoute, is: &HttpRoute) -> Option<(usize, Vec<Shift>)> {
     let without_route = |rule: &HttpRoute| HttpRoute { route: Vec::new(), ..rule.clone() };
     let without_weight =
         |to: &HttpRouteDestination| HttpRouteDestination { weight: 0, ..to.clone() };

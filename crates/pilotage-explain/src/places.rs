@@ -74,7 +74,7 @@ impl<'a> Places<'a> {
         if !path.starts_with("spec.http[") {
             return None;
         }
-        service.http.get(index(path)?)
+        service.http.get(index(path)?).map(|rule| &**rule)
     }
 }
 

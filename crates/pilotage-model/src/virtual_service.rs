@@ -193,25 +193,36 @@ fn one(object: &Object, spec: &Arc<Spec>, mesh: &Mesh) -> VirtualService {
             namespace,
             &mesh.config().default_virtual_service_export_to,
         ),
-        http: rules(&spec.http, &origin, "http", |rule| names.complete_http(rule)),
-        tls: rules(&spec.tls, &origin, "tls", |rule| names.complete_tls(rule)),
-        tcp: rules(&spec.tcp, &origin, "tcp", |rule| names.complete_tcp(rule)),
+        http: rules(&spec.http, &origin, "http", |written| {
+            let mut rule = HttpRoute::clone(written);
+            names.complete_http(&mut rule);
+            // Where names are written in full, nothing is kept twice.
+            if rule == **written { Arc::clone(written) } else { Arc::new(rule) }
+        }),
+        tls: rules(&spec.tls, &origin, "tls", |written| {
+            let mut rule = written.clone();
+            names.complete_tls(&mut rule);
+            Arc::new(rule)
+        }),
+        tcp: rules(&spec.tcp, &origin, "tcp", |written| {
+            let mut rule = written.clone();
+            names.complete_tcp(&mut rule);
+            Arc::new(rule)
+        }),
         origin,
         written: Arc::clone(spec),
     }
 }
 
-fn rules<R: Clone>(
-    written: &[R],
+fn rules<W, R>(
+    written: &[W],
     object: &Origin,
     field: &str,
-    complete: impl Fn(&mut R),
+    completed: impl Fn(&W) -> Arc<R>,
 ) -> Vec<Rule<R>> {
-    let rule = |(index, written): (usize, &R)| {
-        let mut rule = written.clone();
-        complete(&mut rule);
+    let rule = |(index, written): (usize, &W)| {
         let origin = object.at(format!("spec.{field}[{index}]"));
-        Rule { rule: Arc::new(rule), origin, root: None }
+        Rule { rule: completed(written), origin, root: None }
     };
     written.iter().enumerate().map(rule).collect()
 }

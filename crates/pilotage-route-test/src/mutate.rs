@@ -133,7 +133,7 @@ impl Site {
                 Action::SwapWithNext => rules.swap(self.index, self.index + 1),
                 Action::Change(change) => {
                     if let Some(rule) = rules.get_mut(self.index) {
-                        change(rule);
+                        change(Arc::make_mut(rule));
                     }
                 }
             }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use super::checker::Checker;
 use crate::codes;
@@ -14,7 +15,7 @@ use crate::virtual_service::{HttpMatchRequest, HttpRoute, StringMatch, TcpRoute,
 /// otherwise be answered with the square of that.
 const COVERING_MAX: usize = 8;
 
-pub(super) fn check_http(rules: &[HttpRoute], checker: &mut Checker<'_>) {
+pub(super) fn check_http(rules: &[Arc<HttpRoute>], checker: &mut Checker<'_>) {
     let plain: Vec<Vec<HttpMatchRequest>> = rules
         .iter()
         .map(|rule| {

@@ -1,6 +1,7 @@
 //! Optional values, lists and maps.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Decode, Decoder};
 use crate::codes;
@@ -26,6 +27,14 @@ impl<T: Decode> Decode for Box<T> {
 
     fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
         T::decode(node, decoder).map(Box::new)
+    }
+}
+
+impl<T: Decode> Decode for Arc<T> {
+    const SHAPE: Shape = T::SHAPE;
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        T::decode(node, decoder).map(Self::new)
     }
 }
 

@@ -228,7 +228,7 @@ fn written_rule<'o>(objects: &'o [Arc<Object>], origin: &Origin) -> Option<&'o H
     let index: usize = origin.rule().strip_prefix("spec.http[")?.strip_suffix(']')?.parse().ok()?;
     let is_it = |object: &&Arc<Object>| object.reference().to_string() == origin.object;
     match &objects.iter().find(is_it)?.body {
-        Kind::VirtualService(service) => service.http.get(index),
+        Kind::VirtualService(service) => service.http.get(index).map(|rule| &**rule),
         _ => None,
     }
 }
@@ -237,11 +237,13 @@ fn written_rule<'o>(objects: &'o [Arc<Object>], origin: &Origin) -> Option<&'o H
 /// given, in place of its own.
 fn bare(object: &Object, host: Option<&str>) -> Option<Arc<Object>> {
     let Kind::VirtualService(service) = &object.body else { return None };
-    let rules = service.http.iter().map(|rule| HttpRoute {
-        name: rule.name.clone(),
-        match_: rule.match_.iter().map(of_request).collect(),
-        direct_response: Some(HttpDirectResponse { status: 200, body: None }),
-        ..HttpRoute::default()
+    let rules = service.http.iter().map(|rule| {
+        Arc::new(HttpRoute {
+            name: rule.name.clone(),
+            match_: rule.match_.iter().map(of_request).collect(),
+            direct_response: Some(HttpDirectResponse { status: 200, body: None }),
+            ..HttpRoute::default()
+        })
     });
     let bare = VirtualService {
         hosts: host.map_or_else(|| service.hosts.clone(), |host| vec![host.to_owned()]),

@@ -66,7 +66,7 @@ impl Destinations {
 }
 
 /// All changes to rule `index`.
-pub(super) fn of(rules: &[HttpRoute], index: usize, others: &Destinations) -> Vec<Edit> {
+pub(super) fn of(rules: &[Arc<HttpRoute>], index: usize, others: &Destinations) -> Vec<Edit> {
     let Some(rule) = rules.get(index) else { return Vec::new() };
     let path = FieldPath::spec().field("http").index(index);
     let mut edits = Edits { path: path.clone(), found: Vec::new() };
