@@ -8,6 +8,50 @@ use http::{HeaderValue, Method, Version};
 use crate::headers::Headers;
 use crate::tls::TlsSession;
 
+/// Whether HTTP/1 requests may have this method. Envoy refuses those that it does not know, with 400.
+#[must_use]
+pub fn is_method_of_http1(method: &Method) -> bool {
+    METHODS_OF_HTTP1.contains(&method.as_str())
+}
+
+/// The usual ones first.
+const METHODS_OF_HTTP1: [&str; 34] = [
+    "GET",
+    "POST",
+    "PUT",
+    "DELETE",
+    "HEAD",
+    "OPTIONS",
+    "PATCH",
+    "CONNECT",
+    "TRACE",
+    "ACL",
+    "BIND",
+    "CHECKOUT",
+    "COPY",
+    "LINK",
+    "LOCK",
+    "M-SEARCH",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MOVE",
+    "NOTIFY",
+    "PROPFIND",
+    "PROPPATCH",
+    "PURGE",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "SOURCE",
+    "SUBSCRIBE",
+    "UNBIND",
+    "UNLINK",
+    "UNLOCK",
+    "UNSUBSCRIBE",
+];
+
 /// What is known of the client's connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Downstream<'a> {

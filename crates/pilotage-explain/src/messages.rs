@@ -99,6 +99,10 @@ fn failed(scene: &Scene<'_>, answer: &Explanation) -> String {
             "the Gateway sends plain requests to https (tls.httpsRedirect)".to_owned()
         }
         Some(Failure::ProtocolError) => match answer.details.as_deref() {
+            Some("http1.codec_error") if scene.question.request.has_unknown_method() => {
+                let method = &answer.request.method;
+                format!("HTTP/1 has no method {method}, and proxies refuse it before any rule is looked at")
+            }
             Some("http1.codec_error") if answer.request.tls != "plaintext" => {
                 "TLS that nobody ends here meets a port that speaks HTTP: the handshake fails".to_owned()
             }

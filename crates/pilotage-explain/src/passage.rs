@@ -130,6 +130,7 @@ pub fn carry<'t>(
         ChainAction::Http(_) if !request.is_http() || request.is_tls() != chain.tls.is_some() => {
             End::NotHttp
         }
+        ChainAction::Http(_) if request.has_unknown_method() => End::NotHttp,
         ChainAction::Http(manager) => {
             let tls = chain.tls.is_some();
             End::Http(Box::new(http(tables, manager, tls, (arrival, request), env, trace)))

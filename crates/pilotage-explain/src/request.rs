@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use http::{Method, Version};
 use pilotage_engine::headers::Headers;
+use pilotage_engine::request::is_method_of_http1;
 use serde::{Deserialize, Serialize};
 
 /// What a client sends over a connection of its own.
@@ -103,6 +104,12 @@ impl Request {
     #[must_use]
     pub fn is_http(&self) -> bool {
         self.protocol != Protocol::Tcp
+    }
+
+    /// Whether the method is one with which HTTP/1 requests are refused.
+    #[must_use]
+    pub fn has_unknown_method(&self) -> bool {
+        self.protocol == Protocol::Http1 && !is_method_of_http1(&self.method)
     }
 
     /// The HTTP version.

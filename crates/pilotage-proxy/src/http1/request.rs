@@ -6,6 +6,7 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Version};
 use pilotage_engine::forwarded::{has_token, is_upgrade};
 use pilotage_engine::headers::Headers;
+use pilotage_engine::request::is_method_of_http1;
 
 use super::MessageError;
 use super::framing::{Declared, Framing};
@@ -120,44 +121,6 @@ fn joined(first: &HeaderValue, second: &HeaderValue) -> Result<HeaderValue, Mess
     HeaderValue::from_bytes(&both).map_err(|_| MessageError::Malformed)
 }
 
-/// The methods that Envoy knows; it refuses all others.
-const METHODS: [&[u8]; 34] = [
-    b"GET",
-    b"POST",
-    b"PUT",
-    b"DELETE",
-    b"HEAD",
-    b"OPTIONS",
-    b"PATCH",
-    b"CONNECT",
-    b"TRACE",
-    b"ACL",
-    b"BIND",
-    b"CHECKOUT",
-    b"COPY",
-    b"LINK",
-    b"LOCK",
-    b"M-SEARCH",
-    b"MERGE",
-    b"MKACTIVITY",
-    b"MKCALENDAR",
-    b"MKCOL",
-    b"MOVE",
-    b"NOTIFY",
-    b"PROPFIND",
-    b"PROPPATCH",
-    b"PURGE",
-    b"REBIND",
-    b"REPORT",
-    b"SEARCH",
-    b"SOURCE",
-    b"SUBSCRIBE",
-    b"UNBIND",
-    b"UNLINK",
-    b"UNLOCK",
-    b"UNSUBSCRIBE",
-];
-
 /// A request line.
 struct Line<'h> {
     method: Method,
@@ -185,10 +148,10 @@ impl<'h> Line<'h> {
             }
             _ => return Err(MessageError::Malformed),
         };
-        if !METHODS.contains(&method) {
+        let method = Method::from_bytes(method).map_err(|_| MessageError::Malformed)?;
+        if !is_method_of_http1(&method) {
             return Err(MessageError::Malformed);
         }
-        let method = Method::from_bytes(method).map_err(|_| MessageError::Malformed)?;
         Ok(Self { method, target: target.trim_ascii_end(), version })
     }
 }

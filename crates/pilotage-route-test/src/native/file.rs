@@ -148,6 +148,13 @@ impl TestFile {
                 problems.push(problem.at(name, node.span, ""));
                 break;
             }
+            if node.get("apiVersion").is_some() && node.get("kind").is_some() {
+                let message = "this is configuration to test, not a file of route tests";
+                let problem = Diagnostic::new(codes::PIL0203, message).at(name, node.span, "");
+                problems
+                    .push(problem.help("name it with -f, or under `config` in a file of tests"));
+                break;
+            }
             file.add(node, text, &mut problems);
         }
         if file.tests.is_empty() && problems.is_empty() {

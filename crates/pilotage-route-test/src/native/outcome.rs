@@ -12,7 +12,7 @@ use pilotage_engine::headers::Headers;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::local_reply::LocalReply;
 use pilotage_engine::request::{RequestHead, UpstreamHead};
-use pilotage_engine::response_flag::details;
+use pilotage_engine::response_flag::{ResponseFlags, details};
 use pilotage_engine::route::{RouteAction, RouteEntry};
 use pilotage_engine::virtual_host::VirtualHost;
 use pilotage_engine::{Decision, Env, Tables, Trace};
@@ -148,6 +148,20 @@ fn run(
         )),
         End::Closed => nothing("the connection is closed".to_owned()),
         End::NoCertificate(_) => nothing("a client certificate is demanded".to_owned()),
+        End::NotHttp if request.has_unknown_method() => {
+            let flags = ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR.to_string();
+            let details = "http1.codec_error".to_owned();
+            let body = "Bad Request".to_owned();
+            let answer = Answer {
+                status: 400,
+                headers: Headers::new(),
+                body,
+                location: None,
+                flags,
+                details,
+            };
+            Outcome { answer: Some(answer), ..Outcome::default() }
+        }
         End::NotHttp => nothing("the listener does not expect what is sent".to_owned()),
         End::Tcp(route) => {
             let total: u64 = route.shares().map(|(_, weight)| weight).sum();

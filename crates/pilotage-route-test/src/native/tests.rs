@@ -116,6 +116,8 @@ tests:
   expect: {status: 503, flags: NC, to: none}
 - request: http://reviews/down
   expect: {status: 500, flags: FI, to: none}
+- request: {method: POSTS, url: "http://reviews/"}
+  expect: {status: 400, flags: DPE, to: none, rule: none}
 - request: http://reviews/
   expect: {to: {reviews/v1: 66.7, reviews/v2: 33.3}, retries: 2, status: none, redirect: none}
 - request: http://shop.test/
@@ -213,6 +215,8 @@ fn slips_have_a_place_in_lists_and_in_tables() {
         "{:?}",
         problems(wide)
     );
+    let told = problems(MESH);
+    assert!(told.len() == 1 && told[0].contains("configuration to test"), "{told:?}");
     let request = "tests: [{request: GET, expect: a}]";
     assert!(problems(request)[0].contains("no URL"), "{:?}", problems(request));
     let nothing = "tests: [{request: http://a/}]";

@@ -322,3 +322,17 @@ spec:
     }
     assert!(!done.stdout.contains("VirtualService default/any"), "{}", done.stdout);
 }
+
+#[test]
+fn a_method_that_http1_lacks_is_refused_before_any_rule() {
+    let folder = Folder::new();
+    folder.write("mesh.yaml", MESH);
+    folder.write("rules.yaml", RULES);
+    let done = pilotage(&["explain", "POSTS", "http://reviews:9080/", "-f", folder.path()]);
+    for part in ["400 DPE http1.codec_error", "HTTP/1 has no method POSTS"] {
+        assert!(done.stdout.contains(part), "{part}: {}", done.stdout);
+    }
+    let http2 = ["explain", "POSTS", "http://reviews:9080/", "--protocol", "http2"];
+    let done = pilotage(&[http2.as_slice(), &["-f", folder.path()]].concat());
+    assert!(!done.stdout.contains("400"), "{}", done.stdout);
+}
