@@ -80,6 +80,8 @@ pub struct ClusterSettings {
     pub max_connection_duration: Option<Duration>,
     /// Requests after which an upstream connection is not used again.
     pub max_requests_per_connection: Option<u32>,
+    /// Headers that an answer may have.
+    pub max_headers_count: u32,
     /// TCP keep-alive of upstream connections.
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// Local address that upstream connections start from.

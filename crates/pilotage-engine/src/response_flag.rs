@@ -60,6 +60,8 @@ flags! {
     OVERLOADED = 19, "OM";
     /// A DNS name could not be resolved.
     DNS_FAILURE = 20, "DF";
+    /// The client reset the stream, or was made to by what it sent.
+    DOWNSTREAM_RESET = 21, "DR";
 }
 
 impl ResponseFlags {
@@ -109,6 +111,8 @@ impl fmt::Display for ResponseFlags {
 
 /// Values of `%RESPONSE_CODE_DETAILS%`: who answered, and why.
 pub mod details {
+    /// The client gave up its stream, and that only.
+    pub const REMOTE_RESET: &str = "http2.remote_reset";
     /// The upstream answered.
     pub const VIA_UPSTREAM: &str = "via_upstream";
     /// No route matched.

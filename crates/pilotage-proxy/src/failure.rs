@@ -69,6 +69,9 @@ pub(crate) enum Failure {
     /// Sending the request upstream failed on the client's side: it stopped sending the body.
     #[error("downstream remote disconnect")]
     Downstream,
+    /// The same, by a reset of nothing but the stream.
+    #[error("downstream remote reset")]
+    DownstreamReset,
     /// What the client sends as the body is none.
     #[error("downstream protocol error")]
     DownstreamProtocol,
@@ -104,6 +107,7 @@ impl Failure {
             // Envoy has no flag for it; the details say it.
             Self::StreamLife { .. } => ResponseFlags::NONE,
             Self::Downstream => ResponseFlags::DOWNSTREAM_TERMINATION,
+            Self::DownstreamReset => ResponseFlags::DOWNSTREAM_RESET,
             Self::DownstreamProtocol => ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR,
         }
     }
@@ -178,6 +182,7 @@ impl Failure {
             Self::StreamIdle { .. } => details::STREAM_IDLE_TIMEOUT.into(),
             Self::StreamLife { .. } => details::MAX_DURATION.into(),
             Self::Downstream => "downstream_remote_disconnect".into(),
+            Self::DownstreamReset => details::REMOTE_RESET.into(),
             Self::DownstreamProtocol => "http1.codec_error".into(),
             _ => {
                 let transport = match self.transport_reason() {

@@ -6,6 +6,7 @@ mod detect;
 mod exchange;
 mod head;
 mod http2;
+mod interim;
 mod keeping;
 mod limit;
 mod mirrors;
@@ -23,6 +24,7 @@ pub(crate) use http2::{
     CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Pump, PumpError, SEND_BUFFER_BYTES,
     STREAM_WINDOW_BYTES, extended,
 };
+pub(crate) use interim::Interim;
 pub(crate) use keeping::{Keeper, Late};
 pub(crate) use moment::Moment;
 pub(crate) use plain::manager as plain_manager;

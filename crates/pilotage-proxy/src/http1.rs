@@ -24,8 +24,9 @@ pub(crate) use client::Upstream;
 pub(crate) use decoder::{Decoder, Piece};
 pub(crate) use encoder::Encoder;
 pub(crate) use framing::Framing;
-pub(crate) use incoming::{ClientBody, Interim};
+pub(crate) use incoming::{ClientBody, Waiting};
 pub(crate) use response::ResponseHead;
+pub(crate) use scan::Limits;
 pub(crate) use server::{Settings, serve};
 pub(crate) use stream::Stream;
 

@@ -8,6 +8,8 @@
 
 #[path = "beside/dynamic_hosts.rs"]
 mod dynamic_hosts;
+#[path = "beside/http2_limits.rs"]
+mod http2_limits;
 #[path = "beside/limits.rs"]
 mod limits;
 #[path = "beside/pair.rs"]

@@ -34,6 +34,7 @@ use crate::upstream_tls::{ServerNamePolicy, TlsChoice};
 use crate::zone_routing::ZoneAware;
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const DEFAULT_HEADERS_COUNT: u32 = 100;
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Key of the HTTP options of a cluster.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
@@ -99,6 +100,7 @@ impl ClusterSettings {
                 None,
             )?,
             max_requests_per_connection: max_requests(proto, &common),
+            max_headers_count: common.max_headers_count.unwrap_or(DEFAULT_HEADERS_COUNT),
             tcp_keepalive: proto
                 .upstream_connection_options
                 .as_ref()

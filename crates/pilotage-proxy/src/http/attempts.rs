@@ -403,6 +403,7 @@ fn reset(failure: &Failure) -> Option<ResetReason> {
         | Failure::StreamIdle { .. }
         | Failure::StreamLife { .. }
         | Failure::Downstream
+        | Failure::DownstreamReset
         | Failure::DownstreamProtocol => return None,
     })
 }

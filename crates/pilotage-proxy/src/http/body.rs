@@ -125,9 +125,8 @@ impl BodyError {
     pub(crate) fn failure(&self) -> Failure {
         match self {
             Self::Malformed(_) => Failure::DownstreamProtocol,
-            Self::Broken(_) | Self::Ended | Self::Reset | Self::Timeout | Self::GivenUp => {
-                Failure::Downstream
-            }
+            Self::Reset => Failure::DownstreamReset,
+            Self::Broken(_) | Self::Ended | Self::Timeout | Self::GivenUp => Failure::Downstream,
         }
     }
 }

@@ -21,6 +21,7 @@ use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 use super::attempts::{Answer, Attempts};
 use super::body::{Incoming, RequestBody, ResponseBody};
 use super::head::{AnswerHead, Head, Outgoing};
+use super::interim::Interim;
 use super::mirrors;
 use super::moment::Moment;
 use super::place::{self, Place};
@@ -29,7 +30,7 @@ use super::server::Client;
 use super::tail::{Ending, Facts, Tail};
 use crate::access_log::Captured;
 use crate::failure::Failure;
-use crate::http1::{Interim, MessageError};
+use crate::http1::MessageError;
 use crate::pool::ClientAddresses;
 
 /// Room for what routes usually add to the headers of a request.
@@ -186,6 +187,10 @@ impl Context<'_> {
             Ok(answer) => self.pass_on(&forward, &mut attempts, answer, tail),
             // Nobody is there to be answered.
             Err(Failure::Downstream) => (AnswerHead::default(), ResponseBody::Empty),
+            Err(Failure::DownstreamReset) => {
+                tail.finish(Instant::now(), Ending::DownstreamReset(details::REMOTE_RESET));
+                (AnswerHead::default(), ResponseBody::Empty)
+            }
             Err(failure) => {
                 let mut reply = failure.reply(attempts.count() > 1);
                 reply.flags.insert(forward.flags);

@@ -8,7 +8,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use pilotage_engine::headers::Headers;
 
-use crate::http1::Interim;
+use super::Interim;
 
 /// A request head in parts. The host is not among the headers.
 #[derive(Debug)]

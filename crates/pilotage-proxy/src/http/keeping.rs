@@ -9,7 +9,7 @@ use pilotage_engine::http_manager::HttpManager;
 use tokio::time::{Instant, Sleep};
 
 /// The limits of a connection. `None` means no limit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Keeping {
     /// Without a request for so long, the connection is closed.
     idle: Option<Duration>,
@@ -48,6 +48,14 @@ pub(crate) struct Keeper {
     drain_end: Option<Instant>,
     /// Wakes the connection's task at some limit or earlier.
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl Default for Keeping {
+    /// No limits, for connections whose listener is not known before their requests are.
+    fn default() -> Self {
+        let drain = Duration::from_secs(5);
+        Self { idle: None, longest: None, drain, requests: None, head: None, request: None }
+    }
 }
 
 impl Keeping {
@@ -134,6 +142,17 @@ impl Keeper {
         deadline <= now || !self.sleep_until(deadline, now, cx)
     }
 
+    /// Once the end was announced, while no stream is under way (`idle`) or some are: whether the time is over that the
+    /// client has to hang up by itself. The task is woken when that changes.
+    pub(crate) fn poll_drained(&mut self, cx: &mut Context<'_>, idle: bool) -> bool {
+        if !idle {
+            return false;
+        }
+        let now = Instant::now();
+        let deadline = *self.drain_end.get_or_insert(now + self.limits.drain);
+        deadline <= now || !self.sleep_until(deadline, now, cx)
+    }
+
     /// While the head of a request is arriving: whether it is late. The task is woken when that changes.
     pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Option<Late> {
         self.idle_since = None;
@@ -179,7 +198,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::task::Poll;
+    use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
     use tokio::time::Instant;
@@ -224,6 +243,21 @@ mod tests {
         keeper.begin();
         keeper.begin();
         assert!(keeper.is_last());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_hang_up_is_waited_for_while_it_drains() {
+        let limits = Keeping { drain: 5 * MS, ..Keeping::default() };
+        let (start, mut keeper) = (Instant::now(), Keeper::new(limits));
+        let mut drained = |idle| {
+            let closed = keeper.poll_drained(&mut Context::from_waker(Waker::noop()), idle);
+            (start.elapsed(), closed)
+        };
+        assert_eq!(drained(false), (Duration::ZERO, false));
+        tokio::time::advance(9 * MS).await;
+        assert_eq!(drained(true), (9 * MS, false), "a stream ended just now");
+        tokio::time::advance(5 * MS).await;
+        assert_eq!(drained(true), (14 * MS, true));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Client connections: which protocol they speak, and serving it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::pin;
@@ -29,11 +29,19 @@ pub(crate) struct Client {
     pub(super) memo: Memo,
     /// What `x-forwarded-for` is told of the peer, for the local address of the first request.
     pub(super) forwarded_for: OnceCell<(IpAddr, HeaderValue)>,
+    /// Set while a request is dropped whose stream was reset: Envoy's word for why.
+    pub(super) reset: Cell<Option<&'static str>>,
 }
 
 impl Client {
     fn new(worker: Rc<Worker>, arrival: Arrival) -> Self {
-        Self { worker, arrival, memo: Memo::default(), forwarded_for: OnceCell::new() }
+        Self {
+            worker,
+            arrival,
+            memo: Memo::default(),
+            forwarded_for: OnceCell::new(),
+            reset: Cell::new(None),
+        }
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) enum Ending {
     StreamReset,
     /// The client went away.
     DownstreamGone,
+    /// The client's stream was reset, for this reason.
+    DownstreamReset(&'static str),
 }
 
 /// The facts of one request, noted when it is over. Dropped before that, the request counts as abandoned by its
@@ -134,7 +136,9 @@ impl Tail {
 impl Drop for Tail {
     fn drop(&mut self) {
         if let Some(facts) = self.0.take() {
-            facts.finish(Instant::now(), Ending::DownstreamGone);
+            let reset = facts.client.reset.get();
+            let ending = reset.map_or(Ending::DownstreamGone, Ending::DownstreamReset);
+            facts.finish(Instant::now(), ending);
         }
     }
 }
@@ -178,6 +182,10 @@ impl Facts {
             Ending::DownstreamGone => {
                 self.flags.insert(ResponseFlags::DOWNSTREAM_TERMINATION);
                 self.details = Cow::Borrowed("downstream_remote_disconnect");
+            }
+            Ending::DownstreamReset(reason) => {
+                self.flags.insert(ResponseFlags::DOWNSTREAM_RESET);
+                self.details = Cow::Borrowed(reason);
             }
         }
         if let Some(active) = self.active.take() {

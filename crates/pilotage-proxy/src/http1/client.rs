@@ -10,10 +10,10 @@ use http_body::{Body, Frame, SizeHint};
 use super::decoder::{Decoder, Piece};
 use super::encoder::{self, Encoder};
 use super::framing::Framing;
-use super::incoming::Interim;
+use super::server::Settings;
 use super::stream::Stream;
 use crate::failure::Failure;
-use crate::http::{AnswerHead, BodyError, Outgoing, RequestBody};
+use crate::http::{AnswerHead, BodyError, Interim, Outgoing, RequestBody};
 use crate::transport::Connection;
 
 /// An upstream connection, with the request that is on it.
@@ -32,8 +32,7 @@ pub(crate) struct Upstream {
     /// Our direction of the connection is to end, because that of the client has.
     shutting_down: bool,
     interim: Option<Interim>,
-    /// Trailers are passed on, both ways.
-    trailers: bool,
+    settings: Settings,
 }
 
 /// What is left to be sent.
@@ -44,8 +43,8 @@ struct Upload {
 }
 
 impl Upstream {
-    /// A new connection, on which trailers are passed on or not.
-    pub(crate) fn new(connection: Connection, trailers: bool) -> Self {
+    /// A new connection.
+    pub(crate) fn new(connection: Connection, settings: Settings) -> Self {
         Self {
             stream: Stream::new(connection, BytesMut::new()),
             upload: None,
@@ -55,7 +54,7 @@ impl Upstream {
             cut: false,
             shutting_down: false,
             interim: None,
-            trailers,
+            settings,
         }
     }
 
@@ -70,7 +69,7 @@ impl Upstream {
         let has_body = !body.is_end_stream();
         self.stream.output.begin();
         let encoder = encoder::request(&head, has_body, &mut self.stream.output);
-        let encoder = encoder.with_trailers(self.trailers);
+        let encoder = encoder.with_trailers(self.settings.trailers);
         self.upload = has_body.then_some(Upload { body, encoder });
         self.decoder = None;
         self.to_head = head.method == Method::HEAD;
@@ -89,7 +88,7 @@ impl Upstream {
     pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnswerHead, Failure>> {
         loop {
             self.poll_upload(cx)?;
-            let head = self.stream.response(self.to_head);
+            let head = self.stream.response(self.settings.limits, self.to_head);
             if let Some(head) = head.map_err(|_| Failure::Protocol)? {
                 let status = head.head.status;
                 if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
@@ -126,7 +125,9 @@ impl Upstream {
         loop {
             match decoder.decode(&mut self.stream.input) {
                 Ok(Piece::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Ok(Piece::Trailers(_unwanted)) if !self.trailers => return Poll::Ready(None),
+                Ok(Piece::Trailers(_unwanted)) if !self.settings.trailers => {
+                    return Poll::Ready(None);
+                }
                 Ok(Piece::Trailers(trailers)) => {
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                 }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::StatusCode;
 use http_body::{Frame, SizeHint};
 
 use super::decoder::{Decoder, Piece};
@@ -127,14 +126,12 @@ impl ClientBody {
 
 /// A client that waits to be told to go on before it sends its body.
 #[derive(Clone, Debug)]
-pub(crate) struct Interim(pub(super) Rc<RefCell<Side>>);
+pub(crate) struct Waiting(pub(super) Rc<RefCell<Side>>);
 
-impl Interim {
+impl Waiting {
     /// Tells it. The connection's task writes it when it runs next, before anything else.
-    pub(crate) fn send(&self, status: StatusCode) {
-        if status == StatusCode::CONTINUE {
-            let output = &mut self.0.borrow_mut().stream.output;
-            output.buffer().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-        }
+    pub(crate) fn go_on(&self) {
+        let output = &mut self.0.borrow_mut().stream.output;
+        output.buffer().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
 }

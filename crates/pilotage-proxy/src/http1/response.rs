@@ -29,9 +29,13 @@ impl Stream {
     /// The head of a response, once all of it has been read; `to_head`: it answers a HEAD request.
     ///
     /// # Errors
-    /// When what was read is none.
-    pub(crate) fn response(&mut self, to_head: bool) -> Result<Option<ResponseHead>, MessageError> {
-        self.head(Limits::default(), |scanner, head| parse(scanner, head, to_head))
+    /// When what was read is none, or one beyond `limits`.
+    pub(crate) fn response(
+        &mut self,
+        limits: Limits,
+        to_head: bool,
+    ) -> Result<Option<ResponseHead>, MessageError> {
+        self.head(limits, |scanner, head| parse(scanner, head, to_head))
     }
 }
 

@@ -11,26 +11,29 @@ use std::time::Duration;
 use http::header::CONNECTION;
 use http::{Method, Version};
 use http_body::Body;
+use pilotage_engine::cluster::ClusterSettings;
 use pilotage_engine::http_manager::HttpManager;
 
 use super::MessageError;
 use super::encoder::{self, Asker, Encoder};
 use super::framing::Framing;
-use super::incoming::{ClientBody, Interim, Side};
+use super::incoming::{ClientBody, Side, Waiting};
 use super::request::{self, Request, persistence};
 use super::scan::Limits;
 use super::stream::Stream;
 use crate::drain::Open;
-use crate::http::{AnswerHead, Client, Incoming, Keeper, Late, ResponseBody, handle, refuse};
+use crate::http::{
+    AnswerHead, Client, Incoming, Interim, Keeper, Late, ResponseBody, handle, refuse,
+};
 
 /// How long a client may go on sending what nobody reads, so that the answer reaches it before the connection is
 /// reset; Envoy's `delayed_close_timeout`.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What the listener says of its connections.
+/// What a listener says of its connections, or a cluster of those to its endpoints.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Settings {
-    /// Of the head of a request.
+    /// Of the head of a message.
     pub(crate) limits: Limits,
     /// Trailers are passed on, both ways.
     pub(crate) trailers: bool,
@@ -44,6 +47,12 @@ impl Settings {
             headers: most(manager.max_headers_count),
         };
         Self { limits, trailers: manager.enable_trailers }
+    }
+
+    /// Of connections to the endpoints of a cluster.
+    pub(crate) fn towards(cluster: &ClusterSettings) -> Self {
+        let headers = usize::try_from(cluster.max_headers_count).unwrap_or(usize::MAX);
+        Self { limits: Limits { headers, ..Limits::default() }, trailers: cluster.http1_trailers }
     }
 }
 
@@ -179,7 +188,7 @@ impl Server<'_> {
         let body =
             (framing != Framing::Empty).then(|| Incoming::Http1(ClientBody(Rc::clone(&self.side))));
         if expects_continue {
-            head.interim = Some(Interim(Rc::clone(&self.side)));
+            head.interim = Some(Interim::Http1(Waiting(Rc::clone(&self.side))));
         }
         handle(Rc::clone(&self.client), head, body)
     }

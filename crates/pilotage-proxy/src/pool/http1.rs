@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::{Counted, EndpointPool, Lease};
 use crate::failure::Failure;
-use crate::http1::Upstream;
+use crate::http1::{Settings, Upstream};
 use crate::transport::Transport;
 
 /// A connection and what is known of it. Boxed wherever it goes, because it goes far: from the pool to the body of the
@@ -61,7 +61,7 @@ impl EndpointPool {
                 let transport = Transport::of(&stream);
                 let now = Instant::now();
                 let connection = Connection {
-                    upstream: Upstream::new(stream, settings.http1_trailers),
+                    upstream: Upstream::new(stream, Settings::towards(settings)),
                     transport,
                     born: now,
                     idle_since: Cell::new(now),

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{EndpointPool, Lease, SendError};
 use crate::failure::Failure;
 use crate::http::{
-    AnswerHead, BodyError, CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Outgoing, Pump,
+    AnswerHead, BodyError, CONNECTION_WINDOW_BYTES, Http2Body, Interim, KeepAlive, Outgoing, Pump,
     PumpError, RequestBody, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, extended,
 };
 use crate::transport::Transport;
@@ -45,6 +45,8 @@ struct Usage {
     left: Cell<u32>,
     /// Streams that it may have at once, as far as we say so.
     most: u32,
+    /// Headers that an answer may have.
+    headers: usize,
     last_used: Cell<Instant>,
 }
 
@@ -100,7 +102,6 @@ impl Connection {
 pub(super) struct Stream {
     send: SendRequest<Bytes>,
     pub(super) transport: Transport,
-    #[expect(dead_code, reason = "what counts is when it is dropped")]
     usage: Count,
     /// The rest of the request's body. It may go on when the answer has begun.
     request: Option<Pump<RequestBody>>,
@@ -117,6 +118,18 @@ struct Awaited {
     head: ResponseFuture,
     /// The protocol that the request wants to change to.
     switch: Option<HeaderValue>,
+    /// Where interim answers go, when they are wanted.
+    interim: Option<Interim>,
+}
+
+impl Awaited {
+    fn pass_on_interim(&mut self, cx: &mut Context<'_>) {
+        let Some(interim) = &self.interim else { return };
+        // An error comes again with the answer.
+        while let Poll::Ready(Some(Ok(answer))) = self.head.poll_informational(cx) {
+            interim.send(answer.status());
+        }
+    }
 }
 
 /// One stream in the count of its connection, until it is dropped.
@@ -138,6 +151,7 @@ impl Stream {
     fn try_begin(&mut self, head: Outgoing, body: RequestBody) -> Result<Awaited, SendError> {
         let failed = |failure| SendError { failure, unsent: true, reused: true };
         let switch = extended::wanted(&head.headers);
+        let interim = head.interim.clone();
         let mut request = head.into_http2(()).ok_or_else(|| failed(Failure::Protocol))?;
         let bodiless = body.is_end_stream();
         if let Some(protocol) = &switch
@@ -153,7 +167,7 @@ impl Stream {
         } else if !bodiless {
             self.request = Some(Pump::new(stream, body, Reason::CANCEL));
         }
-        Ok(Awaited { head, switch })
+        Ok(Awaited { head, switch, interim })
     }
 
     /// As [`super::Lease::poll_head`].
@@ -165,11 +179,18 @@ impl Stream {
         let failed = |failure| SendError { failure, unsent: false, reused: false };
         self.poll_request(cx).map_err(|error| failed(error.failure()))?;
         let response = match &mut self.awaited {
-            Some(Ok(awaited)) => ready!(Pin::new(&mut awaited.head).poll(cx)),
+            Some(Ok(awaited)) => {
+                awaited.pass_on_interim(cx);
+                ready!(Pin::new(&mut awaited.head).poll(cx))
+            }
             Some(Err(error)) => return Poll::Ready(Err(error.clone())),
             None => return Poll::Ready(Err(failed(Failure::Protocol))),
         };
         let (parts, body) = response.map_err(|error| failed(classify(&error)))?.into_parts();
+        // Envoy counts the status as well, and resets the stream as if the upstream had.
+        if parts.headers.len() >= self.usage.0.headers {
+            return Poll::Ready(Err(failed(Failure::RemoteReset)));
+        }
         self.answer = Some(Http2Body::new(body, &parts.headers));
         let mut answer = AnswerHead { status: parts.status, headers: parts.headers.into() };
         if let Some(protocol) = self.awaited.take().and_then(|awaited| awaited.ok()?.switch) {
@@ -184,7 +205,7 @@ impl Stream {
         match request.poll(cx) {
             Poll::Pending => Ok(()),
             // Why the upstream wants no more of it, its answer will tell.
-            Poll::Ready(Ok(()) | Err(PumpError::Peer)) => {
+            Poll::Ready(Ok(()) | Err(PumpError::Gone | PumpError::Reset)) => {
                 self.request = None;
                 Ok(())
             }
@@ -325,6 +346,7 @@ impl EndpointPool {
             active: Cell::new(0),
             left: Cell::new(settings.max_requests_per_connection.unwrap_or(u32::MAX)),
             most: options.max_concurrent_streams.unwrap_or(u32::MAX),
+            headers: usize::try_from(settings.max_headers_count).unwrap_or(usize::MAX),
             last_used: Cell::new(now),
         });
         self.shared.borrow_mut().push(Connection { send, transport, born: now, usage });

@@ -277,7 +277,8 @@ fn a_client_that_gives_up_resets_the_upstream() {
         assert_eq!(response.await.unwrap().status(), 200);
     });
     let log = proxy.finish();
-    assert_eq!(log[0]["response_flags"], "DC");
+    assert_eq!(log[0]["response_flags"], "DR");
+    assert_eq!(log[0]["response_code_details"], "http2.remote_reset");
     assert_eq!(log[1]["response_code"], 200);
 }
 
@@ -367,6 +368,33 @@ fn a_client_may_ask_whether_to_go_on() {
         assert_eq!(response.await.unwrap().status(), 200);
     });
     proxy.finish();
+}
+
+#[test]
+fn an_answer_with_too_many_headers_is_not_taken() {
+    let runtime = Runtime::new().unwrap();
+    let (address, _) = upstream(&runtime, &Builder::new(), 0, |call| async move {
+        let count: usize = call.request.uri().path()[1..].parse().unwrap();
+        let mut response = Response::new(());
+        for number in 0..count {
+            let name: http::HeaderName = format!("x-{number}").parse().unwrap();
+            response.headers_mut().insert(name, http::HeaderValue::from_static("1"));
+        }
+        let mut respond = call.respond;
+        respond.send_response(response, true).unwrap();
+    });
+    let proxy = mesh(address, json!({}));
+    // With the status there may be a hundred, as in Envoy.
+    for (count, expected) in [(99, 200), (100, 503)] {
+        let mut client = Client::connect(proxy.gateway());
+        assert_eq!(client.get(&format!("/{count}")).status, expected);
+    }
+    let log = proxy.finish();
+    assert_eq!(log[1]["response_flags"], "UR");
+    assert_eq!(
+        log[1]["response_code_details"],
+        "upstream_reset_before_response_started{remote_reset}"
+    );
 }
 
 #[test]

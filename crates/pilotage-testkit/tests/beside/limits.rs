@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::pair::{LOG_FILE, Pair, Side, cluster, listener};
+use super::pair::{LOG_FILE, Pair, Side, cluster, in_order, listener};
 
 /// A bound for hung tests only.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,16 +61,6 @@ fn limits_and_trailers_are_obeyed_as_in_envoy() {
     assert_eq!(theirs.2, ours.2, "what is logged");
     assert!(ours.1.iter().any(|body| body.ends_with("x-a: b\r\n\r\n")), "{:?}", ours.1);
     assert!(ours.0[11].contains("x-t: after") && !ours.0[13].contains("x-t: after"), "{ours:?}");
-}
-
-/// A line with its flags in alphabetical order: Envoy prints them as they were set.
-fn in_order(line: &str) -> String {
-    let [status, flags, details] = line.split(' ').collect::<Vec<_>>()[..] else {
-        return line.to_owned();
-    };
-    let mut flags: Vec<&str> = flags.split(',').collect();
-    flags.sort_unstable();
-    format!("{status} {} {details}", flags.join(","))
 }
 
 /// Everything that the client reads until the connection ends, times masked.

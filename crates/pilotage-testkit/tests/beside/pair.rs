@@ -140,3 +140,13 @@ pub(crate) fn cluster(name: &str, endpoints: &[SocketAddr]) -> Value {
         "loadAssignment": {"clusterName": name, "endpoints": [{"lbEndpoints": endpoints}]},
     })
 }
+
+/// A line with its flags in alphabetical order: Envoy prints them as they were set.
+pub(crate) fn in_order(line: &str) -> String {
+    let [status, flags, details] = line.split(' ').collect::<Vec<_>>()[..] else {
+        return line.to_owned();
+    };
+    let mut flags: Vec<&str> = flags.split(',').collect();
+    flags.sort_unstable();
+    format!("{status} {} {details}", flags.join(","))
+}

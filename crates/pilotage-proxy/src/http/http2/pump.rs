@@ -26,8 +26,10 @@ pub(crate) struct Pump<B> {
 /// Why a body was not sent to its end.
 #[derive(Debug)]
 pub(crate) enum PumpError {
-    /// The peer does not want it, or is gone.
-    Peer,
+    /// The peer is gone.
+    Gone,
+    /// The peer does not want it.
+    Reset,
     /// The body broke off. The peer was told.
     Body(BodyError),
 }
@@ -47,8 +49,10 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Pump<B> {
             }
             self.blocked = false;
             let Poll::Ready(next) = Pin::new(&mut self.body).poll_frame(cx) else {
-                let gone = self.stream.poll_reset(cx).is_ready();
-                return if gone { Poll::Ready(Err(PumpError::Peer)) } else { Poll::Pending };
+                return self.stream.poll_reset(cx).map(|reset| match reset {
+                    Ok(_reason) => Err(PumpError::Reset),
+                    Err(_gone) => Err(PumpError::Gone),
+                });
             };
             let frame = match next {
                 Some(Ok(frame)) => frame,
@@ -56,13 +60,13 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Pump<B> {
                     self.stream.send_reset(self.broken);
                     return Poll::Ready(Err(PumpError::Body(error)));
                 }
-                None => return Poll::Ready(self.send(Bytes::new(), true)),
+                None => return Poll::Ready(self.send(cx, Bytes::new(), true)),
             };
             match frame.into_data() {
                 Ok(data) => {
                     let last = self.body.is_end_stream();
                     if last || !data.is_empty() {
-                        self.send(data, last)?;
+                        self.send(cx, data, last)?;
                     }
                     if last {
                         return Poll::Ready(Ok(()));
@@ -71,7 +75,7 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Pump<B> {
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
                     let sent = self.stream.send_trailers(trailers);
-                    return Poll::Ready(sent.map_err(|_gone| PumpError::Peer));
+                    return Poll::Ready(sent.map_err(|_refused| self.refused(cx)));
                 }
             }
         }
@@ -82,9 +86,17 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Pump<B> {
         self.blocked.then_some(&mut self.body)
     }
 
-    fn send(&mut self, data: Bytes, last: bool) -> Result<(), PumpError> {
+    fn send(&mut self, cx: &mut Context<'_>, data: Bytes, last: bool) -> Result<(), PumpError> {
         self.begun = true;
-        self.stream.send_data(data, last).map_err(|_gone| PumpError::Peer)
+        self.stream.send_data(data, last).map_err(|_refused| self.refused(cx))
+    }
+
+    /// Why nothing can be sent any more.
+    fn refused(&mut self, cx: &mut Context<'_>) -> PumpError {
+        match self.stream.poll_reset(cx) {
+            Poll::Ready(Ok(_reason)) => PumpError::Reset,
+            Poll::Ready(Err(_)) | Poll::Pending => PumpError::Gone,
+        }
     }
 
     /// Ready when the peer takes at least one more byte.
@@ -93,7 +105,7 @@ impl<B: Body<Data = Bytes, Error = BodyError> + Unpin> Pump<B> {
         while self.stream.capacity() == 0 {
             match ready!(self.stream.poll_capacity(cx)) {
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Poll::Ready(Err(PumpError::Peer)),
+                Some(Err(_)) | None => return Poll::Ready(Err(self.refused(cx))),
             }
         }
         Poll::Ready(Ok(()))

@@ -1,18 +1,21 @@
 //! HTTP/2 client connections.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::header::{CONNECTION, EXPECT};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body;
 use pilotage_engine::http_manager::HttpManager;
+use pilotage_engine::response_flag::details;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::extended;
@@ -23,13 +26,19 @@ use crate::drain::Open;
 use crate::http::body::{Incoming, ResponseBody};
 use crate::http::exchange;
 use crate::http::head::{AnswerHead, Head};
+use crate::http::interim::Interim;
 use crate::http::keeping::Keeper;
 use crate::http::server::Client;
+use crate::http::tail::Tail;
 
 /// Streams that a client may have open at once, Envoy's default.
 const MAX_STREAMS: u32 = 1024;
 /// Largest head of a request, Envoy's default.
 const MAX_HEAD_BYTES: u32 = 60 * 1024;
+/// Headers that a request may have, Envoy's default.
+const MAX_HEADERS: u32 = 100;
+/// Names that begin with a colon.
+const PSEUDO_HEADERS: usize = 5;
 /// Turns before the worker's other tasks get theirs.
 const TURNS: usize = 32;
 
@@ -74,16 +83,25 @@ where
     let keepalive = options
         .keepalive
         .and_then(|settings| connection.ping_pong().map(|pings| KeepAlive::new(pings, settings)));
-    let hire = |desk| work(Rc::clone(client), desk);
+    let most_headers = manager.map_or(MAX_HEADERS, |manager| manager.max_headers_count);
+    let most_headers = usize::try_from(most_headers).unwrap_or(usize::MAX);
+    let hire = |desk| work(Rc::clone(client), desk, most_headers);
     let mut serving =
         Serving { connection, keepalive, keeper, ending: false, streams: Streams::new(hire) };
     poll_fn(|cx| serving.poll(cx, open)).await
 }
 
-/// Serves one stream after another.
-async fn work(client: Rc<Client>, desk: Desk<Job>) -> Infallible {
+/// Serves one stream after another, of which each may have so many headers.
+async fn work(client: Rc<Client>, desk: Desk<Job>, most_headers: usize) -> Infallible {
     loop {
-        let (request, respond) = desk.next().await;
+        let (request, mut respond) = desk.next().await;
+        if has_more_headers(&request, most_headers) {
+            respond.send_reset(Reason::INTERNAL_ERROR);
+            client.reset.set(Some("http2.too_many_headers"));
+            drop(Tail::new(Rc::clone(&client), Instant::now(), Version::HTTP_2, false));
+            client.reset.set(None);
+            continue;
+        }
         serve_stream(&client, request, respond).await;
     }
 }
@@ -116,8 +134,16 @@ where
                 return Poll::Ready(result);
             }
             if !turn.any {
-                if !self.ending && self.keeper.poll_drain(cx, self.streams.is_idle()) {
+                let idle = self.streams.is_idle();
+                if !self.ending && self.keeper.poll_drain(cx, idle) {
                     self.end();
+                } else if self.ending && self.keeper.poll_drained(cx, idle) {
+                    // The client has not even confirmed that it heard of the end, or does not hang up.
+                    self.connection.abrupt_shutdown(Reason::NO_ERROR);
+                    return match self.poll_connection() {
+                        Poll::Ready(result) => Poll::Ready(result),
+                        Poll::Pending => Poll::Ready(Ok(())),
+                    };
                 } else if self.streams.sleep(cx.waker()) {
                     return Poll::Pending;
                 }
@@ -156,6 +182,24 @@ where
     }
 }
 
+/// Whether a request has more than `most` headers, with those that begin with a colon, as in Envoy.
+fn has_more_headers(request: &Request<RecvStream>, most: usize) -> bool {
+    let headers = request.headers();
+    if headers.len() + PSEUDO_HEADERS <= most {
+        return false;
+    }
+    let uri = request.uri();
+    let pseudo = [
+        true,
+        uri.scheme().is_some(),
+        uri.authority().is_some(),
+        uri.path_and_query().is_some(),
+        request.extensions().get::<h2::ext::Protocol>().is_some(),
+    ];
+    let pseudo = pseudo.into_iter().filter(|there| *there).count();
+    headers.len() + pseudo > most
+}
+
 /// One request and its answer. Ends early when the client resets the stream.
 async fn serve_stream(
     client: &Rc<Client>,
@@ -163,36 +207,50 @@ async fn serve_stream(
     mut respond: SendResponse<Bytes>,
 ) {
     let (mut parts, stream) = request.into_parts();
-    if parts.headers.get(EXPECT).is_some_and(|expect| expect.as_bytes() == b"100-continue") {
-        parts.headers.remove(EXPECT);
-        let mut go_on = Response::new(());
-        *go_on.status_mut() = StatusCode::CONTINUE;
-        // Fails when the client is gone, which shows below.
-        respond.send_informational(go_on).ok();
-    }
+    let expects = |expect: &HeaderValue| expect.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    let go_on = parts.headers.get(EXPECT).is_some_and(expects).then(Rc::<Cell<bool>>::default);
     let upgrade = extended::into_upgrade(&mut parts);
     let body = match stream.is_end_stream() && !upgrade {
         true => None,
         false => Some(Incoming::Http2(Box::new(Http2Body::new(stream, &parts.headers)))),
     };
     let response = {
-        let head = Box::new(Head { upgrade, ..Head::of(parts) });
+        let interim = go_on.clone().map(Interim::Http2);
+        let head = Box::new(Head { upgrade, interim, ..Head::of(parts) });
         let mut answering = pin!(exchange::handle(Rc::clone(client), head, body));
-        poll_fn(|cx| match answering.as_mut().poll(cx) {
-            Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending => respond.poll_reset(cx).map(|_reset| None),
+        poll_fn(|cx| {
+            let polled = answering.as_mut().poll(cx);
+            if go_on.as_ref().is_some_and(|due| due.take()) {
+                let mut go_on = Response::new(());
+                *go_on.status_mut() = StatusCode::CONTINUE;
+                // Fails when the client is gone, which shows below.
+                respond.send_informational(go_on).ok();
+            }
+            match polled {
+                Poll::Ready(response) => Poll::Ready(Some(response)),
+                Poll::Pending => respond.poll_reset(cx).map(|reset| {
+                    client.reset.set(reset.ok().map(|_reason| details::REMOTE_RESET));
+                    None
+                }),
+            }
         })
         .await
     };
+    client.reset.set(None);
     if let Some((mut head, body)) = response {
         if upgrade {
             extended::into_answer(&mut head);
         }
-        answer(respond, head, body).await;
+        answer(client, respond, head, body).await;
     }
 }
 
-async fn answer(mut respond: SendResponse<Bytes>, mut head: AnswerHead, body: ResponseBody) {
+async fn answer(
+    client: &Client,
+    mut respond: SendResponse<Bytes>,
+    mut head: AnswerHead,
+    body: ResponseBody,
+) {
     // There is no such thing in HTTP/2.
     head.headers.remove(CONNECTION);
     let mut response = Response::new(());
@@ -213,8 +271,16 @@ async fn answer(mut respond: SendResponse<Bytes>, mut head: AnswerHead, body: Re
                 }
                 polled
             });
-            if let Err(PumpError::Body(error)) = pumped.await {
-                tracing::debug!(%error, "an answer broke off");
+            match pumped.await {
+                Ok(()) | Err(PumpError::Gone) => {}
+                Err(PumpError::Reset) => {
+                    client.reset.set(Some(details::REMOTE_RESET));
+                    drop(pump);
+                    client.reset.set(None);
+                }
+                Err(PumpError::Body(error)) => {
+                    tracing::debug!(%error, "an answer broke off");
+                }
             }
         }
         Err(error) => {

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{broken, check, hand_over};
 use crate::failure::Failure;
-use crate::http1::{Decoder, Encoder, Framing, Piece, ResponseHead, Stream};
+use crate::http1::{Decoder, Encoder, Framing, Limits, Piece, ResponseHead, Stream};
 use crate::tcp::Duplex;
 use crate::transport::Connection;
 
@@ -41,7 +41,7 @@ pub(super) async fn open(
 fn poll_answer(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<ResponseHead>> {
     ready!(stream.poll_flush(cx))?;
     loop {
-        match stream.response(false).map_err(io::Error::other)? {
+        match stream.response(Limits::default(), false).map_err(io::Error::other)? {
             Some(answer) if answer.head.status.is_informational() => {}
             Some(answer) => return Poll::Ready(Ok(answer)),
             None if ready!(stream.poll_fill(cx))? == 0 => {
