@@ -232,7 +232,7 @@ impl Client {
     fn hear(&mut self, stream: u32, enough: impl Fn(&Heard) -> bool) -> String {
         let mut heard = Heard::default();
         while !enough(&heard) && !heard.ended {
-            let (kind, flags, id, payload) = self.read().expect("the connection has ended");
+            let (kind, flags, id, payload) = self.read().unwrap();
             if id != stream {
                 continue;
             }
