@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use pilotage_model::host::Host;
 use pilotage_model::service::{Registry, Resolution, Service, ServiceAddress};
@@ -25,10 +26,16 @@ pub(crate) fn build(view: &ProxyView) -> NameTable {
     for service in &view.clusters {
         add_short(&mut table, view, &service.service);
     }
+    for service in &view.clusters {
+        add_alias(&mut table, view, &service.service);
+    }
     NameTable { table }
 }
 
 type Table = BTreeMap<String, NameInfo>;
+
+/// How many aliases are followed one after the other.
+const MOST_ALIASES: usize = 16;
 
 fn add_full(table: &mut Table, view: &ProxyView, view_of_service: &ServiceView) {
     let service = &view_of_service.service;
@@ -112,16 +119,39 @@ fn add_short(table: &mut Table, view: &ProxyView, service: &Service) {
     let own = service.is_kubernetes().then_some((&service.host, &service.namespace));
     for (host, namespace) in own.into_iter().chain(aliases) {
         let Some(info) = table.get(&key(host)).cloned() else { continue };
-        // What precedes `.namespace.svc.domain` is the name.
-        let tail = format!(".{namespace}.svc.{}", view.mesh.domain());
-        let Some(name) = key(host).strip_suffix(&tail).map(str::to_owned) else { continue };
-        let mut forms = vec![format!("{name}.{namespace}"), format!("{name}.{namespace}.svc")];
-        if *namespace == view.proxy.namespace {
-            forms.push(name);
-        }
-        for form in forms {
+        for form in short_forms(view, host, namespace) {
             table.entry(form).or_insert_with(|| info.clone());
         }
+    }
+}
+
+/// The short forms of a Kubernetes service's name.
+fn short_forms(view: &ProxyView, host: &Host, namespace: &Arc<str>) -> Vec<String> {
+    // What precedes `.namespace.svc.domain` is the name.
+    let tail = format!(".{namespace}.svc.{}", view.mesh.domain());
+    let Some(name) = key(host).strip_suffix(&tail).map(str::to_owned) else { return Vec::new() };
+    let mut forms = vec![format!("{name}.{namespace}"), format!("{name}.{namespace}.svc")];
+    if *namespace == view.proxy.namespace {
+        forms.push(name);
+    }
+    forms
+}
+
+/// Adds an `ExternalName` service whose target the mesh does not know. Its addresses are those that DNS has for the
+/// target, as the DNS of Kubernetes answers with the target's name.
+fn add_alias(table: &mut Table, view: &ProxyView, service: &Service) {
+    let mut resolution = &service.resolution;
+    // A cycle of aliases ends nowhere.
+    for _ in 0..MOST_ALIASES {
+        let Resolution::Alias(target) = resolution else { return };
+        let Some(known) = view.service(target.as_str()) else {
+            let mut names = short_forms(view, &service.host, &service.namespace);
+            names.push(key(&service.host));
+            #[expect(deprecated, reason = "it says what is meant, and nothing else does")]
+            table.entry(key(target)).or_default().alt_hosts.append(&mut names);
+            return;
+        };
+        resolution = &known.service.resolution;
     }
 }
 
@@ -171,6 +201,28 @@ spec:
         assert_eq!(ips("cart.shop").as_deref(), Some("10.9.0.1"));
         assert_eq!(ips("away.test").as_deref(), Some("10.9.0.1"));
         assert_eq!(ips("away"), None);
+    }
+
+    #[test]
+    #[expect(deprecated, reason = "names of targets outside the mesh stand there")]
+    fn aliases_of_hosts_outside_are_other_names_of_these() {
+        let alias = |name: &str, target: &str| {
+            format!(
+                "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
+                 spec: {{type: ExternalName, externalName: {target}}}\n---\n"
+            )
+        };
+        let text = alias("out", "Api.test.")
+            + &alias("chain", "out.shop.svc.cluster.local")
+            + &alias("a", "b.shop.svc.cluster.local")
+            + &alias("b", "a.shop.svc.cluster.local");
+        let table = build(&given(&text, &sidecar("web", "10.1.0.1"))).table;
+        assert_eq!(table.keys().collect::<Vec<_>>(), ["api.test"]);
+        let names = &table["api.test"].alt_hosts;
+        let expected = |name: &str| {
+            ["shop", "shop.svc", "shop.svc.cluster.local"].map(|rest| format!("{name}.{rest}"))
+        };
+        assert_eq!(*names, [expected("chain"), expected("out")].concat());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::rejection::Warnings;
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     addresses: HashMap<Box<str>, Vec<IpAddr>, FixedState>,
+    /// The names that DNS knows hosts by whose addresses the table does not have.
+    elsewhere: HashMap<Box<str>, Box<str>, FixedState>,
 }
 
 impl Names {
@@ -27,11 +29,14 @@ impl Names {
                         .note(&format!("table[{name}].ips"), format!("`{ip}` is no address")),
                 }
             }
+            #[expect(deprecated, reason = "older control planes still send these")]
+            let aliases = &info.alt_hosts;
             if addresses.is_empty() {
+                let names_of = aliases.iter().map(|alias| (key(alias).into(), key(name).into()));
+                names.elsewhere.extend(names_of);
                 continue;
             }
-            #[expect(deprecated, reason = "older control planes still send these")]
-            for alias in &info.alt_hosts {
+            for alias in aliases {
                 names.insert_if_absent(alias, &addresses);
             }
             names.addresses.insert(key(name).into(), addresses);
@@ -62,6 +67,11 @@ impl Names {
             rest = parent;
         }
         None
+    }
+
+    /// The name to ask DNS for when `host` has no address here.
+    pub(crate) fn canonical<'a>(&'a self, host: &'a str) -> &'a str {
+        self.elsewhere.get(key(host).as_str()).map_or(host, |name| name)
     }
 }
 

@@ -94,6 +94,11 @@ impl Tables {
         self.names.resolve(host)
     }
 
+    /// The name to ask DNS for when `host`, for which there is no address here, is another name of it.
+    pub fn canonical_name<'a>(&'a self, host: &'a str) -> &'a str {
+        self.names.canonical(host)
+    }
+
     /// Where a request for `authority` would go if it had been captured: for explicit proxying, where nobody says
     /// what the original destination was. The port is that of the authority; without one, 80 if the route
     /// configuration `80` names the host, else the only port whose route configuration does, else `default_port`,

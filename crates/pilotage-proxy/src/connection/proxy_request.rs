@@ -80,7 +80,7 @@ pub(super) async fn resolve(tables: &Tables, names: &Names, target: &str) -> Soc
     let Some((host, port)) = split(target) else { return (Ipv4Addr::UNSPECIFIED, 0).into() };
     let ip = match host.parse::<IpAddr>() {
         Ok(ip) => Some(ip),
-        Err(_) => names.look_up(host).await.first().copied(),
+        Err(_) => names.look_up(tables.canonical_name(host)).await.first().copied(),
     };
     SocketAddr::new(ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), port)
 }

@@ -339,7 +339,9 @@ impl<'a> Attempts<'a> {
         let authority = self.context.head.authority;
         let host = authority.rsplit_once(':').map_or(authority, |(host, _port)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let found = self.context.client.worker.names.look_up(host).await;
+        let worker = &self.context.client.worker;
+        let host = worker.tables().canonical_name(host).to_owned();
+        let found = worker.names.look_up(&host).await;
         Some(SocketAddr::new(*found.first()?, port))
     }
 

@@ -49,3 +49,18 @@ fn a_server_outside_is_reached_by_the_name_of_its_entry() {
     assert_eq!(outside.take_seen()[0].header("host"), "ext.test");
     mesh.logged(&["GET /headers", " outbound|80||ext.test "]);
 }
+
+/// T34 (a). A service of Kubernetes that is but another name for a server outside.
+#[test]
+fn a_server_outside_is_reached_by_the_name_of_a_service() {
+    let outside = Workload::new("outside", "outside");
+    let port = outside.address().port();
+    let mesh = Setup::new([]).with("external-name.yaml").value("EXTERNAL", port).start();
+    let host = format!("my-httpbin.default.svc.cluster.local:{port}");
+    for name in [&host, &format!("my-httpbin:{port}")] {
+        let reply = mesh.curl(&[&format!("http://{name}/headers")]);
+        assert_eq!(reply.summary(), (200, "outside"), "{name}");
+        assert_eq!(outside.take_seen()[0].header("host"), *name);
+    }
+    mesh.logged(&["GET /headers", " PassthroughCluster "]);
+}
