@@ -19,7 +19,7 @@ struct Group<'a> {
     /// Hosts of a virtual service that are no services here.
     hosts: Vec<&'a str>,
     services: Vec<&'a ServiceView>,
-    routes: Rc<[Route]>,
+    routes: Rc<Vec<Route>>,
 }
 
 /// The virtual hosts of the services in `served`, ordered by name.
@@ -36,7 +36,7 @@ pub(crate) fn virtual_hosts(
     let mut ruled = BTreeSet::new();
     for position in candidates {
         let Some(service) = index.virtual_services().get(*position) else { continue };
-        let routes: Rc<[Route]> = http_route::routes(service, place).into();
+        let routes = Rc::new(http_route::routes(service, place));
         if routes.is_empty() {
             continue;
         }
@@ -48,7 +48,7 @@ pub(crate) fn virtual_hosts(
     for view in served.values().filter(|view| !ruled.contains(view.service.host.as_str())) {
         groups.extend(defaults(view, place));
     }
-    let mut hosts = render(&groups, place);
+    let mut hosts = render(groups, place);
     hosts.sort_by(|a, b| a.name.cmp(&b.name));
     hosts
 }
@@ -60,7 +60,7 @@ fn groups_of<'a>(
     index: &EgressIndex<'_>,
     served: &Services<'a>,
     listener_port: u32,
-    routes: &Rc<[Route]>,
+    routes: &Rc<Vec<Route>>,
 ) -> Vec<Group<'a>> {
     let (hosts, services) = split_hosts(position, service, index, served);
     let mut by_port: BTreeMap<u16, Vec<&ServiceView>> = BTreeMap::new();
@@ -137,13 +137,18 @@ fn defaults<'a>(view: &'a ServiceView, place: &Place<'_>) -> Vec<Group<'a>> {
         let cluster = outbound_cluster(port.number.into(), "", &host);
         let operation = format!("{host}:{}/*", port.number);
         let route = default_route::to_service(cluster, operation, hash, place.mesh_retries());
-        Group { port: port.number, hosts: Vec::new(), services: vec![view], routes: [route].into() }
+        Group {
+            port: port.number,
+            hosts: Vec::new(),
+            services: vec![view],
+            routes: Rc::new(vec![route]),
+        }
     };
     http_ports(view, place.port).map(group).collect()
 }
 
 /// The virtual hosts of all groups; of several with one name or domain the first has it.
-fn render(groups: &[Group<'_>], place: &Place<'_>) -> Vec<VirtualHost> {
+fn render(groups: Vec<Group<'_>>, place: &Place<'_>) -> Vec<VirtualHost> {
     let mut claims = Claims::default();
     for view in groups.iter().flat_map(|group| &group.services) {
         claims.reserve(&view.service.host.as_str().to_ascii_lowercase());
@@ -151,30 +156,33 @@ fn render(groups: &[Group<'_>], place: &Place<'_>) -> Vec<VirtualHost> {
     let counts_attempts = proxy_headers::counts_attempts(place.view);
     let mut names = HashSet::new();
     let mut out = Vec::new();
-    let mut add = |name: String, domains: Vec<String>, routes: &[Route]| {
-        if !domains.is_empty() {
-            out.push(virtual_host(name, domains, routes.to_vec(), counts_attempts));
-        }
-    };
-    for group in groups {
+    for Group { port, hosts, services, routes } in groups {
         let ports = match place.port {
-            0 => PortSuffix::of_shared_listener(group.port),
+            0 => PortSuffix::of_shared_listener(port),
             _ => PortSuffix::None,
         };
-        for host in &group.hosts {
-            let name = format!("{}:{}", bracketed(host), group.port);
+        let mut own: Vec<(String, Vec<String>)> = Vec::new();
+        for host in hosts {
+            let name = format!("{}:{port}", bracketed(host));
             if names.insert(name.clone()) {
-                add(name, claims.of_host(host, ports), &group.routes);
+                own.push((name, claims.of_host(host, ports)));
             }
         }
-        for view in &group.services {
+        for view in services {
             let host = view.service.host.as_str().to_ascii_lowercase();
-            let name = format!("{host}:{}", group.port);
+            let name = format!("{host}:{port}");
             if names.insert(name.clone()) {
-                let domains = claims.of_service(&view.service, place.proxy(), ports);
-                add(name, domains, &group.routes);
+                own.push((name, claims.of_service(&view.service, place.proxy(), ports)));
             }
         }
+        own.retain(|(_, domains)| !domains.is_empty());
+        let Some((name, domains)) = own.pop() else { continue };
+        for (name, domains) in own {
+            out.push(virtual_host(name, domains, routes.to_vec(), counts_attempts));
+        }
+        // Most groups are one host, which need not have a copy.
+        let routes = Rc::unwrap_or_clone(routes);
+        out.push(virtual_host(name, domains, routes, counts_attempts));
     }
     out
 }
