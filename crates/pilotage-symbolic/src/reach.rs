@@ -6,6 +6,7 @@ use pilotage_engine::Tables;
 
 use crate::budget::TooComplex;
 use crate::difference::{Host, authority, named, scheme};
+use crate::guess::Guess;
 use crate::hosts::{self, HostGroup, Pair};
 use crate::outcome::Origin;
 use crate::place::{Place, places};
@@ -96,17 +97,17 @@ impl Looking {
             return Ok(());
         }
         let universe = Universe::of([&place.manager; 2], place.table.ignores_path_parameters());
+        let name = named(place, group);
+        let client = (&*authority(place, group, &name), scheme(place));
         let found = self.ration.for_one_host(universe, |space| {
             hosts::limit(space, &[&rules], place.table.ignores_port(), pair, groups)?;
             let mut found = Vec::new();
             for index in 0..rules.all.len() {
-                found.extend(look(space, &rules, index)?);
+                found.extend(look(space, &rules, index, client)?);
             }
             let with_examples = found.into_iter().map(|(index, dead)| {
-                let request = dead.region.as_ref().map(|region| {
-                    let host = named(place, group);
-                    example(space, region, &authority(place, group, &host), scheme(place))
-                });
+                let request =
+                    dead.region.as_ref().map(|region| example(space, region, client.0, client.1));
                 (index, dead, request)
             });
             Ok(with_examples.collect::<Vec<_>>())
@@ -118,7 +119,7 @@ impl Looking {
                 Some((_, dead, request)) => {
                     let finding = UnreachableRule {
                         origin: origin.clone(),
-                        host: named(place, group),
+                        host: name.clone(),
                         taken_by: dead.taken_by.clone(),
                         example: request.clone().map(|request| {
                             let by = who_takes(tables, place, &rules, &request);
@@ -158,17 +159,22 @@ struct Dead {
     taken_by: Vec<Origin>,
 }
 
-/// Rule number `index`, if it takes nothing.
+/// Rule number `index`, if it takes nothing of what a client asks for: of that authority, with that scheme.
 fn look(
     space: &mut Space,
     rules: &Rules<'_>,
     index: usize,
+    (authority, scheme): (&str, &'static str),
 ) -> Result<Option<(usize, Dead)>, TooComplex> {
     let Some(rule) = rules.all.get(index).filter(|rule| rule.taker != Taker::Nobody) else {
         return Ok(None);
     };
     let before = rules.before(index, &[rule]);
     if before.is_empty() && rule.conditions.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(None);
+    }
+    let guess = Guess::of(rule.conditions.iter().flatten(), authority, scheme);
+    if guess.is_some_and(|guess| guess.taker(rules) == Some(index)) {
         return Ok(None);
     }
     let Some(region) = rule.region(space)? else {
