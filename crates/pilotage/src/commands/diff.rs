@@ -96,7 +96,7 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Status, CommandError> {
 fn compare(args: &DiffArgs) -> Result<Status, CommandError> {
     let who = args.who.check()?;
     let mesh = Mesh(args.mesh_config_file.as_deref().map(read_one).transpose()?);
-    let ([old, new], assumes_port_80) = match (&args.live, &args.new) {
+    let ([mut old, mut new], assumes_port_80) = match (&args.live, &args.new) {
         (Some(address), _) => {
             let old = live::side(address)?;
             let new = Side::load(&args.old, &mesh, Some(&old))?;
@@ -105,7 +105,7 @@ fn compare(args: &DiffArgs) -> Result<Status, CommandError> {
         (None, Some(new)) => Side::load_both([&args.old, new], &mesh)?,
         (None, None) => return Err(SideError::NothingToCompareWith.into()),
     };
-    let (views, unseen) = views::differences(&old, &new, &who, args.who.is_default());
+    let (views, unseen) = views::differences(&mut old, &mut new, &who, args.who.is_default());
     let mut left_out = reservations::left_out(&old);
     left_out.extend(reservations::left_out(&new));
     let answer = Answer { old: &old, new: &new, views, left_out, unseen, assumes_port_80 };

@@ -11,7 +11,7 @@ use pilotage_proto::{Message, Name, ResourceSet, json};
 use serde_json::Value;
 
 use super::SideError;
-use super::sides::{Content, Side};
+use super::sides::Side;
 
 /// How long the admin port may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub(super) fn side(address: &str) -> Result<Side, SideError> {
         };
         all.push((name, tables(configs).map_err(failed)?));
     }
-    Ok(Side::new(format!("live at {address}"), Content::Running(all)))
+    Ok(Side::running(format!("live at {address}"), all))
 }
 
 fn ask(address: &str) -> std::io::Result<String> {

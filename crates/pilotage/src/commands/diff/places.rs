@@ -9,14 +9,16 @@ use super::sides::Side;
 
 /// `file:line` of what `facet` of the rule at `origin` says.
 pub(super) fn line(side: &Side, origin: &Origin, facet: Facet) -> Option<String> {
-    let Some(configuration) = side.configuration() else { return Some(origin.to_string()) };
-    let object = side.object(&origin.object)?;
+    if side.is_running() {
+        return Some(origin.to_string());
+    }
+    let object = side.written(&origin.object)?;
     let rule = origin.path.split_once(".match[").map_or(&*origin.path, |(rule, _)| rule);
     let written = field(facet).map(|field| FieldPath::from(format!("{rule}.{field}").as_str()));
     let written = written.filter(|path| object.spans.get(path).is_some());
     let path = written.unwrap_or_else(|| FieldPath::from(&*origin.path));
-    let line = object.spans.key(&path).map_or(object.source.span.line, |span| span.line);
-    Some(format!("{}:{line}", configuration.file(object)))
+    let line = object.spans.key(&path).map_or(object.line, |span| span.line);
+    Some(format!("{}:{line}", object.file))
 }
 
 /// The field of a rule that says it.

@@ -20,20 +20,33 @@ pub(super) struct ProxyTables {
 
 /// What the resources of a proxy are made of, and they themselves.
 struct Compiled {
-    view: Arc<ProxyView>,
+    view: Option<Arc<ProxyView>>,
     resources: ResourceSet,
 }
 
 impl ProxyTables {
-    /// The tables of the proxy `who` on both `sides`, or of the running one called `name`. What is the same on both sides
-    /// is made once.
-    pub(super) fn of([before, after]: [&Side; 2], name: &str, who: &[ProxyClass; 2]) -> Self {
-        let [old_class, new_class] = who;
-        let first = compiled(before, old_class, None);
-        let second = compiled(after, new_class, first.as_ref());
+    /// The tables of the proxy `who` on both sides, or of the running one called `name`. What is the same on both sides
+    /// is made once. If `is_last`, the sides forget what tables are made of as soon as they can: one of a large mesh
+    /// takes about as much memory as its resources.
+    pub(super) fn of(
+        before: &mut Side,
+        after: &mut Side,
+        (name, [old_class, new_class]): (&str, [&ProxyClass; 2]),
+        is_last: bool,
+    ) -> Self {
+        let mut first = compiled(before, old_class, None);
+        if is_last {
+            before.forget_objects();
+            first.iter_mut().for_each(|first| first.view = None);
+        }
+        let second = compiled(after, new_class, first.as_ref()).map(|second| second.resources);
+        if is_last {
+            after.forget_objects();
+        }
+        let first = first.map(|first| first.resources);
         let mut refused = Vec::new();
         let old = match &first {
-            Some(Compiled { resources, .. }) => {
+            Some(resources) => {
                 let (tables, rejections) = simulation::tables(resources);
                 refused.extend(told(before, &rejections));
                 tables
@@ -41,7 +54,7 @@ impl ProxyTables {
             None => running(before, name),
         };
         let new = match &second {
-            Some(Compiled { resources, .. }) => {
+            Some(resources) => {
                 let after_old = simulation::next_tables(&old, resources, &LiveState::new());
                 // What is refused stays what it was, which here would be that of the other side.
                 let (tables, rejections) = match after_old.1.iter().any(is_refusal) {
@@ -58,15 +71,15 @@ impl ProxyTables {
 }
 
 fn compiled(side: &Side, who: &ProxyClass, before: Option<&Compiled>) -> Option<Compiled> {
-    let Content::Objects { snapshot, .. } = &side.content else { return None };
-    let view = pilotage_model::view_after(before.map(|one| &*one.view), snapshot, who);
-    let resources = match before {
-        Some(Compiled { view: known, resources }) => {
-            pilotage_compile::resources_after(Previous { view: known, resources }, &view)
-        }
+    let Content::Objects { snapshot: Some(snapshot), .. } = &side.content else { return None };
+    let known = before
+        .and_then(|one| Some(Previous { view: one.view.as_deref()?, resources: &one.resources }));
+    let view = pilotage_model::view_after(known.map(|known| known.view), snapshot, who);
+    let resources = match known {
+        Some(known) => pilotage_compile::resources_after(known, &view),
         None => pilotage_compile::resources(&view),
     };
-    Some(Compiled { view, resources })
+    Some(Compiled { view: Some(view), resources })
 }
 
 fn running(side: &Side, name: &str) -> Arc<Tables> {

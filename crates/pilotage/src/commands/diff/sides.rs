@@ -1,13 +1,12 @@
 //! One side of a comparison: where it comes from and what it holds.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pilotage_config::object::Kind;
-use pilotage_config::{Diagnostic, Object, load};
+use pilotage_config::{Diagnostic, Object, SpanTable, load};
 use pilotage_engine::Tables;
 use pilotage_model::Snapshot;
 
@@ -31,15 +30,24 @@ pub(super) struct Side {
     /// What to call it.
     pub(super) name: String,
     pub(super) content: Content,
-    /// Its objects by kind and name, once somebody has asked.
-    by_name: OnceCell<HashMap<String, Arc<Object>>>,
+    /// Where its objects are written, by kind and name.
+    places: HashMap<String, Written>,
+}
+
+/// Where an object is written.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) file: String,
+    pub(super) line: u32,
+    /// Where its fields are.
+    pub(super) spans: Arc<SpanTable>,
 }
 
 /// What a side holds.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// Objects, of which the resources of any proxy can be made.
-    Objects { configuration: Box<Configuration>, snapshot: Arc<Snapshot> },
+    /// Objects, of which the resources of any proxy can be made while there is a snapshot.
+    Objects { configuration: Box<Configuration>, snapshot: Option<Arc<Snapshot>> },
     /// The tables of proxies that are running: the sidecar's, and gateways' by selector.
     Running(Vec<(String, Arc<Tables>)>),
 }
@@ -86,16 +94,34 @@ impl Side {
 
     fn of(name: String, configuration: Configuration, before: Option<&Self>) -> Self {
         let known = before.and_then(|before| match &before.content {
-            Content::Objects { snapshot, .. } => Some(&**snapshot),
+            Content::Objects { snapshot, .. } => snapshot.as_deref(),
             Content::Running(_) => None,
         });
         let snapshot =
             pilotage_model::build_after(known, &configuration.objects, &configuration.mesh);
-        Self::new(name, Content::Objects { configuration: Box::new(configuration), snapshot })
+        let written = |object: &Arc<Object>| {
+            let file = configuration.file(object).to_owned();
+            let line = object.source.span.line;
+            (object.to_string(), Written { file, line, spans: Arc::clone(&object.spans) })
+        };
+        // Of several with one name the first counts.
+        let places = configuration.objects.iter().rev().map(written).collect();
+        let configuration = Box::new(configuration);
+        let content = Content::Objects { configuration, snapshot: Some(snapshot) };
+        Self { name, content, places }
     }
 
-    pub(super) fn new(name: String, content: Content) -> Self {
-        Self { name, content, by_name: OnceCell::new() }
+    /// What is running at `name`.
+    pub(super) fn running(name: String, tables: Vec<(String, Arc<Tables>)>) -> Self {
+        Self { name, content: Content::Running(tables), places: HashMap::new() }
+    }
+
+    /// Forgets the objects but for where they are written. Nothing can be made of them any more.
+    pub(super) fn forget_objects(&mut self) {
+        if let Content::Objects { configuration, snapshot } = &mut self.content {
+            configuration.objects = Vec::new();
+            *snapshot = None;
+        }
     }
 
     /// Both sides, and whether something had to be assumed: when neither knows a service, as in a file with a
@@ -135,12 +161,14 @@ impl Side {
         }
     }
 
-    /// The object that is called `Kind namespace/name`.
-    pub(super) fn object(&self, name: &str) -> Option<&Arc<Object>> {
-        let all = self.configuration().map(|all| &*all.objects).unwrap_or_default();
-        let of = |object: &Arc<Object>| (object.to_string(), Arc::clone(object));
-        // Of several with one name the first counts.
-        self.by_name.get_or_init(|| all.iter().rev().map(of).collect()).get(name)
+    /// Where the object is written that is called `Kind namespace/name`.
+    pub(super) fn written(&self, name: &str) -> Option<&Written> {
+        self.places.get(name)
+    }
+
+    /// Whether it is what a process has in force, of which no files are known.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.content, Content::Running(_))
     }
 
     fn knows_services(&self) -> bool {

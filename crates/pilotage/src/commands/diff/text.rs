@@ -1,5 +1,7 @@
 //! The answer for people.
 
+use std::collections::BTreeMap;
+
 use pilotage_symbolic::{Change, Formula, Host, RequestChange};
 
 use super::{Answer, places};
@@ -20,14 +22,12 @@ pub(super) struct Seen<'a> {
 /// All changes, those that several proxies see alike once.
 pub(super) fn seen<'a>(answer: &'a Answer<'_>) -> Vec<Seen<'a>> {
     let mut all: Vec<Seen<'_>> = Vec::new();
+    let mut places = BTreeMap::new();
     for view in &answer.views {
         for change in &view.difference.requests {
-            let alike = |known: &&mut Seen<'_>| {
-                known.change.changes == change.changes
-                    && known.change.alternatives == change.alternatives
-                    && titles(known.change) == titles(change)
-            };
-            match all.iter_mut().find(alike) {
+            let key = (&change.changes, &change.alternatives, titles(change));
+            let place = *places.entry(key).or_insert(all.len());
+            match all.get_mut(place) {
                 Some(known) => known.views.push(&view.name),
                 None => all.push(Seen { views: vec![&view.name], change }),
             }

@@ -25,10 +25,10 @@ pub(super) struct ViewDifference {
 }
 
 /// What changes for `who`; when `anybody` may ask, for a sidecar in each namespace whose objects change, and for every
-/// gateway. With the namespaces that were left out, as there are too many.
+/// gateway. With the namespaces that were left out, as there are too many. The sides forget their objects on the way.
 pub(super) fn differences(
-    old: &Side,
-    new: &Side,
+    old: &mut Side,
+    new: &mut Side,
     who: &ProxyClass,
     anybody: bool,
 ) -> (Vec<ViewDifference>, Vec<String>) {
@@ -36,13 +36,17 @@ pub(super) fn differences(
         true => all(old, new, who),
         false => (vec![(named(who), [who.clone(), who.clone()])], Vec::new()),
     };
-    let found = views
-        .into_iter()
-        .map(|(name, who)| {
-            let ProxyTables { old, new, refused } = ProxyTables::of([old, new], &name, &who);
-            ViewDifference { name, difference: difference(&old, &new), refused }
-        })
-        .collect();
+    // The first sees most, so it is the last that is compared.
+    let mut found: Vec<ViewDifference> = Vec::with_capacity(views.len());
+    let count = views.len();
+    for (name, [before, after]) in views.into_iter().rev() {
+        let is_last = found.len() + 1 == count;
+        let who = (&*name, [&before, &after]);
+        let ProxyTables { old, new, refused } = ProxyTables::of(old, new, who, is_last);
+        let difference = difference(&old, &new);
+        found.push(ViewDifference { name, difference, refused });
+    }
+    found.reverse();
     (found, unseen)
 }
 
@@ -88,7 +92,8 @@ fn all(old: &Side, new: &Side, who: &ProxyClass) -> (Vec<Proxy>, Vec<String>) {
 
 fn gateways(side: &Side) -> BTreeMap<String, ProxyClass> {
     match &side.content {
-        Content::Objects { snapshot, .. } => {
+        Content::Objects { snapshot: None, .. } => BTreeMap::new(),
+        Content::Objects { snapshot: Some(snapshot), .. } => {
             let identities = Identities { sidecar: None, gateways: true };
             let all = identities.proxies(snapshot).into_iter();
             all.map(|(id, class)| (id.to_string(), class)).collect()
