@@ -204,6 +204,8 @@ fn completed(snapshot: &Snapshot, proxy: &ProxyClass) -> ProxyClass {
     if proxy.namespace.is_empty() {
         proxy.namespace = Arc::clone(&workload.namespace);
     }
+    // As on Istio, who says its labels says its place among them or has none.
+    let says_where = !proxy.labels.is_empty();
     if proxy.labels.is_empty() {
         proxy.labels.clone_from(&instance.labels);
     }
@@ -212,7 +214,8 @@ fn completed(snapshot: &Snapshot, proxy: &ProxyClass) -> ProxyClass {
     }
     if proxy.locality.is_empty() {
         let labelled = crate::workloads::labelled_locality(&proxy.labels);
-        proxy.locality = labelled.unwrap_or_else(|| workload.locality.clone());
+        let of_workload = || (!says_where).then(|| workload.locality.clone());
+        proxy.locality = labelled.or_else(of_workload).unwrap_or_default();
     }
     if proxy.node.is_empty() {
         proxy.node = Arc::clone(&workload.node);
