@@ -1,91 +1,18 @@
-//! HTTP/2 stream by stream: resets, GOAWAY, limits and windows, on both sides of the proxy.
+//! HTTP/2 stream by stream: resets, GOAWAY and windows, on both sides of the proxy.
 
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use h2::server::{Builder, SendResponse};
+use h2::server::Builder;
 use h2::{Reason, RecvStream};
 use http::{Request, Response};
-use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 
-use super::client::Client;
-use super::mesh::{Mesh, Running, http2_options, http2_options_with};
-use super::upgrades;
-
-/// A request as an upstream got it.
-struct Call {
-    /// Number of its connection, counted from 0.
-    connection: usize,
-    request: Request<RecvStream>,
-    respond: SendResponse<Bytes>,
-}
-
-/// An upstream whose streams `answer` serves one after another, and how many connections it has taken. After its
-/// `last` stream a connection says that it goes away.
-fn upstream<F>(
-    runtime: &Runtime,
-    builder: &Builder,
-    last: usize,
-    answer: impl Fn(Call) -> F + Send + Sync + Clone + 'static,
-) -> (SocketAddr, Arc<AtomicUsize>)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let (counter, builder) = (Arc::clone(&connections), builder.clone());
-    runtime.spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let connection = counter.fetch_add(1, Ordering::SeqCst);
-            let (answer, builder) = (answer.clone(), builder.clone());
-            tokio::spawn(async move {
-                let mut server = builder.handshake::<_, Bytes>(stream).await.unwrap();
-                let mut taken = 0;
-                while let Some(Ok((request, respond))) = server.accept().await {
-                    tokio::spawn(answer(Call { connection, request, respond }));
-                    taken += 1;
-                    if taken == last {
-                        server.graceful_shutdown();
-                    }
-                }
-            });
-        }
-    });
-    (address, connections)
-}
-
-async fn connect(proxy: SocketAddr) -> h2::client::SendRequest<Bytes> {
-    let stream = TcpStream::connect(proxy).await.unwrap();
-    let (client, connection) = h2::client::handshake(stream).await.unwrap();
-    tokio::spawn(connection);
-    client.ready().await.unwrap()
-}
-
-fn get(path: &str) -> Request<()> {
-    Request::get(format!("http://a.test{path}")).body(()).unwrap()
-}
-
-async fn ok(call: Call) {
-    let mut respond = call.respond;
-    respond.send_response(Response::new(()), true).unwrap();
-}
-
-fn mesh(upstream: SocketAddr, route: Value) -> Running {
-    let mut action = json!({"cluster": "up"});
-    for (key, value) in route.as_object().unwrap() {
-        action[key] = value.clone();
-    }
-    let routes = json!([{"match": {"prefix": "/"}, "route": action}]);
-    Mesh::gateway(routes).cluster("up", &[upstream], http2_options()).start()
-}
+use super::http2_peers::{connect, get, mesh, ok, upstream, waiting};
+use super::mesh::{Mesh, http2_options_with};
 
 /// Reads a body to its end, as slowly as its sender notices.
 async fn drain(body: &mut RecvStream) -> Result<usize, h2::Error> {
@@ -160,77 +87,6 @@ fn an_upstream_that_goes_away_gets_no_new_streams() {
 }
 
 #[test]
-fn an_upstream_with_few_streams_gets_more_connections() {
-    let runtime = Runtime::new().unwrap();
-    let (seen, mut arrived) = mpsc::unbounded_channel();
-    let mut builder = Builder::new();
-    builder.max_concurrent_streams(1);
-    let (address, connections) = upstream(&runtime, &builder, 0, move |call| {
-        let seen = seen.clone();
-        async move {
-            seen.send(call).ok();
-        }
-    });
-    let proxy = mesh(address, json!({}));
-    runtime.block_on(async {
-        let mut client = connect(proxy.gateway()).await;
-        let mut answers = Vec::new();
-        let mut calls = Vec::new();
-        // The upstream's limit is known once it has answered.
-        let (response, _) = client.send_request(get("/0"), true).unwrap();
-        ok(arrived.recv().await.unwrap()).await;
-        response.await.unwrap();
-        for number in 1..=3 {
-            let (response, _) = client.send_request(get(&format!("/{number}")), true).unwrap();
-            answers.push(response);
-            calls.push(arrived.recv().await.unwrap());
-        }
-        let used: std::collections::BTreeSet<_> = calls.iter().map(|it| it.connection).collect();
-        assert_eq!(used.len(), 3, "every stream has a connection to itself");
-        for call in calls {
-            ok(call).await;
-        }
-        for answer in answers {
-            assert_eq!(answer.await.unwrap().status(), 200);
-        }
-    });
-    assert_eq!(connections.load(Ordering::SeqCst), 3);
-    proxy.finish();
-}
-
-#[test]
-fn a_cluster_may_allow_few_streams_of_a_connection() {
-    let runtime = Runtime::new().unwrap();
-    let (seen, mut arrived) = mpsc::unbounded_channel();
-    let (address, connections) = upstream(&runtime, &Builder::new(), 0, move |call| {
-        let seen = seen.clone();
-        async move {
-            seen.send(call).ok();
-        }
-    });
-    let routes = json!([{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]);
-    let options = http2_options_with(json!({"maxConcurrentStreams": 2}));
-    let proxy = Mesh::gateway(routes).cluster("up", &[address], options).start();
-    runtime.block_on(async {
-        let mut client = connect(proxy.gateway()).await;
-        let (mut answers, mut calls) = (Vec::new(), Vec::new());
-        for _ in 0..4 {
-            answers.push(client.send_request(get("/"), true).unwrap().0);
-            calls.push(arrived.recv().await.unwrap());
-        }
-        assert_eq!(calls.iter().map(|call| call.connection).collect::<Vec<_>>(), [0, 0, 1, 1]);
-        for call in calls {
-            ok(call).await;
-        }
-        for answer in answers {
-            assert_eq!(answer.await.unwrap().status(), 200);
-        }
-    });
-    assert_eq!(connections.load(Ordering::SeqCst), 2);
-    proxy.finish();
-}
-
-#[test]
 fn an_upstream_that_answers_no_ping_is_given_up() {
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -255,13 +111,7 @@ fn an_upstream_that_answers_no_ping_is_given_up() {
 #[test]
 fn a_client_that_gives_up_resets_the_upstream() {
     let runtime = Runtime::new().unwrap();
-    let (seen, mut arrived) = mpsc::unbounded_channel();
-    let (address, _) = upstream(&runtime, &Builder::new(), 0, move |call| {
-        let seen = seen.clone();
-        async move {
-            seen.send(call).ok();
-        }
-    });
+    let (address, _, mut arrived) = waiting(&runtime, &Builder::new());
     let proxy = mesh(address, json!({}));
     runtime.block_on(async {
         let mut client = connect(proxy.gateway()).await;
@@ -371,42 +221,9 @@ fn a_client_may_ask_whether_to_go_on() {
 }
 
 #[test]
-fn an_answer_with_too_many_headers_is_not_taken() {
-    let runtime = Runtime::new().unwrap();
-    let (address, _) = upstream(&runtime, &Builder::new(), 0, |call| async move {
-        let count: usize = call.request.uri().path()[1..].parse().unwrap();
-        let mut response = Response::new(());
-        for number in 0..count {
-            let name: http::HeaderName = format!("x-{number}").parse().unwrap();
-            response.headers_mut().insert(name, http::HeaderValue::from_static("1"));
-        }
-        let mut respond = call.respond;
-        respond.send_response(response, true).unwrap();
-    });
-    let proxy = mesh(address, json!({}));
-    // With the status there may be a hundred, as in Envoy.
-    for (count, expected) in [(99, 200), (100, 503)] {
-        let mut client = Client::connect(proxy.gateway());
-        assert_eq!(client.get(&format!("/{count}")).status, expected);
-    }
-    let log = proxy.finish();
-    assert_eq!(log[1]["response_flags"], "UR");
-    assert_eq!(
-        log[1]["response_code_details"],
-        "upstream_reset_before_response_started{remote_reset}"
-    );
-}
-
-#[test]
 fn a_drain_lets_streams_end_and_takes_no_more() {
     let runtime = Runtime::new().unwrap();
-    let (seen, mut arrived) = mpsc::unbounded_channel();
-    let (address, _) = upstream(&runtime, &Builder::new(), 0, move |call| {
-        let seen = seen.clone();
-        async move {
-            seen.send(call).ok();
-        }
-    });
+    let (address, _, mut arrived) = waiting(&runtime, &Builder::new());
     let proxy = mesh(address, json!({}));
     let gateway = proxy.gateway();
     let (mut client, response, call) = runtime.block_on(async {
@@ -432,75 +249,4 @@ fn a_drain_lets_streams_end_and_takes_no_more() {
     });
     let log = draining.join().unwrap();
     assert_eq!(log[0]["response_code"], 200);
-}
-
-/// A gateway that takes extended CONNECT, and everything to `upstream`.
-fn websockets(upstream: SocketAddr, cluster: Value) -> Running {
-    let routes = json!([{"match": {"prefix": "/"}, "route": {"cluster": "up"}}]);
-    let options = json!({"http2ProtocolOptions": {"allowConnect": true}});
-    Mesh::default()
-        .listener_with("gateway", 8080, options)
-        .routes("gateway", json!(["*"]), routes)
-        .cluster("up", &[upstream], cluster)
-        .start()
-}
-
-/// Opens a WebSocket at the proxy, says `one`, hears it and ends.
-async fn converse(proxy: &Running, end: &str) {
-    let mut client = connect(proxy.gateway()).await;
-    let request = Request::connect("http://a.test/chat");
-    let request = request.extension(h2::ext::Protocol::from_static("websocket")).body(()).unwrap();
-    let (response, mut stream) = client.send_request(request, false).unwrap();
-    let mut response = response.await.unwrap();
-    assert_eq!(response.status(), 200);
-    assert!(!response.headers().contains_key("upgrade"));
-    stream.send_data(Bytes::from_static(b"one"), false).unwrap();
-    let body = response.body_mut();
-    assert_eq!(body.data().await.unwrap().unwrap(), "one");
-    stream.send_data(Bytes::new(), true).unwrap();
-    let mut rest = Vec::new();
-    while let Some(data) = body.data().await {
-        rest.extend_from_slice(&data.unwrap());
-    }
-    assert_eq!(rest, end.as_bytes());
-}
-
-#[test]
-fn a_websocket_over_http2_reaches_an_http1_upstream() {
-    let runtime = Runtime::new().unwrap();
-    let upstream = upgrades::echo();
-    let proxy = websockets(upstream.address, json!({}));
-    runtime.block_on(converse(&proxy, "bye"));
-    let log = proxy.finish();
-    assert_eq!((&log[0]["bytes_received"], &log[0]["bytes_sent"]), (&json!(3), &json!(6)));
-}
-
-/// An HTTP/2 upstream that grants every WebSocket and echoes.
-fn echoing(runtime: &Runtime) -> SocketAddr {
-    let mut builder = Builder::new();
-    builder.enable_connect_protocol();
-    let (address, _) = upstream(runtime, &builder, 0, |mut call| async move {
-        let protocol = call.request.extensions().get::<h2::ext::Protocol>().unwrap();
-        assert_eq!(protocol.as_str(), "websocket");
-        let mut back = call.respond.send_response(Response::new(()), false).unwrap();
-        let mut body = call.request.into_body();
-        while let Some(data) = body.data().await {
-            back.send_data(data.unwrap(), false).unwrap();
-        }
-        back.send_data(Bytes::new(), true).unwrap();
-    });
-    address
-}
-
-#[test]
-fn websockets_of_both_versions_reach_an_http2_upstream() {
-    let runtime = Runtime::new().unwrap();
-    let address = echoing(&runtime);
-    let proxy = websockets(address, http2_options_with(json!({"allowConnect": true})));
-    runtime.block_on(converse(&proxy, ""));
-    let mut client: Client = upgrades::open(&proxy);
-    client.send("one");
-    assert_eq!(client.exactly(3), "one");
-    drop(client);
-    proxy.finish();
 }
