@@ -143,23 +143,16 @@ impl EndpointSet {
                 Priority::build(level, load.panic, &options, before)
             })
             .collect();
-        let zones =
-            levels.first().zip(loads.first()).zip(peers).and_then(|((level, load), peers)| {
-                let weighted = priorities
-                    .first()
-                    .is_some_and(|p| options.locality_weighted && p.usable.is_split());
-                if options.hashing.is_some() || load.panic || weighted {
-                    return None;
-                }
-                let level: Vec<_> =
-                    level.iter().flat_map(|l| l.endpoints.iter().cloned()).collect();
-                ZoneRouting::build(
-                    &level,
-                    &options,
-                    peers,
-                    before.and_then(|set| set.zones.as_ref()),
-                )
-            });
+        let zones = match (levels.first(), priorities.first(), loads.first(), peers) {
+            (Some(level), Some(priority), Some(load), Some(peers)) => {
+                let splits = options.locality_weighted && priority.usable.is_split();
+                let counts = options.hashing.is_none() && !load.panic && !splits;
+                let level = level.iter().flat_map(|locality| &locality.endpoints);
+                let before = before.and_then(|set| set.zones.as_ref());
+                counts.then(|| ZoneRouting::build(level, &options, peers, before)).flatten()
+            }
+            _ => None,
+        };
         let endpoints: Vec<_> =
             localities.iter().flat_map(|l| l.endpoints.iter().cloned()).collect();
         let unseen = options.slow_start

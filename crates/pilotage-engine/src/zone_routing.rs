@@ -132,8 +132,8 @@ enum Plan {
 
 impl ZoneRouting {
     /// Nothing where zones do not count. `level` are the endpoints of the first priority, which does not panic.
-    pub(crate) fn build(
-        level: &[Arc<Endpoint>],
+    pub(crate) fn build<'e>(
+        level: impl Iterator<Item = &'e Arc<Endpoint>>,
         options: &EndpointSetOptions,
         peers: &Peers,
         before: Option<&Self>,

@@ -15,6 +15,7 @@ mod request;
 mod response;
 mod scan;
 mod server;
+mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,8 @@ pub(crate) use framing::Framing;
 pub(crate) use incoming::{ClientBody, Waiting};
 pub(crate) use response::ResponseHead;
 pub(crate) use scan::Limits;
-pub(crate) use server::{Settings, serve};
+pub(crate) use server::serve;
+pub(crate) use settings::Settings;
 pub(crate) use stream::Stream;
 
 /// What is wrong with a message.

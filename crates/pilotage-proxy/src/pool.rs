@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::metrics::ClusterStats;
 use crate::tls::{TlsStore, host_of};
 
+use self::connect::Clients;
 pub(crate) use connect::{ClientAddresses, Security, connect};
 pub(crate) use lease::{Lease, SendError};
 
@@ -44,8 +45,7 @@ struct Key {
     tls: u64,
     /// The host that connections ask for, where it is that of the request.
     host: Option<Box<str>>,
-    /// Whom the upstream is told that connections are for, where it is told.
-    client: Option<ClientAddresses>,
+    clients: Clients,
 }
 
 /// The connections to one endpoint of one cluster.
@@ -98,10 +98,7 @@ impl Pools {
             http2,
             tls: tls.map_or(0, |tls| tls.fingerprint),
             host: takes_host.then(|| host_of(authority).into()),
-            client: match cluster.settings.proxy_protocol {
-                Some(_version) => Some(client),
-                None => client.as_source(),
-            },
+            clients: Clients::like(client, &cluster.settings),
         };
         let security = || Security {
             store: Arc::clone(&self.tls),

@@ -217,7 +217,7 @@ impl<'a> Attempts<'a> {
             });
             match sent? {
                 Ok(head) => {
-                    self.tell(&endpoint, self.result(&head));
+                    self.tell(&endpoint, self.judgement(&head));
                     return Ok(Answer { head, lease, active, endpoint });
                 }
                 Err(error) => {
@@ -273,7 +273,8 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    fn result(&self, head: &AnswerHead) -> HostResult {
+    /// What an answer says of the endpoint.
+    fn judgement(&self, head: &AnswerHead) -> HostResult {
         let grpc_status = if self.context.head.is_grpc() {
             let status = head.headers.get("grpc-status");
             status.and_then(|status| status.to_str().ok()?.parse().ok())

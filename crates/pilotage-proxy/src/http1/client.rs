@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::decoder::{Decoder, Piece};
 use super::encoder::{self, Encoder};
 use super::framing::Framing;
-use super::server::Settings;
+use super::settings::Settings;
 use super::stream::Stream;
 use crate::failure::Failure;
 use crate::http::{AnswerHead, BodyError, Interim, Outgoing, RequestBody};

@@ -11,15 +11,13 @@ use std::time::Duration;
 use http::header::CONNECTION;
 use http::{Method, Version};
 use http_body::Body;
-use pilotage_engine::cluster::ClusterSettings;
-use pilotage_engine::http_manager::HttpManager;
 
 use super::MessageError;
 use super::encoder::{self, Asker, Encoder};
 use super::framing::Framing;
 use super::incoming::{ClientBody, Side, Waiting};
 use super::request::{self, Request, persistence};
-use super::scan::Limits;
+use super::settings::Settings;
 use super::stream::Stream;
 use crate::drain::Open;
 use crate::http::{
@@ -29,32 +27,6 @@ use crate::http::{
 /// How long a client may go on sending what nobody reads, so that the answer reaches it before the connection is
 /// reset; Envoy's `delayed_close_timeout`.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// What a listener says of its connections, or a cluster of those to its endpoints.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Settings {
-    /// Of the head of a message.
-    pub(crate) limits: Limits,
-    /// Trailers are passed on, both ways.
-    pub(crate) trailers: bool,
-}
-
-impl Settings {
-    pub(crate) fn of(manager: &HttpManager) -> Self {
-        let most = |limit| usize::try_from(limit).unwrap_or(usize::MAX);
-        let limits = Limits {
-            bytes: most(manager.max_request_headers_bytes),
-            headers: most(manager.max_headers_count),
-        };
-        Self { limits, trailers: manager.enable_trailers }
-    }
-
-    /// Of connections to the endpoints of a cluster.
-    pub(crate) fn towards(cluster: &ClusterSettings) -> Self {
-        let headers = usize::try_from(cluster.max_headers_count).unwrap_or(usize::MAX);
-        Self { limits: Limits { headers, ..Limits::default() }, trailers: cluster.http1_trailers }
-    }
-}
 
 /// Serves the requests on `stream` until it closes.
 pub(crate) async fn serve(

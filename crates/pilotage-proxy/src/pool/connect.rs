@@ -1,7 +1,7 @@
 //! Opening a connection to an endpoint.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use pilotage_engine::cluster::ClusterSettings;
@@ -41,11 +41,25 @@ pub(crate) struct ClientAddresses {
     pub(crate) source_mark: Option<u32>,
 }
 
-impl ClientAddresses {
-    /// What connections from a client's address have in common; nothing where they come from the proxy's own.
-    pub(super) fn as_source(self) -> Option<Self> {
-        let address = SocketAddr::new(self.source.ip(), 0);
-        self.source_mark.map(|_mark| Self { source: address, destination: address, ..self })
+/// Whose requests a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Clients {
+    /// Everybody's: it comes from the proxy's own address.
+    All,
+    /// Those from one address, which is its own too, with a mark.
+    At(IpAddr, u32),
+    /// Those of one client's connection, which the PROXY protocol tells of.
+    Of(ClientAddresses),
+}
+
+impl Clients {
+    /// Those who may share a connection of a cluster with `client`.
+    pub(super) fn like(client: ClientAddresses, settings: &ClusterSettings) -> Self {
+        match (settings.proxy_protocol, client.source_mark) {
+            (Some(_version), _) => Self::Of(client),
+            (None, Some(mark)) => Self::At(client.source.ip(), mark),
+            (None, None) => Self::All,
+        }
     }
 }
 
