@@ -78,7 +78,9 @@ impl RouteEntry {
     }
 }
 
-fn rule_path(path: &str) -> &str {
+/// The path of a rule, of that of one of its `match` blocks too.
+#[must_use]
+pub fn rule_path(path: &str) -> &str {
     path.split_once(".match[").map_or(path, |(rule, _)| rule)
 }
 

@@ -6,7 +6,7 @@ use crate::budget::TooComplex;
 use crate::condition::{Condition, Dimension, Test};
 use crate::formula::{Formula, formula};
 use crate::guess::Guess;
-use crate::outcome::{Agreement, Change, ClusterChanges, Origin, Outcome};
+use crate::outcome::{Agreement, Change, ClusterChanges, Origin, Outcome, tidy};
 use crate::region::{Region, Space};
 use crate::rules::{Rule, Rules, Taker};
 use crate::search::left_over;
@@ -247,8 +247,7 @@ impl<'a> Comparing<'a> {
             alternatives.push(Formula::default());
         }
         for origins in [&mut was, &mut becomes] {
-            origins.sort();
-            origins.dedup();
+            tidy(origins);
         }
         Ok(Class { changes, alternatives, examples, was, becomes })
     }

@@ -24,7 +24,7 @@ use self::deed::Deed;
 use self::destinations::{Destination, destinations};
 use self::kinds::{Kind, Kinds};
 use crate::budget::TooComplex;
-use crate::outcome::{Change, ClusterChanges, Origin, cluster_changes};
+use crate::outcome::{Change, ClusterChanges, Origin, cluster_changes, tidy};
 
 /// Connections that change in the same way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -328,8 +328,7 @@ fn merged(all: Vec<ConnectionChange>) -> Vec<ConnectionChange> {
     let mut merged: Vec<ConnectionChange> = merged.into_iter().map(|(change, _)| change).collect();
     for change in &mut merged {
         for origins in [&mut change.was, &mut change.becomes] {
-            origins.sort();
-            origins.dedup();
+            tidy(origins);
         }
     }
     merged

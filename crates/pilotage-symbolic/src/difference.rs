@@ -12,9 +12,10 @@ use crate::compare::{Class, Clients, Example, compare};
 use crate::condition::Dimension;
 use crate::connections::{ConnectionChange, connection_changes};
 use crate::formula::Formula;
+use crate::host_name::{Host, authority, named};
 use crate::hosts::{self, HostGroup, Pair};
 use crate::outcome::{
-    Change, ClusterChanges, Levels, Origin, Outcome, cluster_changes, no_route, of_route,
+    Change, ClusterChanges, Levels, Origin, Outcome, cluster_changes, no_route, of_route, tidy,
 };
 use crate::place::{Place, places};
 use crate::ration::Ration;
@@ -66,19 +67,6 @@ pub struct RequestChange {
     pub witness: Request,
     /// Whether it was found by trying requests, so that nobody knows how many there are.
     pub sampled: bool,
-}
-
-/// A host of a port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Host {
-    /// The name that people use; `any other host` where no name is known.
-    pub name: String,
-    /// The port, where it is not that of the scheme.
-    pub port: Option<u16>,
-    /// Whether requests come to the workload beside the proxy.
-    pub inbound: bool,
-    /// All domains.
-    pub domains: Vec<String>,
 }
 
 /// A host whose rules are too complex to be compared.
@@ -228,7 +216,7 @@ impl Comparing<'_> {
             let old = taker(tables[0], sides[0], request)?;
             Some([old, taker(tables[1], sides[1], request)?])
         };
-        let clients = Clients { authority: &authority, scheme: scheme(known), engines: &engines };
+        let clients = Clients { authority: &authority, scheme: known.scheme(), engines: &engines };
         let (changes, mistakes) = self.ration.for_one_host(universe, |space| {
             hosts::limit(space, &[&old, &new], known.table.ignores_port(), pair, groups)?;
             let classes = compare(space, &old, &new, policies, clients)?;
@@ -250,7 +238,7 @@ impl Comparing<'_> {
         let mut met: Vec<[Taker; 2]> = Vec::new();
         let mut found: Vec<RequestChange> = Vec::new();
         for _ in 0..samples {
-            let request = sampler.request(&authority, scheme(known));
+            let request = sampler.request(&authority, known.scheme());
             let [first, second] = [0, 1].map(|side: usize| self.taker(side, sides, &request));
             let (Some(first), Some(second)) = (first, second) else { continue };
             if met.contains(&[first, second]) {
@@ -343,7 +331,7 @@ fn report(
                 // One of them is enough to see that the engines read the rules in the same way.
                 Example::Obvious(_) if witness.is_some() => continue,
                 Example::Obvious(request) | Example::Asked(request) => request.clone(),
-                Example::Within(region) => example(space, region, authority, scheme(known)),
+                Example::Within(region) => example(space, region, authority, known.scheme()),
             };
             for ((tables, place), expected) in tables.into_iter().zip(sides).zip(expected) {
                 let found = taker(tables, place, &request);
@@ -399,52 +387,6 @@ fn shared_by_hosts(table: &RouteConfiguration) -> RouteConfiguration {
     }
 }
 
-pub(crate) fn scheme(place: &Place) -> &'static str {
-    if place.tls { "https" } else { "http" }
-}
-
-/// The name of a group for people, with its port where that is not the one of the scheme.
-pub(crate) fn named(place: &Place, group: &HostGroup) -> Host {
-    let usual = if place.tls { 443 } else { 80 };
-    let port = place.port().filter(|port| *port != usual);
-    let domains: Vec<String> = group.domains.iter().map(|(domain, _)| domain.clone()).collect();
-    let is_address = |name: &str| {
-        name.starts_with('[') || name.split('.').all(|part| part.parse::<u8>().is_ok())
-    };
-    let short = domains
-        .iter()
-        .filter(|name| !name.ends_with('.') && *name != "*" && !is_address(name))
-        .min_by_key(|name| (name.contains('*'), name.len()));
-    let name = match (short, place.only_host()) {
-        (Some(name), _) => name.clone(),
-        (None, Some(host)) => crate::outcome::short(host).to_owned(),
-        (None, None) => match domains.iter().find(|name| *name != "*") {
-            Some(name) => name.clone(),
-            None if place.inbound
-                || domains.len() == 1 && place.table.virtual_hosts().count() == 1 =>
-            {
-                "any host".to_owned()
-            }
-            None => "any other host".to_owned(),
-        },
-    };
-    Host { name, port, inbound: place.inbound, domains }
-}
-
-/// What a client that asks for the group writes as its host.
-pub(crate) fn authority(place: &Place, group: &HostGroup, host: &Host) -> String {
-    let known = group.domains.iter().find(|(domain, _)| *domain == host.name);
-    let found = known.or(group.domains.first()).map(|(_, example)| example.as_str());
-    let name = match (known, place.only_host()) {
-        (None, Some(only)) => crate::outcome::short(only),
-        _ => found.unwrap_or("any.example"),
-    };
-    match host.port {
-        Some(port) if place.table.ignores_port() => format!("{name}:{port}"),
-        _ => name.to_owned(),
-    }
-}
-
 /// Those that differ in nothing but the host, together.
 fn merged(all: Vec<RequestChange>) -> Vec<RequestChange> {
     let mut merged: Vec<RequestChange> = Vec::new();
@@ -463,8 +405,7 @@ fn merged(all: Vec<RequestChange>) -> Vec<RequestChange> {
     }
     for change in &mut merged {
         for origins in [&mut change.was, &mut change.becomes] {
-            origins.sort();
-            origins.dedup();
+            tidy(origins);
         }
     }
     merged

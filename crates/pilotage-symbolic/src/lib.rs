@@ -21,6 +21,7 @@ mod dfa;
 mod difference;
 mod formula;
 mod guess;
+mod host_name;
 mod hosts;
 mod outcome;
 mod place;
@@ -36,8 +37,9 @@ mod witness;
 
 pub use condition::{Condition, Dimension};
 pub use connections::{Connection, ConnectionChange, judge_connection};
-pub use difference::{Difference, Host, Mistake, RequestChange, Undecided, difference, judge};
+pub use difference::{Difference, Mistake, RequestChange, Undecided, difference, judge};
 pub use formula::Formula;
+pub use host_name::Host;
 pub use outcome::{Change, Facet, Origin};
 pub use reach::{Reachability, UnreachableRule, reachability};
 pub use text::{Comparison, Text};

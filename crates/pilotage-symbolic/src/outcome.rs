@@ -8,8 +8,8 @@ mod route;
 
 use std::fmt;
 
+use pilotage_engine::origin;
 use pilotage_proto::envoy::config::core::v3::Metadata;
-use pilotage_proto::prost_types::value::Kind;
 
 pub(crate) use self::cluster::{ClusterChanges, cluster_changes, told};
 pub(crate) use self::destinations::{Split, short};
@@ -35,14 +35,24 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The origin that `metadata` states.
-pub(crate) fn origin(metadata: Option<&Metadata>) -> Option<Origin> {
-    let fields = &metadata?.filter_metadata.get("pilotage")?.fields;
-    let text = |key: &str| match fields.get(key)?.kind.as_ref()? {
-        Kind::StringValue(text) => Some(text.clone()),
-        _ => None,
-    };
-    Some(Origin { object: text("object")?, path: text("path").unwrap_or_default() })
+impl Origin {
+    /// The origin that `metadata` states, whoever delegated to it.
+    pub(crate) fn of(metadata: Option<&Metadata>) -> Option<Self> {
+        let origin::Origin { object, path, via: _ } = origin::Origin::of(metadata?)?;
+        Some(Self { object, path })
+    }
+
+    /// The path of the rule, without that of a `match` block.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        origin::rule_path(&self.path)
+    }
+}
+
+/// Each of `origins` once, in order.
+pub(crate) fn tidy(origins: &mut Vec<Origin>) {
+    origins.sort();
+    origins.dedup();
 }
 
 /// A side of what becomes of a request. The order is that in which people want to know.

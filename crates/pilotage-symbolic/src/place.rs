@@ -73,6 +73,11 @@ fn connection_manager(chain: &FilterChain) -> Option<HttpConnectionManager> {
 }
 
 impl Place {
+    /// What clients write before the host.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
     /// The port in the name of a route configuration: `9080`, `reviews.default:9080`, `http.8080`, `https.443.web…`,
     /// `inbound|9080||`.
     pub(crate) fn port(&self) -> Option<u16> {

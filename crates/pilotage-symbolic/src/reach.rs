@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use pilotage_engine::Tables;
 
 use crate::budget::TooComplex;
-use crate::difference::{Host, authority, named, scheme};
 use crate::guess::Guess;
+use crate::host_name::{Host, authority, named};
 use crate::hosts::{self, HostGroup, Pair};
 use crate::outcome::Origin;
 use crate::place::{Place, places};
@@ -98,7 +98,7 @@ impl Looking {
         }
         let universe = Universe::of([&place.manager; 2], place.table.ignores_path_parameters());
         let name = named(place, group);
-        let client = (&*authority(place, group, &name), scheme(place));
+        let client = (&*authority(place, group, &name), place.scheme());
         let found = self.ration.for_one_host(universe, |space| {
             hosts::limit(space, &[&rules], place.table.ignores_port(), pair, groups)?;
             let mut found = Vec::new();

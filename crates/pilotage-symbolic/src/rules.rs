@@ -8,7 +8,7 @@ use pilotage_proto::envoy::config::route::v3::Route;
 
 use crate::budget::TooComplex;
 use crate::condition::{Condition, Dimension, Test, conditions};
-use crate::outcome::{Levels, Origin, Outcome, no_route, of_route, origin};
+use crate::outcome::{Levels, Origin, Outcome, no_route, of_route};
 use crate::place::Place;
 use crate::region::{Region, Space};
 use crate::text::{Comparison, Text};
@@ -128,7 +128,7 @@ impl<'p> Rule<'p> {
     /// Where it comes from.
     pub(crate) fn origin(&self) -> Option<Origin> {
         match self.deed {
-            Deed::Route(_, route, _) => origin(route.metadata.as_ref()),
+            Deed::Route(_, route, _) => Origin::of(route.metadata.as_ref()),
             Deed::Answer(_) | Deed::Nothing(_) => None,
         }
     }

@@ -10,7 +10,7 @@ use pilotage_proto::envoy::extensions::filters::network::tcp_proxy::v3::tcp_prox
 use pilotage_proto::{json, unpack};
 use serde_json::Value;
 
-use crate::outcome::{Change, ClusterChanges, Facet, Origin, Split, origin, told};
+use crate::outcome::{Change, ClusterChanges, Facet, Origin, Split, told};
 
 /// What becomes of a connection.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ impl Deed {
 
     /// What `chain` of the listener `proto` does, which was compiled to `listener`.
     pub(super) fn of(listener: &ListenerTable, proto: &Listener, chain: &FilterChain) -> Self {
-        let found = origin(chain.metadata.as_ref()).or_else(|| origin(proto.metadata.as_ref()));
+        let found =
+            Origin::of(chain.metadata.as_ref()).or_else(|| Origin::of(proto.metadata.as_ref()));
         let mut deed = Self { origin: found, ..Self::closed() };
         let filters: Vec<Value> = chain.filters.iter().map(|filter| deed.filter(filter)).collect();
         if filters.is_empty() {

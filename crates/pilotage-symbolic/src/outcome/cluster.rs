@@ -10,7 +10,7 @@ use pilotage_proto::json;
 use serde_json::{Map, Value};
 
 use super::destinations::label;
-use super::{Change, Facet, origin, shortened};
+use super::{Change, Facet, Origin, shortened};
 
 /// What changes at a cluster, by its name; clusters that stay as they are have no entry.
 pub(crate) type ClusterChanges = BTreeMap<String, Vec<Change>>;
@@ -62,7 +62,7 @@ pub(crate) fn cluster_changes(old: &Tables, new: &Tables) -> ClusterChanges {
             }
         };
         if !changes.is_empty() {
-            let place = |cluster: Option<&Arc<Cluster>>| origin(cluster?.metadata.as_ref());
+            let place = |cluster: Option<&Arc<Cluster>>| Origin::of(cluster?.metadata.as_ref());
             let places = [place(old.clusters.get(name)), place(new.clusters.get(name))];
             let placed = |change: Change| Change { places: places.clone(), ..change };
             all.insert(name.clone(), changes.into_iter().map(placed).collect());

@@ -24,7 +24,7 @@ use pilotage_proto::prost_types::Duration;
 use pilotage_proto::{Any, unpack};
 
 use super::destinations::{Destinations, label};
-use super::{Facet, Outcome, Rewrite, Statement, headers, origin};
+use super::{Facet, Origin, Outcome, Rewrite, Statement, headers};
 
 /// The levels that a route inherits from.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ pub(crate) fn of_route(levels: Levels<'_>, route: &Route, matcher: &RouteMatch) 
         rewrite: None,
         clusters: Vec::new(),
         forwards: false,
-        origin: origin(route.metadata.as_ref()),
+        origin: Origin::of(route.metadata.as_ref()),
     };
     let mut operations = Default::default();
     match &route.action {

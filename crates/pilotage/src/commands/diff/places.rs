@@ -13,8 +13,8 @@ pub(super) fn line(side: &Side, origin: &Origin, facet: Facet) -> Option<String>
         return Some(origin.to_string());
     }
     let object = side.written(&origin.object)?;
-    let rule = origin.path.split_once(".match[").map_or(&*origin.path, |(rule, _)| rule);
-    let written = field(facet).map(|field| FieldPath::from(format!("{rule}.{field}").as_str()));
+    let written =
+        field(facet).map(|field| FieldPath::from(format!("{}.{field}", origin.rule()).as_str()));
     let written = written.filter(|path| object.spans.get(path).is_some());
     let path = written.unwrap_or_else(|| FieldPath::from(&*origin.path));
     let line = object.spans.key(&path).map_or(object.line, |span| span.line);
