@@ -96,7 +96,7 @@ pub(crate) fn route(scene: &Scene<'_>, request: &Request, details: bool) -> Expl
             fail(&mut answer, Failure::MtlsError, None, "");
             answer.details = Some("PEER_DID_NOT_RETURN_A_CERTIFICATE".to_owned());
         }
-        End::NotHttp => {
+        End::NotHttp | End::UnknownMethod => {
             fail(&mut answer, Failure::ProtocolError, Some(400), "DPE");
             answer.details = Some("http1.codec_error".to_owned());
         }

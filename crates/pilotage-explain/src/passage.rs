@@ -39,6 +39,8 @@ pub enum End<'t> {
     NoCertificate(Option<&'t TcpRoute>),
     /// HTTP is expected and something else is sent, for instance TLS that nobody ends.
     NotHttp,
+    /// HTTP/1 has no such method, and the request is refused.
+    UnknownMethod,
     /// Bytes are forwarded to one of these clusters.
     Tcp(&'t TcpRoute),
     /// A request was decided.
@@ -130,7 +132,7 @@ pub fn carry<'t>(
         ChainAction::Http(_) if !request.is_http() || request.is_tls() != chain.tls.is_some() => {
             End::NotHttp
         }
-        ChainAction::Http(_) if request.has_unknown_method() => End::NotHttp,
+        ChainAction::Http(_) if request.has_unknown_method() => End::UnknownMethod,
         ChainAction::Http(manager) => {
             let tls = chain.tls.is_some();
             End::Http(Box::new(http(tables, manager, tls, (arrival, request), env, trace)))

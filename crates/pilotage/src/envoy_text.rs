@@ -4,6 +4,7 @@ pub(crate) mod locate;
 
 use std::sync::Arc;
 
+use pilotage_config::decode::nearest;
 use pilotage_config::yaml::{self, Node};
 use pilotage_config::{Code, Diagnostic, Span};
 use pilotage_proto::json::{self, Misfit, MisfitReason};
@@ -89,9 +90,11 @@ impl EnvoyText {
         };
         match &misfit.reason {
             MisfitReason::UnknownField { field, known, .. } => {
-                let meant =
-                    pilotage_config::decode::nearest(field, known.iter().map(String::as_str));
-                match meant {
+                let renamed = RENAMED.iter().find(|(former, _)| former == field);
+                let renamed =
+                    renamed.map(|(_, name)| *name).filter(|name| known.iter().any(|k| k == name));
+                let alike = || nearest(field, known.iter().map(String::as_str));
+                match renamed.or_else(alike) {
                     Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
                     None => {
                         diagnostic.help("it may be a field of Envoy that Pilotage lacks, or a slip")
@@ -102,6 +105,10 @@ impl EnvoyText {
         }
     }
 }
+
+/// Fields of Envoy's API of version 2 and what they are called in version 3, where another name is more like them.
+const RENAMED: [(&str, &str); 2] =
+    [("host_rewrite", "host_rewrite_literal"), ("auto_host_rewrite_header", "host_rewrite_header")];
 
 /// Envoy reads `{seconds: 30}` where protobuf-JSON wants `30s`.
 fn plain_durations(value: &mut Value) {
@@ -145,5 +152,18 @@ mod tests {
         let timeout = action.timeout.unwrap();
         assert_eq!((timeout.seconds, timeout.nanos), (30, 5));
         assert_eq!(action.idle_timeout.unwrap().seconds, 2);
+    }
+
+    #[test]
+    fn former_names_of_fields_are_told_from_slips() {
+        let help = |field: &str| {
+            let text = format!("cluster: a\n{field}: b\n");
+            let source = SourceText { name: "x".into(), text };
+            let problems = EnvoyText::parse(source, codes::PIL0204, "x", "y");
+            problems.message::<RouteAction>().unwrap_err().remove(0).help.unwrap()
+        };
+        assert_eq!(help("host_rewrite"), "did you mean `host_rewrite_literal`?");
+        assert_eq!(help("auto_host_rewrite_header"), "did you mean `host_rewrite_header`?");
+        assert_eq!(help("host_rewrite_heder"), "did you mean `host_rewrite_header`?");
     }
 }

@@ -148,7 +148,7 @@ fn run(
         )),
         End::Closed => nothing("the connection is closed".to_owned()),
         End::NoCertificate(_) => nothing("a client certificate is demanded".to_owned()),
-        End::NotHttp if request.has_unknown_method() => {
+        End::UnknownMethod => {
             let flags = ResponseFlags::DOWNSTREAM_PROTOCOL_ERROR.to_string();
             let details = "http1.codec_error".to_owned();
             let body = "Bad Request".to_owned();

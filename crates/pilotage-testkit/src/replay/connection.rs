@@ -31,7 +31,7 @@ pub(super) fn outcome(
                 "cluster": cluster.as_deref()})
         }
         End::Tcp(route) => tcp(tables, route, (arrival, &request), env),
-        End::NotHttp => {
+        End::NotHttp | End::UnknownMethod => {
             let error = if request.is_tls() { "tls handshake failed" } else { "closed" };
             json!({"status": 400, "error": error, "handled": "http", "flags": "DPE", "details": "http1.codec_error"})
         }

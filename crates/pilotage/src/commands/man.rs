@@ -37,10 +37,13 @@ pub(crate) fn run(args: &ManArgs) -> Result<Status, CommandError> {
             fs::create_dir_all(dir)
                 .map_err(|source| CommandError::Write { path: dir.clone(), source })?;
             write(dir.join("pilotage.1"), page(&cli)?)?;
-            for command in cli.get_subcommands().filter(|command| command.get_name() != "help") {
+            let commands = || cli.get_subcommands().filter(|command| command.get_name() != "help");
+            for command in commands() {
                 let name = format!("pilotage-{}.1", command.get_name());
                 write(dir.join(name), page(command)?)?;
             }
+            let count = commands().count() + 1;
+            output::print_text(&format!("{count} pages are in {}\n", dir.display()))?;
         }
         (None, Some(name)) => {
             let command = cli.find_subcommand(name).ok_or_else(|| {

@@ -44,7 +44,10 @@ fn shells_get_completions() {
 #[test]
 fn the_manual_has_a_page_for_each_command() {
     let folder = Folder::new();
-    assert_eq!(pilotage(&["man", "--dir", folder.path()]).code, 0);
+    let done = pilotage(&["man", "--dir", folder.path()]);
+    assert_eq!(done.code, 0);
+    let pages = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(done.stdout, format!("{pages} pages are in {}\n", folder.path()));
     let page = std::fs::read_to_string(folder.file("pilotage-analyze.1")).unwrap();
     assert_eq!(page, pilotage(&["man", "analyze"]).stdout);
     assert!(page.contains(".TH") && page.contains("failure\\-threshold"), "{page}");
