@@ -100,6 +100,34 @@ impl Object {
         self.place(Diagnostic::new(code, message), self.spans.value(path), path, label.into())
     }
 
+    /// Adds a field of this object to a problem as a further place, pointing at its key.
+    #[must_use]
+    pub fn also(
+        &self,
+        problem: Diagnostic,
+        path: &FieldPath,
+        label: impl Into<String>,
+    ) -> Diagnostic {
+        match self.spans.key(path) {
+            Some(span) => problem.also_at(&self.source.file, span, label),
+            None => problem,
+        }
+    }
+
+    /// Adds a field of this object to a problem as a further place, pointing at its value.
+    #[must_use]
+    pub fn also_value(
+        &self,
+        problem: Diagnostic,
+        path: &FieldPath,
+        label: impl Into<String>,
+    ) -> Diagnostic {
+        match self.spans.value(path) {
+            Some(span) => problem.also_at(&self.source.file, span, label),
+            None => problem,
+        }
+    }
+
     fn place(
         &self,
         problem: Diagnostic,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use pilotage_config::Kind;
 use pilotage_config::virtual_service::{HttpMatchRequest, HttpRoute};
 use pilotage_engine::origin::Origin;
+use pilotage_model::labels::{selector_text, selects};
 use pilotage_model::virtual_service::GatewayRef;
 
 use crate::explain::Scene;
@@ -58,8 +59,8 @@ fn elsewhere(scene: &Scene<'_>, block: &HttpMatchRequest, namespace: &str) -> Op
         if proxy.is_sidecar() {
             return gateway.as_str() == GatewayRef::MESH;
         }
-        let names = view.gateways.iter().map(|known| format!("{}/{}", known.namespace, known.name));
-        names.into_iter().any(|known| known == gateway.as_str())
+        let is_it = |name: String| name == gateway.as_str();
+        view.gateways.iter().any(|known| is_it(format!("{}/{}", known.namespace, known.name)))
     };
     if !block.gateways.is_empty() && !block.gateways.iter().any(is_here) {
         let name = |name: &String| match name.as_str() {
@@ -72,10 +73,9 @@ fn elsewhere(scene: &Scene<'_>, block: &HttpMatchRequest, namespace: &str) -> Op
     if !block.source_namespace.is_empty() && *block.source_namespace != *proxy.namespace {
         return Some(format!("for clients in namespace {}", block.source_namespace));
     }
-    let lacks = |(key, value): (&String, &String)| proxy.labels.get(key) != Some(value);
-    if block.source_labels.iter().any(lacks) {
-        let labels = block.source_labels.iter().map(|(key, value)| format!("{key}={value}"));
-        return Some(format!("for clients with {}", labels.collect::<Vec<_>>().join(", ")));
+    if !selects(&block.source_labels, &proxy.labels) {
+        let labels = selector_text(&block.source_labels).replace(',', ", ");
+        return Some(format!("for clients with {labels}"));
     }
     (block.port != 0 && block.port != u32::from(port)).then(|| format!("on port {}", block.port))
 }

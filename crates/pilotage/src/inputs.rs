@@ -115,9 +115,10 @@ fn read_folder(path: &Path) -> Result<Vec<Result<SourceText, InputError>>, Input
 /// # Errors
 /// When it cannot be read, is too large, or is not text.
 pub(crate) fn read_one(path: &Path) -> Result<SourceText, InputError> {
-    let bytes = match path == Path::new("-") {
-        true => tree::read_from(path, io::stdin().lock())?,
-        false => tree::read(path)?,
+    let bytes = if path == Path::new("-") {
+        tree::read_from(path, io::stdin().lock())?
+    } else {
+        tree::read(path)?
     };
     text_of(path, bytes)
 }

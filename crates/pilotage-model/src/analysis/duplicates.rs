@@ -42,10 +42,7 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
         let problem = unused
             .value_diagnostic(codes::PIL0013, &path, message, "not used")
             .help("remove one of the two, or give them different names");
-        match used.spans.value(&path) {
-            Some(span) => problem.also_at(&used.source.file, span, "this one counts"),
-            None => problem,
-        }
+        used.also_value(problem, &path, "this one counts")
     });
     problems.collect()
 }

@@ -115,8 +115,5 @@ fn unusable(
              traffic not to work as expected.",
             object.name()
         ));
-    match secret.spans.value(&FieldPath::from("metadata.name")) {
-        Some(span) => problem.also_at(&secret.source.file, span, "this one"),
-        None => problem,
-    }
+    secret.also_value(problem, &FieldPath::from("metadata.name"), "this one")
 }

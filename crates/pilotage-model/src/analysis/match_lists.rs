@@ -27,10 +27,7 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
             .object
             .diagnostic(codes::PIL0305, &second, message, "a dash begins an alternative")
             .help("for a condition that asks for all, put them into one item: only the first with a dash");
-        problems.push(match rule.object.spans.key(&path.index(0)) {
-            Some(span) => problem.also_at(&rule.object.source.file, span, "the first alternative"),
-            None => problem,
-        });
+        problems.push(rule.object.also(problem, &path.index(0), "the first alternative"));
     }
     problems
 }

@@ -97,9 +97,7 @@ fn problem(one: Naming<'_>, scope: &str, host: &Host, all: &[Naming<'_>]) -> Dia
     let others = all.iter().filter(|other| !std::ptr::eq(other.object, one.object));
     for other in others.take(RELATED_MAX) {
         let path = FieldPath::spec().field("hosts").index(other.host);
-        if let Some(span) = other.object.spans.value(&path) {
-            problem = problem.also_at(&other.object.source.file, span, "here as well");
-        }
+        problem = other.object.also_value(problem, &path, "here as well");
     }
     problem
 }

@@ -23,10 +23,7 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
                 .value_diagnostic(codes::PIL0307, &path, message, "replaces the prefix as a text")
                 .help("let the prefix and what replaces it both end with a slash, or neither");
             let path = rule.path.field("match").index(index).field("uri");
-            problems.push(match rule.object.spans.value(&path) {
-                Some(span) => problem.also_at(&rule.object.source.file, span, "this prefix"),
-                None => problem,
-            });
+            problems.push(rule.object.also_value(problem, &path, "this prefix"));
         }
     }
     problems

@@ -112,9 +112,7 @@ fn conflict(one: &Declared<'_>, others: &[&Declared<'_>], host: &str, number: u3
             text(all().map(|one| one.protocol.clone()).collect())
         ));
     for other in others.iter().take(RELATED_MAX) {
-        if let Some(span) = other.object.spans.value(&protocol(other)) {
-            problem = problem.also_at(&other.object.source.file, span, "another one");
-        }
+        problem = other.object.also_value(problem, &protocol(other), "another one");
     }
     problem
 }

@@ -93,8 +93,5 @@ fn problem(host: &str, loser: &Naming<'_>, winner: &Naming<'_>) -> Diagnostic {
         "first comes what is exported to one namespace only, then what is exported to namespaces by name, then the \
          rest; in each group the oldest object, those without creationTimestamp last, and then the order of names",
     );
-    match winner.object.spans.value(&path(winner)) {
-        Some(span) => problem.also_at(&winner.object.source.file, span, "this one counts"),
-        None => problem,
-    }
+    winner.object.also_value(problem, &path(winner), "this one counts")
 }

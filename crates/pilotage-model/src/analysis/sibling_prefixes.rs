@@ -96,12 +96,7 @@ fn problem(
         .help(format!(
             "match `prefix: {prefix}/` and `exact: {prefix}` instead, or put this rule before the other one"
         ));
-    match object.spans.value(&earlier.path) {
-        Some(span) => {
-            problem.also_at(&object.source.file, span, "a prefix of text, not of segments")
-        }
-        None => problem,
-    }
+    object.also_value(problem, &earlier.path, "a prefix of text, not of segments")
 }
 
 #[cfg(test)]

@@ -145,8 +145,8 @@ fn conflict<'a>(
             .help("merge them, or let their selectors exclude each other")
             .istio(istio);
         let other = all.iter().find(|other| !std::ptr::eq(**other, *object));
-        match other.and_then(|other| Some((other, other.spans.value(&path)?))) {
-            Some((other, span)) => problem.also_at(&other.source.file, span, "the other one"),
+        match other {
+            Some(other) => other.also_value(problem, &path, "the other one"),
             None => problem,
         }
     })

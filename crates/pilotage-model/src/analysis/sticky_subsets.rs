@@ -34,10 +34,7 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
             .object
             .diagnostic(codes::PIL0312, &path, message, "another subset, another endpoint")
             .help("let a header or cookie choose the subset in a match, or send all requests to one subset");
-        problems.push(match object.spans.key(&at) {
-            Some(span) => problem.also_at(&object.source.file, span, "the hash"),
-            None => problem,
-        });
+        problems.push(object.also(problem, &at, "the hash"));
     }
     problems
 }

@@ -62,8 +62,5 @@ fn problem(
         object.value_diagnostic(codes::PIL0314, &path, message, "this rule counts alone").help(
             "repeat the settings here: the most specific rule is used, and nothing of the others",
         );
-    match other.spans.value(&path) {
-        Some(span) => problem.also_at(&other.source.file, span, "not used for that host"),
-        None => problem,
-    }
+    other.also_value(problem, &path, "not used for that host")
 }

@@ -125,8 +125,5 @@ fn problem(naming: &Naming<'_>, wild: &Naming<'_>, service: &Object) -> Diagnost
             wild.host
         ))
         .help("name both gateways in the VirtualService, or put the servers into one Gateway");
-    match wild.object.spans.value(&wild.path) {
-        Some(span) => problem.also_at(&wild.object.source.file, span, "covers that host"),
-        None => problem,
-    }
+    wild.object.also_value(problem, &wild.path, "covers that host")
 }

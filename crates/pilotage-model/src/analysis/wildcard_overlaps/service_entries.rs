@@ -78,8 +78,5 @@ fn problem(naming: &Naming<'_>, other: &Naming<'_>, own: &BTreeSet<u32>) -> Diag
         .object
         .value_diagnostic(codes::PIL0317, &path(naming), message, "only on the ports named here")
         .help(format!("name the {ports} here as well, or be sure that {them}"));
-    match other.object.spans.value(&path(other)) {
-        Some(span) => problem.also_at(&other.object.source.file, span, "counts on the others"),
-        None => problem,
-    }
+    other.object.also_value(problem, &path(other), "counts on the others")
 }

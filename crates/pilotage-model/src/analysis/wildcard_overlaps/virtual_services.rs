@@ -7,16 +7,13 @@ use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::Wildcards;
 use crate::analysis::{Context, EVERYBODY, full_name, scopes, virtual_services};
-
-/// Sidecars, among the names of gateways.
-const MESH: &str = "mesh";
+use crate::virtual_service::GatewayRef;
 
 /// A host of a virtual service at one gateway, or at the sidecars.
 struct Naming<'a> {
     object: &'a Object,
     spec: &'a VirtualService,
-    /// The full name of the gateway.
-    gateway: String,
+    gateway: GatewayRef,
     host: usize,
     name: String,
     is_for_the_rest: bool,
@@ -40,7 +37,7 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
         if last.as_ref() == Some(&place) {
             continue;
         }
-        let mut covering = wildcards.covering(&naming.gateway, &naming.name);
+        let mut covering = wildcards.covering(naming.gateway.as_str(), &naming.name);
         let is_other = |other: &&&Naming<'_>| {
             !std::ptr::eq(other.object, naming.object) && are_seen_together(naming, other)
         };
@@ -54,18 +51,16 @@ pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
 
 /// All hosts at all gateways at which there are rules, by host.
 fn namings<'a>(object: &'a Object, spec: &'a VirtualService) -> Vec<Naming<'a>> {
-    let mesh = [MESH.to_owned()];
+    let mesh = [GatewayRef::MESH.to_owned()];
     let gateways = if spec.gateways.is_empty() { mesh.as_slice() } else { &spec.gateways };
     let mut found = Vec::new();
     for (host, name) in spec.hosts.iter().enumerate() {
         for gateway in gateways {
             let Some(is_for_the_rest) = is_for_the_rest(spec, gateway) else { continue };
-            let full = |name: &str| format!("{}/{name}", object.namespace());
-            let is_full = gateway.contains('/') || gateway == MESH;
             found.push(Naming {
                 object,
                 spec,
-                gateway: if is_full { gateway.clone() } else { full(gateway) },
+                gateway: GatewayRef::parse(gateway, object.namespace()),
                 host,
                 name: full_name(name, object.namespace()).to_ascii_lowercase(),
                 is_for_the_rest,
@@ -113,13 +108,11 @@ fn takes_all(block: &HttpMatchRequest) -> bool {
 
 /// Whether some client sees both.
 fn are_seen_together(one: &Naming<'_>, other: &Naming<'_>) -> bool {
-    let of = |naming: &Naming<'_>| {
+    let [mine, theirs] = [one, other].map(|naming| {
         let export_to = naming.spec.export_to.iter().map(String::as_str);
-        scopes(export_to, naming.object.namespace()).iter().map(|s| (*s).to_owned()).collect()
-    };
-    let (mine, theirs): (Vec<String>, Vec<String>) = (of(one), of(other));
-    let is_public = |scopes: &[String]| scopes.iter().any(|scope| scope == EVERYBODY);
-    is_public(&mine) || is_public(&theirs) || mine.iter().any(|scope| theirs.contains(scope))
+        scopes(export_to, naming.object.namespace())
+    });
+    mine == [EVERYBODY] || theirs == [EVERYBODY] || mine.iter().any(|one| theirs.contains(one))
 }
 
 fn problem(naming: &Naming<'_>, other: &Naming<'_>) -> Diagnostic {
@@ -138,8 +131,5 @@ fn problem(naming: &Naming<'_>, other: &Naming<'_>) -> Diagnostic {
         .object
         .value_diagnostic(codes::PIL0316, &path(naming), message, "these rules count alone")
         .help(format!("end with a rule without `match` that does what is done for `{wild}`"));
-    match other.object.spans.value(&path(other)) {
-        Some(span) => problem.also_at(&other.object.source.file, span, "not used for that host"),
-        None => problem,
-    }
+    other.object.also_value(problem, &path(other), "not used for that host")
 }

@@ -66,7 +66,7 @@ pub(super) fn analyze(configuration: &Configuration, known: &[Diagnostic]) -> Ve
 
 /// The rule as a whole, when none of its match blocks gets a request; else the block.
 fn place(origin: &Origin, object: &Object, dead: &BTreeSet<&Origin>) -> String {
-    let rule = rule_of(origin).1;
+    let rule = origin.rule();
     let index = rule.strip_prefix("spec.http[").and_then(|rest| rest.strip_suffix(']'));
     let blocks = match (&object.body, index.and_then(|index| index.parse::<usize>().ok())) {
         (Kind::VirtualService(spec), Some(index)) => {
@@ -83,8 +83,7 @@ fn place(origin: &Origin, object: &Object, dead: &BTreeSet<&Origin>) -> String {
 
 /// The object and rule of a rule or match block.
 fn rule_of(origin: &Origin) -> (&str, &str) {
-    let path = origin.path.split_once(".match[").map_or(&*origin.path, |(rule, _)| rule);
-    (&origin.object, path)
+    (&origin.object, origin.rule())
 }
 
 /// The places, by object, of problems because of which a rule gets no requests.
@@ -138,12 +137,11 @@ fn problem(
     let goes_to = example.and_then(|(_, taker)| taker.as_ref()).map(rule_of);
     for taker in takers.iter().take(MOST_NAMED) {
         let Some(owner) = objects.get(taker.0) else { continue };
-        let Some(span) = owner.spans.key(&FieldPath::from(taker.1)) else { continue };
         let label = match example.filter(|_| goes_to == Some(*taker)) {
             Some((request, _)) => format!("for instance {request} goes here"),
             None => "takes some of them".to_owned(),
         };
-        problem = problem.also_at(&owner.source.file, span, label);
+        problem = owner.also(problem, &FieldPath::from(taker.1), label);
     }
     problem.help(match names.len() {
         1 => format!("put it before {by}, or remove it"),
