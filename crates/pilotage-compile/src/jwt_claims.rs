@@ -14,8 +14,26 @@ use pilotage_proto::envoy::r#type::matcher::v3::{
 
 use crate::string_match::{regex, string_matcher};
 
+/// How the match key is written for a condition on the metadata at `path` of `filter`: with dots, and with brackets.
+/// Nothing, when that is no claim.
+#[must_use]
+pub fn spellings<'p>(filter: &str, path: impl IntoIterator<Item = &'p str>) -> Option<[String; 2]> {
+    let mut path = path.into_iter();
+    if filter != FILTER || path.next() != Some(PAYLOAD) {
+        return None;
+    }
+    let (mut dotted, mut bracketed) = (PREFIX.to_owned(), PREFIX.to_owned());
+    for claim in path {
+        dotted.push_str(&format!(".{claim}"));
+        bracketed.push_str(&format!("[{claim}]"));
+    }
+    Some([dotted, bracketed])
+}
+
 const PREFIX: &str = "@request.auth.claims";
 const FILTER: &str = "envoy.filters.http.jwt_authn";
+/// The field under which the filter puts the claims.
+const PAYLOAD: &str = "payload";
 
 /// The condition that the match key `name` with `wanted` puts on a claim; nothing when the key is a header's name.
 pub(crate) fn condition(
@@ -24,7 +42,7 @@ pub(crate) fn condition(
     invert: bool,
 ) -> Option<MetadataMatcher> {
     let claims = claims(name)?;
-    let keys = std::iter::once("payload").chain(claims.iter().map(String::as_str));
+    let keys = std::iter::once(PAYLOAD).chain(claims.iter().map(String::as_str));
     let path =
         keys.map(|key| PathSegment { segment: Some(Segment::Key(key.to_owned())) }).collect();
     let text = wanted.and_then(string_matcher).unwrap_or_else(any_text);
@@ -89,5 +107,8 @@ mod tests {
         let matcher = condition("@request.auth.claims.role", Some(&wanted), true).unwrap();
         assert_eq!(matcher.path.len(), 2);
         assert!(matcher.invert);
+        let [dotted, bracketed] = spellings(FILTER, ["payload", "a", "b"]).unwrap();
+        assert_eq!(claims(&dotted), claims(&bracketed));
+        assert_eq!(spellings("other", ["payload", "a"]), None);
     }
 }

@@ -18,7 +18,7 @@ mod header_operations;
 mod http_match;
 mod http_route;
 mod inbound_route;
-mod jwt_claims;
+pub mod jwt_claims;
 mod listeners;
 mod local_cluster;
 mod locality;

@@ -69,7 +69,13 @@ pub fn check(object: &Object) -> Vec<Diagnostic> {
         Kind::WorkloadGroup(spec) => workload_group::check(spec, &mut checker),
         Kind::Sidecar(spec) => sidecar::check(spec, &mut checker),
         // Read for what traffic needs of them; Istio's own rules for the rest of their fields are not applied.
-        Kind::PeerAuthentication(_) | Kind::RequestAuthentication(_) => {}
+        Kind::PeerAuthentication(_) => {}
+        Kind::RequestAuthentication(_) => checker.problem(
+            codes::PIL0014,
+            &FieldPath::spec(),
+            "requests are not authenticated here yet: those with a bad token are not refused, and claims are not known",
+            "has no effect",
+        ),
         Kind::ProxyConfig(_) => checker.problem(
             codes::PIL0014,
             &FieldPath::spec(),

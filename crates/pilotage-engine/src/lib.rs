@@ -40,6 +40,7 @@ pub mod live_state;
 mod load_assignment;
 pub mod load_balancing;
 pub mod local_reply;
+pub mod metadata;
 pub mod mirrors;
 mod names;
 pub mod origin;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use http::{HeaderValue, Method, Version};
 
 use crate::headers::Headers;
+use crate::metadata::DynamicMetadata;
 use crate::tls::TlsSession;
 
 /// Whether HTTP/1 requests may have this method. Envoy refuses those that it does not know, with 400.
@@ -103,6 +104,8 @@ pub struct RequestHead<'a> {
     pub downstream: &'a Downstream<'a>,
     /// The client's address as trusted: from `x-forwarded-for` where that is to be believed.
     pub client: SocketAddr,
+    /// What filters found out; nothing where none did.
+    pub metadata: Option<&'a DynamicMetadata>,
 }
 
 impl RequestHead<'_> {

@@ -8,9 +8,9 @@ use pilotage_proto::envoy::config::route::v3::RouteMatch as Proto;
 use pilotage_proto::envoy::config::route::v3::route_match::PathSpecifier;
 
 pub use header::{HeaderMatch, HeaderTest};
+pub use metadata::MetadataMatch;
 pub use query::QueryMatch;
 
-use self::metadata::MetadataMatch;
 use crate::fraction::Fraction;
 use crate::path::without_query;
 use crate::regular_expression::WholeMatch;
@@ -78,12 +78,15 @@ impl RouteMatch {
             QueryMatch::compile(parameter)
                 .map_err(|e| e.within(format!("query_parameters[{index}]")))
         });
-        let metadata = proto.dynamic_metadata.iter().map(MetadataMatch::compile);
+        let metadata = proto.dynamic_metadata.iter().enumerate().map(|(index, metadata)| {
+            MetadataMatch::compile(metadata)
+                .map_err(|e| e.within(format!("dynamic_metadata[{index}]")))
+        });
         Ok(Self {
             path: PathMatch::compile(proto)?,
             headers: headers.collect::<Result<_, _>>()?,
             query: query.collect::<Result<_, _>>()?,
-            metadata: metadata.collect(),
+            metadata: metadata.collect::<Result<_, _>>()?,
             fraction: proto.runtime_fraction.as_ref().map(Fraction::of_runtime),
             grpc: proto.grpc.is_some(),
         })
@@ -114,9 +117,15 @@ impl RouteMatch {
         self.fraction.is_some()
     }
 
-    /// Whether the conditions on metadata hold, which is the same for all requests: no filter provides any.
-    pub fn metadata_holds(&self) -> bool {
-        self.metadata.iter().all(MetadataMatch::matches)
+    /// Conditions on what filters found out about the request.
+    pub fn dynamic_metadata(&self) -> &[MetadataMatch] {
+        &self.metadata
+    }
+
+    /// Whether the conditions on metadata hold for requests of which no filter found out anything. So it is for all that
+    /// come from the network, as no filter of this proxy does.
+    pub fn holds_without_metadata(&self) -> bool {
+        self.metadata.iter().all(|metadata| metadata.matches(None))
     }
 
     /// Whether all conditions hold. With a listener all of them are tried, without one the first that fails ends it.
@@ -149,7 +158,10 @@ impl RouteMatch {
         let headers = self.headers.iter().map(|h| (Condition::Header(h), h.matches(subject.head)));
         let query =
             self.query.iter().map(|q| (Condition::QueryParameter(q), q.matches(subject.head.path)));
-        let metadata = self.metadata.iter().map(|m| (Condition::Metadata(m.filter()), m.matches()));
+        let metadata = self
+            .metadata
+            .iter()
+            .map(|m| (Condition::Metadata(m), m.matches(subject.head.metadata)));
         path.chain(fraction).chain(grpc).chain(headers).chain(query).chain(metadata)
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::path::without_query;
 use crate::request::RequestHead;
 use crate::route::RouteEntry;
-use crate::route_match::{HeaderMatch, QueryMatch};
+use crate::route_match::{HeaderMatch, MetadataMatch, QueryMatch};
 use crate::virtual_host::VirtualHost;
 
 /// Receives each step of [`crate::decide`]. Every method does nothing unless overridden; with [`NoTrace`] all calls
@@ -58,8 +58,8 @@ pub enum Condition<'a> {
     Fraction(u32),
     /// The request must be gRPC.
     Grpc,
-    /// On metadata that a filter of that name provides.
-    Metadata(&'a str),
+    /// On what a filter found out.
+    Metadata(&'a MetadataMatch),
 }
 
 impl Condition<'_> {
@@ -75,12 +75,12 @@ impl Condition<'_> {
         }
     }
 
-    /// The name of the header, query parameter or filter; empty for the others.
+    /// The name of the header or query parameter, or filter and path of metadata; empty for the others.
     pub fn name(&self) -> &str {
         match self {
             Self::Header(header) => header.name(),
             Self::QueryParameter(parameter) => parameter.name(),
-            Self::Metadata(filter) => filter,
+            Self::Metadata(metadata) => metadata.name(),
             Self::Path(..) | Self::Fraction(_) | Self::Grpc => "",
         }
     }
@@ -97,7 +97,7 @@ impl Condition<'_> {
             Self::QueryParameter(parameter) => parameter.wanted(),
             Self::Fraction(millionths) => format!("{} %", f64::from(*millionths) / 10_000.0),
             Self::Grpc => "gRPC".to_owned(),
-            Self::Metadata(_) => "a value".to_owned(),
+            Self::Metadata(metadata) => metadata.wanted(),
         }
     }
 
@@ -112,7 +112,8 @@ impl Condition<'_> {
                 let kind = head.headers.get(http::header::CONTENT_TYPE)?;
                 Some(String::from_utf8_lossy(kind.as_bytes()).into_owned())
             }
-            Self::Fraction(_) | Self::Metadata(_) => None,
+            Self::Metadata(metadata) => metadata.value_in(head),
+            Self::Fraction(_) => None,
         }
     }
 }

@@ -228,6 +228,7 @@ fn exchange(tables: &Tables, sent: &Sent, env: &mut Env<'_>) {
         headers: &headers,
         downstream: &downstream,
         client: prepared.client,
+        metadata: None,
     };
     let forward = match decide(tables, manager, &head, env, &mut NoTrace) {
         Decision::Reply(reply) => {

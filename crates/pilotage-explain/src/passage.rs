@@ -102,6 +102,7 @@ impl RoutedHead {
             headers: &self.headers,
             downstream: &downstream,
             client: self.client,
+            metadata: None,
         })
     }
 }

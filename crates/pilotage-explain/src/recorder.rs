@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use pilotage_compile::jwt_claims::spellings;
 use pilotage_engine::origin::Origin;
 use pilotage_engine::request::RequestHead;
 use pilotage_engine::route::RouteEntry;
@@ -90,13 +91,19 @@ impl Trace for Recorder<'_> {
     fn condition(&mut self, condition: Condition<'_>, head: &RequestHead<'_>, holds: bool) {
         let Some((from, tried)) = self.tried.last_mut() else { return };
         tried.matched &= holds;
+        let names = names(condition);
+        let written = from.as_ref().and_then(|from| place(self.places, from, condition, &names));
+        let (name, place) = match written {
+            Some((name, place)) => (name.to_owned(), Some(place)),
+            None => (names.into_iter().next().unwrap_or_default(), None),
+        };
         tried.conditions.push(ConditionAnswer {
             kind: condition.kind().to_owned(),
-            name: condition.name().to_owned(),
+            name,
             wanted: condition.wanted(),
             got: condition.got(head),
             holds,
-            place: from.as_ref().and_then(|from| place(self.places, from, condition)),
+            place,
         });
     }
 
@@ -105,21 +112,38 @@ impl Trace for Recorder<'_> {
     }
 }
 
-/// The line that asks for a condition.
-fn place(
+/// What a condition is about, in the words in which it may have been written.
+fn names(condition: Condition<'_>) -> Vec<String> {
+    let claim = match condition {
+        Condition::Metadata(metadata) => spellings(metadata.filter(), metadata.path()),
+        _ => None,
+    };
+    claim.map_or_else(|| vec![condition.name().to_owned()], Vec::from)
+}
+
+/// The line that asks for a condition, and by which of the `names`.
+fn place<'n>(
     places: Places<'_>,
     from: &Origin,
     condition: Condition<'_>,
+    names: &'n [String],
+) -> Option<(&'n str, crate::explanation::Place)> {
+    names.iter().find_map(|name| Some((&**name, place_of(places, from, condition.kind(), name)?)))
+}
+
+fn place_of(
+    places: Places<'_>,
+    from: &Origin,
+    kind: &str,
+    name: &str,
 ) -> Option<crate::explanation::Place> {
-    let name = condition.name();
-    let fields: Vec<String> = match (condition.kind(), name) {
+    let fields: Vec<String> = match (kind, name) {
         ("path", _) => vec!["uri".to_owned()],
         ("header", ":method" | ":authority" | ":scheme") => {
             vec![name.trim_start_matches(":").to_owned()]
         }
-        ("header", _) => vec![field("headers", name), field("withoutHeaders", name)],
+        ("header" | "metadata", _) => vec![field("headers", name), field("withoutHeaders", name)],
         ("query", _) => vec![field("queryParams", name)],
-        ("metadata", _) => vec!["headers".to_owned(), "withoutHeaders".to_owned()],
         _ => return None,
     };
     // A delegate's conditions may be those of the rule that delegated to it.

@@ -100,7 +100,7 @@ pub(crate) fn conditions(matcher: &RouteMatch) -> Result<Option<Vec<Condition>>,
     all.extend(matcher.query_parameters().iter().map(of_query));
     all.sort();
     all.dedup();
-    Ok(matcher.metadata_holds().then_some(all))
+    Ok(matcher.holds_without_metadata().then_some(all))
 }
 
 /// The condition on the path, if it has one; `None`: it is for CONNECT.

@@ -154,6 +154,7 @@ pub(crate) fn taker(tables: &Tables, place: Option<&Place>, request: &Request) -
         headers: &headers,
         downstream: &downstream,
         client,
+        metadata: None,
     };
     let mut chance = || 0;
     let mut env = Env { now: Duration::ZERO, unix_time: Duration::ZERO, rng: &mut chance };

@@ -3,6 +3,7 @@
 use super::checker::Checker;
 use super::scope::Scope;
 use super::{any_match, names, string_match};
+use crate::codes;
 use crate::field_path::FieldPath;
 use crate::virtual_service::{HttpMatchRequest, StringMatch};
 
@@ -54,6 +55,9 @@ fn header_matches(
         for (name, value) in headers {
             let at = at.field(field).field(name);
             header_name(name, scope, &at, checker);
+            if name.starts_with(CLAIM_PREFIX) && !scope.is_mesh {
+                unknown_claim(field == "withoutHeaders", &at, checker);
+            }
             match value {
                 // Istio takes both for a test of presence.
                 None => {}
@@ -62,6 +66,16 @@ fn header_matches(
             }
         }
     }
+}
+
+/// Tokens are read by a filter of Envoy that is not part of this proxy.
+fn unknown_claim(is_unwanted: bool, at: &FieldPath, checker: &mut Checker<'_>) {
+    let (outcome, label) = match is_unwanted {
+        false => ("no request ever has the claim", "never holds here"),
+        true => ("every request is without the claim", "always holds here"),
+    };
+    let message = format!("tokens are not read here yet, so that {outcome}");
+    checker.problem(codes::PIL0014, at, message, label);
 }
 
 fn header_name(name: &str, scope: Scope, at: &FieldPath, checker: &mut Checker<'_>) {

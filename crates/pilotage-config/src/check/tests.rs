@@ -133,6 +133,10 @@ fn http_matches() {
             "headers: {'@request.auth.claims.a': {exact: b}}",
             &["error http[0].match[0].headers[\"@request.auth.claims.a\"]"],
         ),
+        (
+            "gateways: [web], headers: {'@request.auth.claims.a': {exact: b}}",
+            &["error http[0].match[0].headers[\"@request.auth.claims.a\"]"],
+        ),
         ("port: 70000", &["error http[0].match[0].port"]),
         ("sourceLabels: {a: 'b c'}", &["error http[0].match[0].sourceLabels.a"]),
         ("sourceNamespace: a.b", &["error http[0].match[0].sourceNamespace"]),

@@ -93,6 +93,7 @@ impl Scene {
             headers,
             downstream,
             client: self.peer,
+            metadata: None,
         }
     }
 

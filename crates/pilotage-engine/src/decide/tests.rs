@@ -77,6 +77,7 @@ fn with_head<R>(sent: &Sent<'_>, f: impl FnOnce(&RequestHead<'_>) -> R) -> R {
         headers: &headers,
         downstream: &downstream,
         client: downstream.peer,
+        metadata: None,
     })
 }
 

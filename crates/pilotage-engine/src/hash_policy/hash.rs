@@ -128,6 +128,7 @@ mod tests {
             headers: &headers,
             downstream: &downstream,
             client: downstream.peer,
+            metadata: None,
         };
         let policies: Vec<_> =
             sources.into_iter().map(|source| HashPolicy { source, terminal }).collect();

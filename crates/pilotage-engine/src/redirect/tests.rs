@@ -19,6 +19,7 @@ fn location(redirect: &Value, authority: &str, path: &str) -> String {
         headers: &headers,
         downstream: &downstream,
         client: downstream.peer,
+        metadata: None,
     };
     redirect.location(&head, 4)
 }

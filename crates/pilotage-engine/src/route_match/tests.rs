@@ -1,10 +1,12 @@
 use http::{HeaderName, HeaderValue, Method, Version};
+use pilotage_proto::envoy::config::core::v3::Metadata;
 use pilotage_proto::envoy::config::route::v3::RouteMatch as Proto;
 use pilotage_proto::json::from_value;
 use serde_json::{Value, json};
 
 use super::{RouteMatch, Subject};
 use crate::headers::Headers;
+use crate::metadata::DynamicMetadata;
 use crate::path::without_query;
 use crate::request::{Downstream, RequestHead};
 use crate::trace::{Condition, NoTrace, Trace};
@@ -27,6 +29,7 @@ fn matches(proto: &Value, path: &str, headers: &[(&str, &str)], trace: &mut impl
         headers: &map,
         downstream: &downstream,
         client: downstream.peer,
+        metadata: None,
     };
     let subject = Subject { head: &head, path: without_query(path), random: 10 };
     compiled.matches(&subject, trace)
@@ -96,18 +99,91 @@ fn headers() {
 }
 
 #[test]
-fn query_parameters_and_metadata() {
+fn query_parameters() {
     for (proto, expected) in [
         (json!({"queryParameters": [{"name": "v", "stringMatch": {"exact": "1"}}]}), true),
         (json!({"queryParameters": [{"name": "v", "stringMatch": {"exact": "2"}}]}), false),
         (json!({"queryParameters": [{"name": "w", "presentMatch": true}]}), true),
         (json!({"queryParameters": [{"name": "z", "presentMatch": true}]}), false),
-        (json!({"dynamicMetadata": [{"filter": "jwt"}]}), false),
-        (json!({"dynamicMetadata": [{"filter": "jwt", "invert": true}]}), true),
     ] {
         let mut proto = proto;
         proto["prefix"] = "/".into();
         assert_eq!(matches(&proto, "/?v=1&v=2&w", &[], &mut NoTrace), expected, "{proto}");
+    }
+}
+
+fn metadata_matches(matcher: &Value, metadata: Option<&DynamicMetadata>) -> bool {
+    let proto: Proto = from_value(&json!({"prefix": "/", "dynamicMetadata": [matcher]})).unwrap();
+    let compiled = RouteMatch::compile(&proto).unwrap();
+    assert_eq!(compiled.holds_without_metadata(), compiled.dynamic_metadata()[0].matches(None));
+    compiled.dynamic_metadata()[0].matches(metadata)
+}
+
+#[test]
+fn metadata() {
+    let fields: Metadata = from_value(&json!({"filterMetadata": {"jwt": {
+        "text": "x", "number": 7, "truth": true, "none": null, "list": ["x", 8],
+        "payload": {"groups": ["dev", "ops"], "sub": "ann"}
+    }}}))
+    .unwrap();
+    let mut metadata = DynamicMetadata::default();
+    metadata.set("jwt", fields.filter_metadata["jwt"].fields.clone(), false);
+    let exact = |text: &str| json!({"stringMatch": {"exact": text}});
+    let claim = json!({"orMatch": {"valueMatchers": [
+        {"stringMatch": {"exact": "ops"}},
+        {"listMatch": {"oneOf": {"stringMatch": {"exact": "ops"}}}}
+    ]}});
+    for (path, value, expected) in [
+        (vec!["text"], exact("x"), true),
+        (vec!["text"], exact("y"), false),
+        (vec!["number"], exact("7"), false),
+        (vec!["number"], json!({"doubleMatch": {"exact": 7}}), true),
+        (vec!["number"], json!({"doubleMatch": {"range": {"start": 1, "end": 7}}}), false),
+        (vec!["number"], json!({"doubleMatch": {"range": {"start": 7, "end": 8}}}), true),
+        (vec!["truth"], json!({"boolMatch": true}), true),
+        (vec!["truth"], json!({"boolMatch": false}), false),
+        (vec!["none"], json!({"nullMatch": {}}), true),
+        (vec!["gone"], json!({"nullMatch": {}}), false),
+        (vec!["none"], json!({"presentMatch": true}), true),
+        (vec!["gone"], json!({"presentMatch": true}), false),
+        (vec!["gone"], json!({"presentMatch": false}), false),
+        (vec!["text"], json!({"presentMatch": false}), false),
+        (vec!["list"], json!({"listMatch": {"oneOf": {"doubleMatch": {"exact": 8}}}}), true),
+        (vec!["payload", "groups"], claim.clone(), true),
+        (vec!["payload", "sub"], claim, false),
+        (vec!["payload"], exact("ann"), false),
+    ] {
+        let path: Vec<_> = path.iter().map(|key| json!({"key": key})).collect();
+        let mut matcher = json!({"filter": "jwt", "path": path, "value": value});
+        assert_eq!(metadata_matches(&matcher, Some(&metadata)), expected, "{matcher}");
+        assert!(!metadata_matches(&matcher, None), "{matcher}");
+        matcher["invert"] = true.into();
+        assert_eq!(metadata_matches(&matcher, Some(&metadata)), !expected, "{matcher}");
+        assert!(metadata_matches(&matcher, None), "{matcher}");
+    }
+}
+
+#[test]
+fn conditions_on_metadata_are_whole() {
+    let path = json!([{"key": "a"}]);
+    for (broken, at) in [
+        (json!({"path": path, "value": {"boolMatch": true}}), "filter"),
+        (json!({"filter": "f", "value": {"boolMatch": true}}), "path"),
+        (
+            json!({"filter": "f", "path": [{"key": ""}], "value": {"boolMatch": true}}),
+            "path[0].key",
+        ),
+        (json!({"filter": "f", "path": path}), "value"),
+        (json!({"filter": "f", "path": path, "value": {}}), "value.match_pattern"),
+        (
+            json!({"filter": "f", "path": path, "value": {"orMatch": {"valueMatchers": [{"boolMatch": true}]}}}),
+            "value.or_match.value_matchers",
+        ),
+    ] {
+        let proto: Proto =
+            from_value(&json!({"prefix": "/", "dynamicMetadata": [broken]})).unwrap();
+        let told = RouteMatch::compile(&proto).unwrap_err();
+        assert_eq!(told.path, format!("dynamic_metadata[0].{at}"), "{broken}");
     }
 }
 

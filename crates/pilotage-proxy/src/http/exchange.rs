@@ -105,6 +105,7 @@ pub(crate) async fn handle(
         headers: &headers,
         downstream: &downstream,
         client: prepared.as_ref().map_or(client.arrival.source, |prepared| prepared.client),
+        metadata: None,
     };
     let context = Context {
         client: &client,

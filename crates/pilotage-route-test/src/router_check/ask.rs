@@ -10,12 +10,16 @@ use http::{HeaderName, HeaderValue, Method, Version};
 use pilotage_engine::forward::{Exchange, Forward};
 use pilotage_engine::headers::Headers;
 use pilotage_engine::local_reply::LocalReply;
+use pilotage_engine::metadata::DynamicMetadata;
 use pilotage_engine::request::{Downstream, RequestHead, UpstreamHead};
 use pilotage_engine::route::RouteAction;
 use pilotage_engine::{Decision, Env, NoTrace, decide};
+use pilotage_proto::envoy::config::core::v3::Metadata;
+use pilotage_proto::json;
+use serde_json::json;
 
 use super::entry::{Direct, Entry, Forwarded, Sent};
-use super::file::{HeaderValue as Written, ValidationInput};
+use super::file::{FilterMetadata, HeaderValue as Written, Raw, ValidationInput};
 use super::runtime::Stage;
 
 /// Headers that a router adds when it sends a request. A route table does not.
@@ -33,6 +37,7 @@ pub(super) fn ask(stage: &Stage, input: &ValidationInput) -> Result<Entry, Strin
         headers.insert("x-envoy-internal", HeaderValue::from_static("true"));
     }
     add(&mut headers, &input.additional_request_headers)?;
+    let metadata = metadata(&input.dynamic_metadata)?;
     let peer = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let downstream = Downstream { tls: scheme == "https", ..Downstream::plain(peer, peer) };
     let head = RequestHead {
@@ -44,6 +49,7 @@ pub(super) fn ask(stage: &Stage, input: &ValidationInput) -> Result<Entry, Strin
         headers: &headers,
         downstream: &downstream,
         client: peer,
+        metadata: Some(&metadata),
     };
     let random = input.random_value.unwrap_or(0);
     let mut rng = || random;
@@ -56,6 +62,25 @@ pub(super) fn ask(stage: &Stage, input: &ValidationInput) -> Result<Entry, Strin
         }
         Decision::Reply(reply) => replied(*reply, &head, input),
     }
+}
+
+/// What filters would have found out.
+fn metadata(written: &[FilterMetadata]) -> Result<DynamicMetadata, String> {
+    let mut all = DynamicMetadata::default();
+    for (index, one) in written.iter().enumerate() {
+        let what = format!("dynamic_metadata[{index}]");
+        if one.metadata_namespace.is_empty() {
+            return Err(format!("{what} lacks a `metadata_namespace`"));
+        }
+        let Some(Raw(value)) = &one.value else { continue };
+        let name = &one.metadata_namespace;
+        let message = json!({"filterMetadata": {name: value}});
+        let message: Metadata = json::from_value(&message).map_err(|e| format!("{what}: {e}"))?;
+        for (name, value) in message.filter_metadata {
+            all.set(&name, value.fields, one.allow_overwrite);
+        }
+    }
+    Ok(all)
 }
 
 fn add(headers: &mut Headers, written: &[Written]) -> Result<(), String> {

@@ -36,10 +36,6 @@ pub(super) fn test(
     }
     let mut taken_by = None;
     let mut judged = || -> Result<Vec<Mismatch>, String> {
-        let unknown = "dynamic_metadata: nothing in Pilotage sets metadata that routes look at";
-        if !input.dynamic_metadata.is_empty() {
-            return Err(unknown.to_owned());
-        }
         let runtime = input.runtime.as_deref().unwrap_or_default();
         let named = named_clusters(runtimes, &input);
         let entry = ask(&runtimes.stage(runtime, named), &input)?;

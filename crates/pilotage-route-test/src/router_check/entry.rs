@@ -89,6 +89,7 @@ impl Sent {
             headers: &self.headers,
             downstream: &downstream,
             client: self.peer,
+            metadata: None,
         })
     }
 }

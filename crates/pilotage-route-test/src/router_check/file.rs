@@ -8,6 +8,7 @@ use pilotage_config::yaml::{self, Node, NodeKind};
 use pilotage_config::{Diagnostic, Duration, FieldPath, Severity, codes, message};
 use serde_json::Value;
 
+use super::proto_text;
 use crate::report::Place;
 
 /// A test file.
@@ -72,8 +73,22 @@ message! {
         pub additional_response_headers as "additional_response_headers": Vec<HeaderValue>,
         /// The runtime key that is on.
         pub runtime: Option<String>,
-        /// Metadata that filters would have set.
-        pub dynamic_metadata as "dynamic_metadata": Vec<Raw>,
+        /// Metadata that filters would have set, in this order.
+        pub dynamic_metadata as "dynamic_metadata": Vec<FilterMetadata>,
+    }
+}
+
+message! {
+    /// Metadata under one name, as Envoy's `set_metadata` filter is told of it.
+    pub struct FilterMetadata {
+        /// The name: that of a filter.
+        pub metadata_namespace as "metadata_namespace": String,
+        /// Goes on top of what is there already. Otherwise that stays as it is.
+        pub allow_overwrite as "allow_overwrite": bool,
+        /// The fields.
+        pub value: Option<Raw>,
+        /// A message instead of fields. Routes do not look at such.
+        pub typed_value as "typed_value": Option<Raw>,
     }
 }
 
@@ -144,12 +159,16 @@ impl Decode for Raw {
 }
 
 impl TestFile {
-    /// Reads the tests in `text`, which is called `name`.
+    /// Reads the tests in `text`, which is called `name`: as YAML or JSON, or as protobuf text where the name ends in
+    /// `.pb_text`.
     ///
     /// # Errors
     /// What is wrong with the text; nothing of it is to be used then.
     pub fn read(name: &Arc<str>, text: &str) -> Result<Self, Vec<Diagnostic>> {
-        let (nodes, mut problems) = yaml::documents(name, text);
+        let (nodes, mut problems) = match proto_text::is(name) {
+            true => proto_text::document(name, text),
+            false => yaml::documents(name, text),
+        };
         let mut tests = Vec::new();
         for mut node in nodes.into_iter().filter(|node| !node.is_null()) {
             if let NodeKind::Seq(_) = node.kind {
@@ -225,6 +244,9 @@ fn old_form(name: &Arc<str>, node: &Node) -> Diagnostic {
 /// What `additional_request_headers` was called before Envoy 1.14.
 const FORMER_HEADERS: &str = "additional_headers";
 
+/// The field whose items hold keys that mean themselves.
+const METADATA: &str = "dynamic_metadata";
+
 /// Protobuf-JSON allows `testName` for `test_name`; and one field had another name once.
 fn snake_keys(node: &mut Node) {
     match &mut node.kind {
@@ -236,11 +258,26 @@ fn snake_keys(node: &mut Node) {
                 if &*entry.key == FORMER_HEADERS {
                     entry.key = "additional_request_headers".into();
                 }
-                snake_keys(&mut entry.value);
+                if &*entry.key == METADATA {
+                    snake_keys_of_items(&mut entry.value);
+                } else {
+                    snake_keys(&mut entry.value);
+                }
             }
         }
         NodeKind::Seq(items) => items.iter_mut().for_each(snake_keys),
         _ => {}
+    }
+}
+
+/// The same for the fields of items alone, as what they hold has keys that people choose.
+fn snake_keys_of_items(node: &mut Node) {
+    let NodeKind::Seq(items) = &mut node.kind else { return };
+    for item in items {
+        let NodeKind::Map(entries) = &mut item.kind else { continue };
+        for entry in entries {
+            entry.key = snake(&entry.key).into();
+        }
     }
 }
 

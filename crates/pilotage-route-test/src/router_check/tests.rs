@@ -42,6 +42,13 @@ virtual_hosts:
     route: {cluster: rest}
   virtual_clusters:
   - {name: buys, headers: [{name: ':method', string_match: {exact: POST}}]}
+- name: meta
+  domains: [meta.test]
+  routes:
+  - match: {path: /meta, dynamic_metadata: [{filter: auth, path: [{key: who}, {key: isAdmin}], value: {bool_match: true}}]}
+    route: {cluster: admins}
+  - match: {path: /meta, dynamic_metadata: [{filter: auth, path: [{key: who}], value: {present_match: true}, invert: true}]}
+    route: {cluster: strangers}
 "#;
 
 /// Runs tests, of which each line is `authority path method | more of the input | what is expected`.
@@ -106,6 +113,20 @@ fn chance_is_what_the_test_says() {
 }
 
 #[test]
+fn metadata_is_what_the_test_says() {
+    hold(
+        r#"
+        meta.test /meta GET | | cluster_name: strangers
+        meta.test /meta GET | dynamic_metadata: [{metadata_namespace: auth, value: {who: {isAdmin: true}}}] | cluster_name: admins
+        meta.test /meta GET | dynamicMetadata: [{metadataNamespace: auth, value: {who: {isAdmin: false}}}] | cluster_name: ''
+        meta.test /meta GET | dynamic_metadata: [{metadata_namespace: other, value: {who: {isAdmin: true}}}] | cluster_name: strangers
+        meta.test /meta GET | dynamic_metadata: [{metadata_namespace: auth, value: {who: {isAdmin: false}}}, {metadata_namespace: auth, value: {who: {isAdmin: true}}}] | cluster_name: ''
+        meta.test /meta GET | dynamic_metadata: [{metadata_namespace: auth, value: {who: {isAdmin: false}}}, {metadata_namespace: auth, value: {who: {isAdmin: true}}, allow_overwrite: true}] | cluster_name: admins
+        "#,
+    );
+}
+
+#[test]
 fn headers_name_clusters_and_answers_have_headers() {
     hold(
         r#"
@@ -141,7 +162,7 @@ fn what_differs_is_told_and_what_is_not_there_is_no_silence() {
     let told = verdicts(
         r#"
         x.test / GET | | cluster_name: api, path_rewrite: /x
-        x.test / GET | dynamic_metadata: [{metadata_namespace: a}] | cluster_name: rest
+        x.test / GET | dynamic_metadata: [{value: {a: b}}] | cluster_name: rest
         x.test / GET | | request_header_matches: [{name: x-a, string_match: {exact: b}}]
         x.test / GET | | request_header_matches: [{nme: x-a}]
         "#,
@@ -150,7 +171,7 @@ fn what_differs_is_told_and_what_is_not_there_is_no_silence() {
     assert_eq!((mismatches[0].what.as_str(), mismatches[0].got.as_str()), ("cluster_name", "rest"));
     assert_eq!(mismatches.len(), 2);
     assert!(
-        matches!(&told[1], Verdict::Broken(why) if why.contains("dynamic_metadata")),
+        matches!(&told[1], Verdict::Broken(why) if why.contains("`metadata_namespace`")),
         "{told:?}"
     );
     let Verdict::Failed(mismatches) = &told[2] else { panic!("{told:?}") };
@@ -167,7 +188,7 @@ fn coverage_counts_clusters_of_weighted_routes_and_only_what_was_as_expected() {
         shop.test /old GET | ssl: true | code_redirect: 302
         ";
     let coverage = report(tests, Counting::Any).coverage;
-    assert_eq!((coverage.reached(), coverage.rules.len()), (2, 11));
+    assert_eq!((coverage.reached(), coverage.rules.len()), (2, 13));
     let in_vain: Vec<&str> = coverage.visited_in_vain().map(|rule| &*rule.name).collect();
     assert_eq!(in_vain, ["virtual host all, routes[4]", "virtual host all, routes[5]"]);
     let dead: Vec<String> = coverage.dead().map(|rule| rule.to_string()).collect();
@@ -177,7 +198,7 @@ fn coverage_counts_clusters_of_weighted_routes_and_only_what_was_as_expected() {
         "{dead:?}"
     );
     let all = report(tests, Counting::All).coverage;
-    let wanted = (0.5 + 2.0 / 5.0) * 100.0 / 11.0;
+    let wanted = (0.5 + 2.0 / 5.0) * 100.0 / 13.0;
     assert!((all.percent() - wanted).abs() < 1e-9, "{}", all.percent());
 }
 

@@ -380,7 +380,12 @@ fn told(condition: &ConditionAnswer) -> String {
         (kind, "") => kind.to_owned(),
         (kind, name) => format!("{kind} {name}"),
     };
-    let got = condition.got.as_deref().unwrap_or("nothing");
+    let got = match (&condition.got, condition.kind.as_str()) {
+        (Some(got), _) => got,
+        (None, "metadata") if condition.name.starts_with('@') => "nothing: no tokens are read here",
+        (None, "metadata") => "nothing: no filter here sets any",
+        (None, _) => "nothing",
+    };
     format!("{name}   want {}   got {got}", condition.wanted)
 }
 
