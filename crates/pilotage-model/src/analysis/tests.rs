@@ -19,6 +19,40 @@ fn told(yaml: &str) -> Vec<&'static str> {
     problems(yaml).into_iter().map(|(code, _)| code).collect()
 }
 
+/// The codes of Pilotage's own among those of a text.
+fn own(yaml: &str) -> Vec<&'static str> {
+    told(yaml).into_iter().filter(|code| code.starts_with("PIL")).collect()
+}
+
+/// An object of the namespace `shop`, as a document of its own.
+fn object(kind: &str, name: &str, spec: &str) -> String {
+    let version = match kind {
+        "Service" => "v1",
+        "Deployment" => "apps/v1",
+        "RequestAuthentication" => "security.istio.io/v1",
+        _ => "networking.istio.io/v1",
+    };
+    format!(
+        "---
+apiVersion: {version}
+kind: {kind}
+metadata: {{name: {name}, namespace: shop}}
+spec: {spec}
+"
+    )
+}
+
+/// A pod of the namespace `shop`.
+fn pod(name: &str, labels: &str) -> String {
+    format!(
+        "---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: shop, labels: {{{labels}}}}}
+"
+    )
+}
+
 const CART: &str = "
 apiVersion: v1
 kind: Service
@@ -27,12 +61,5 @@ spec: {ports: [{name: http, port: 80}, {name: grpc, port: 7070}]}
 ";
 
 fn virtual_service(spec: &str) -> String {
-    format!(
-        "{CART}---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {{name: v, namespace: shop}}
-spec: {spec}
-"
-    )
+    format!("{CART}{}", object("VirtualService", "v", spec))
 }

@@ -7,7 +7,7 @@ fn hosts_ports_and_subsets_have_to_exist() {
     let of = |destination: &str| {
         let spec =
             format!("{{hosts: [a.test], http: [{{route: [{{destination: {destination}}}]}}]}}");
-        problems(&virtual_service(&spec)).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+        told(&virtual_service(&spec))
     };
     assert_eq!(of("{host: cart, port: {number: 80}}"), Vec::<&str>::new());
     assert_eq!(of("{host: cart.shop.svc.cluster.local, port: {number: 80}}"), Vec::<&str>::new());
@@ -19,14 +19,8 @@ fn hosts_ports_and_subsets_have_to_exist() {
 
 #[test]
 fn an_older_object_for_the_same_host_is_named() {
-    let second = "---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: w, namespace: shop}
-spec: {hosts: [cart], http: [{directResponse: {status: 200}}]}
-";
-    let first = virtual_service("{hosts: [cart], http: [{directResponse: {status: 200}}]}");
-    let found = problems(&format!("{first}{second}"));
+    let spec = "{hosts: [cart], http: [{directResponse: {status: 200}}]}";
+    let found = problems(&(virtual_service(spec) + &object("VirtualService", "w", spec)));
     let codes: Vec<_> = found.iter().map(|(code, _)| *code).collect();
     assert_eq!(codes, ["IST0109", "IST0109", "PIL0304"]);
     assert!(found[0].1.contains("shop/w"), "{}", found[0].1);
@@ -38,15 +32,7 @@ fn a_delegate_has_to_be_usable_and_to_fit() {
         let root = virtual_service(
             "{hosts: [a.test], http: [{match: [{uri: {prefix: /a}}], delegate: {name: d}}]}",
         );
-        let found = problems(&format!(
-            "{root}---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {{name: d, namespace: shop}}
-spec: {delegate}
-"
-        ));
-        found.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+        told(&(root + &object("VirtualService", "d", delegate)))
     };
     let rule = |uri: &str| {
         format!("http: [{{match: [{{uri: {{prefix: {uri}}}}}], directResponse: {{status: 200}}}}]")
@@ -59,16 +45,10 @@ spec: {delegate}
 
 #[test]
 fn sidecars_need_the_port_where_it_is_another_one() {
-    let api = "---
-apiVersion: v1
-kind: Service
-metadata: {name: api, namespace: shop}
-spec: {ports: [{name: http, port: 9000}]}
-";
+    let api = object("Service", "api", "{ports: [{name: http, port: 9000}]}");
     let of = |rule: &str| {
         let spec = format!("{{hosts: [cart], http: [{{{rule}}}]}}");
-        let found = problems(&format!("{}{api}", virtual_service(&spec)));
-        found.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+        told(&format!("{}{api}", virtual_service(&spec)))
     };
     assert_eq!(of("route: [{destination: {host: api}}]"), ["PIL0103"]);
     assert_eq!(of("route: [{destination: {host: api, port: {number: 9000}}}]"), Vec::<&str>::new());
@@ -80,11 +60,11 @@ spec: {ports: [{name: http, port: 9000}]}
 fn of_two_virtual_services_the_private_one_comes_first() {
     let of = |first: &str, second: &str| {
         let one = |name: &str, more: &str| {
-            format!(
-                "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {{name: {name}, namespace: shop, \
-                 creationTimestamp: '2026-01-0{}T00:00:00Z'}}\nspec: {{hosts: [a.test]{more}, http: [{{directResponse: {{status: 200}}}}]}}\n",
-                if name == "old" { 1 } else { 2 }
-            )
+            let day = if name == "old" { 1 } else { 2 };
+            let metadata = format!("{name}, creationTimestamp: '2026-01-0{day}T00:00:00Z'");
+            let spec =
+                format!("{{hosts: [a.test]{more}, http: [{{directResponse: {{status: 200}}}}]}}");
+            object("VirtualService", &metadata, &spec)
         };
         let found = problems(&(one("old", first) + &one("new", second)));
         let losers = found.into_iter().filter(|(code, _)| *code == "PIL0304");
@@ -120,17 +100,14 @@ fn retries_are_a_warning_for_methods_that_must_not_be_repeated() {
 
 #[test]
 fn what_no_rule_is_for_does_not_go_on_to_a_wildcard() {
-    let wild = "---
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: all, namespace: OWNER}
-spec: {hosts: ['*.a.test'], exportTo: ['SCOPE'], gateways: [GATEWAY], http: [{directResponse: {status: 200}}]}
-";
     let of = |rules: &str, owner: &str, scope: &str, gateway: &str| {
         let one = virtual_service(&format!("{{hosts: [x.a.test], http: {rules}}}"));
-        let wild = wild.replace("OWNER", owner).replace("SCOPE", scope).replace("GATEWAY", gateway);
-        let found = told(&format!("{one}{wild}"));
-        found.into_iter().filter(|code| code.starts_with("PIL")).collect::<Vec<_>>()
+        let spec = format!(
+            "{{hosts: ['*.a.test'], exportTo: ['{scope}'], gateways: [{gateway}], http: [{{directResponse: {{status: 200}}}}]}}"
+        );
+        let wild = object("VirtualService", "all", &spec)
+            .replace("namespace: shop", &format!("namespace: {owner}"));
+        own(&(one + &wild))
     };
     let some = "[{match: [{uri: {prefix: /v2}}], directResponse: {status: 201}}]";
     let all = "[{match: [{uri: {prefix: /}}], directResponse: {status: 201}}]";

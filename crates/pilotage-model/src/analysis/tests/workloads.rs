@@ -14,20 +14,13 @@ fn an_object_may_ask_for_silence() {
 
 #[test]
 fn selectors_and_secrets_need_a_counterpart() {
-    let gateway = "
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: web, namespace: shop}
-spec:
-  selector: {app: web}
-  servers:
-  - {port: {number: 443, name: s, protocol: HTTPS}, hosts: [a.test], tls: {mode: SIMPLE, credentialName: c}}
-";
-    let pod = "---
-apiVersion: v1
-kind: Pod
-metadata: {name: web, namespace: edge, labels: {app: web}}
-";
+    let tls = "{mode: SIMPLE, credentialName: c}";
+    let servers = format!(
+        "[{{port: {{number: 443, name: s, protocol: HTTPS}}, hosts: [a.test], tls: {tls}}}]"
+    );
+    let gateway =
+        object("Gateway", "web", &format!("{{selector: {{app: web}}, servers: {servers}}}"));
+    let pod = pod("web", "app: web").replace("shop", "edge");
     let secret = |namespace: &str| {
         format!(
             "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: c, namespace: {namespace}}}\n"
@@ -37,7 +30,7 @@ metadata: {name: web, namespace: edge, labels: {app: web}}
         let found = problems(yaml).into_iter().filter(|(code, _)| *code == "IST0101");
         found.map(|(_, message)| message).collect::<Vec<_>>()
     };
-    assert_eq!(of(gateway), ["no pod has the labels `app=web`"]);
+    assert_eq!(of(&gateway), ["no pod has the labels `app=web`"]);
     let beside = format!("{gateway}{pod}{}", secret("shop"));
     assert_eq!(of(&beside), ["there is no Secret `edge/c`"]);
     assert!(of(&format!("{gateway}{pod}{}", secret("edge"))).is_empty());
@@ -45,17 +38,7 @@ metadata: {name: web, namespace: edge, labels: {app: web}}
 
 #[test]
 fn rules_for_unknown_hosts_and_unchecked_certificates_are_told() {
-    let of = |spec: &str| {
-        let yaml = format!(
-            "{CART}---
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {{name: r, namespace: shop}}
-spec: {spec}
-"
-        );
-        problems(&yaml).into_iter().map(|(code, _)| code).collect::<Vec<_>>()
-    };
+    let of = |spec: &str| told(&format!("{CART}{}", object("DestinationRule", "r", spec)));
     assert_eq!(of("{host: cart}"), Vec::<&str>::new());
     assert_eq!(of("{host: '*.shop.svc.cluster.local'}"), ["IST0174"]);
     assert_eq!(of("{host: cart, trafficPolicy: {tls: {mode: SIMPLE}}}"), ["IST0128"]);
@@ -75,39 +58,22 @@ metadata: {name: shop}
 apiVersion: v1
 kind: Namespace
 metadata: {name: blue, labels: {istio-injection: enabled}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: s, namespace: shop}
-spec: {ports: [{name: http-a, port: 1}, {name: thing, port: 2}, {name: db, port: 3306}]}
 ";
-    let codes: Vec<_> = problems(yaml).into_iter().map(|(code, _)| code).collect();
-    assert_eq!(codes, ["IST0118", "IST0102"]);
+    let ports =
+        "{ports: [{name: http-a, port: 1}, {name: thing, port: 2}, {name: db, port: 3306}]}";
+    assert_eq!(told(&format!("{yaml}{}", object("Service", "s", ports))), ["IST0118", "IST0102"]);
 }
 
 #[test]
 fn subsets_and_ports_need_pods_and_services() {
-    let pod = "---
-apiVersion: v1
-kind: Pod
-metadata: {name: p, namespace: shop, labels: {app: cart, version: v1}}
-";
-    let rule = "---
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: r, namespace: shop}
-spec: {host: cart, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]}
-";
-    let gateway = "---
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: g, namespace: shop}
-spec:
-  selector: {app: cart}
-  servers:
+    let pod = pod("p", "app: cart, version: v1");
+    let subsets = "[{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]";
+    let rule = object("DestinationRule", "r", &format!("{{host: cart, subsets: {subsets}}}"));
+    let servers = "
   - {port: {number: 80, name: a, protocol: HTTP}, hosts: [a.test]}
-  - {port: {number: 81, name: b, protocol: HTTP}, hosts: [b.test]}
-";
+  - {port: {number: 81, name: b, protocol: HTTP}, hosts: [b.test]}";
+    let gateway =
+        object("Gateway", "g", &format!("\n  selector: {{app: cart}}\n  servers:{servers}"));
     let cart = CART.replace("spec: {", "spec: {selector: {app: cart}, ");
     let found = problems(&format!("{cart}{pod}{rule}{gateway}"));
     let codes: Vec<_> = found.iter().map(|(code, _)| *code).collect();
@@ -132,11 +98,8 @@ fn a_subset_of_listed_endpoints_is_told_as_on_istio_and_said_to_be_served() {
 
 #[test]
 fn sidecars_share_no_pods() {
-    let sidecar = |name: &str, spec: &str| {
-        let kind = "apiVersion: networking.istio.io/v1\nkind: Sidecar";
-        format!("---\n{kind}\nmetadata: {{name: {name}, namespace: shop}}\nspec: {spec}\n")
-    };
-    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop, labels: {app: cart, tier: web}}\n";
+    let sidecar = |name: &str, spec: &str| object("Sidecar", name, spec);
+    let pod = pod("p", "app: cart, tier: web");
     let of = |label: &str| {
         format!("{{workloadSelector: {{labels: {label}}}, egress: [{{hosts: ['./*']}}]}}")
     };
@@ -152,13 +115,11 @@ fn sidecars_share_no_pods() {
 
 #[test]
 fn services_of_a_deployment_agree_about_ports() {
-    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: shop}\n\
-         spec: {template: {metadata: {labels: {app: cart, sidecar.istio.io/inject: 'true'}}}}\n";
+    let labels = "{app: cart, sidecar.istio.io/inject: 'true'}";
+    let template = format!("{{template: {{metadata: {{labels: {labels}}}}}}}");
+    let deployment = object("Deployment", "d", &template);
     let service = |name: &str, port: &str| {
-        format!(
-            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: shop}}\n\
-             spec: {{selector: {{app: cart}}, ports: [{port}]}}\n"
-        )
+        object("Service", name, &format!("{{selector: {{app: cart}}, ports: [{port}]}}"))
     };
     let tcp = service("a", "{name: http, port: 80}");
     let udp = service("b", "{name: udp, port: 80, protocol: UDP}");
@@ -172,10 +133,9 @@ fn services_of_a_deployment_agree_about_ports() {
 #[test]
 fn ports_of_aliases_have_to_say_what_they_carry() {
     let alias = |name: &str| {
-        format!(
-            "apiVersion: v1\nkind: Service\nmetadata: {{name: s, namespace: shop}}\n\
-             spec: {{type: ExternalName, externalName: a.test, ports: [{{name: {name}, port: 80}}]}}\n"
-        )
+        let ports = format!("[{{name: {name}, port: 80}}]");
+        let spec = format!("{{type: ExternalName, externalName: a.test, ports: {ports}}}");
+        object("Service", "s", &spec)
     };
     assert_eq!(told(&alias("tcp-x")), ["IST0150"]);
     assert_eq!(told(&alias("http")), Vec::<&str>::new());
@@ -210,25 +170,18 @@ fn annotations_are_known_and_in_their_place() {
 #[test]
 fn endpoints_of_a_host_are_counted_where_they_come_from() {
     let rule = |subsets: &str| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: r, namespace: shop}}\n\
-             spec: {{host: cart, trafficPolicy: {{outlierDetection: {{maxEjectionPercent: 40}}}}{subsets}}}\n"
-        )
+        let policy = "{outlierDetection: {maxEjectionPercent: 40}}";
+        let spec = format!("{{host: cart, trafficPolicy: {policy}{subsets}}}");
+        object("DestinationRule", "r", &spec)
     };
     let service = CART.replace("spec: {", "spec: {selector: {app: cart}, ");
     let pods = |number: usize| -> String {
-        let pod = |n: usize| {
-            format!(
-                "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}, namespace: shop, labels: {{app: cart}}}}\n"
-            )
-        };
-        (0..number).map(pod).collect()
+        (0..number).map(|number| pod(&format!("p{number}"), "app: cart")).collect()
     };
     let deployment = |replicas: usize| {
-        format!(
-            "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d, namespace: shop}}\n\
-             spec: {{replicas: {replicas}, template: {{metadata: {{labels: {{app: cart}}}}}}}}\n"
-        )
+        let template = "{metadata: {labels: {app: cart}}}";
+        let spec = format!("{{replicas: {replicas}, template: {template}}}");
+        object("Deployment", "d", &spec)
     };
     let told = |objects: String| told(&objects).contains(&"PIL0310");
     assert!(told(format!("{service}{}{}", pods(2), rule(""))));
@@ -241,10 +194,7 @@ fn endpoints_of_a_host_are_counted_where_they_come_from() {
 #[test]
 fn sidecars_do_nothing_in_ambient_mode() {
     let sidecar = |selector: &str| {
-        format!(
-            "---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {{name: s, namespace: shop}}\n\
-             spec: {{{selector}egress: [{{hosts: ['./*']}}]}}\n"
-        )
+        object("Sidecar", "s", &format!("{{{selector}egress: [{{hosts: ['./*']}}]}}"))
     };
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: shop, labels: {app: cart}, \
                annotations: {ambient.istio.io/redirection: enabled}}\n";
