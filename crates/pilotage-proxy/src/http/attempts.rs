@@ -20,6 +20,7 @@ use super::body::RequestBody;
 use super::exchange::Context;
 use super::head::{AnswerHead, Outgoing};
 use super::limit::{Elapsed, Limits};
+use super::mirrors;
 use super::moment::Moment;
 use super::replay::Source;
 use super::tail::Tail;
@@ -175,6 +176,10 @@ impl<'a> Attempts<'a> {
     /// closed, goes to another connection; that is no retry.
     async fn attempt(&mut self, tail: &mut Tail) -> Result<Answer, Failure> {
         let endpoint = self.pick().await?;
+        if self.count == 1 {
+            // As in Envoy, there are no copies of a request that has nowhere to go.
+            mirrors::send(self.context, self.forward, self.body.as_ref());
+        }
         let cluster = &self.forward.cluster;
         let http2 = self.version == Version::HTTP_2;
         let worker = &self.context.client.worker;

@@ -22,7 +22,6 @@ use super::attempts::{Answer, Attempts};
 use super::body::{Incoming, RequestBody, ResponseBody};
 use super::head::{AnswerHead, Head, Outgoing};
 use super::interim::Interim;
-use super::mirrors;
 use super::moment::Moment;
 use super::place::{self, Place};
 use super::replay::Source;
@@ -178,7 +177,6 @@ impl Context<'_> {
         }
         // What comes after a change of protocol is no body of this request.
         let (body, tunnel) = if self.upgrade { (None, body) } else { (body, None) };
-        mirrors::send(self, &forward, body.as_ref());
         let mut attempts = Attempts::new(self, &forward, body);
         let result = attempts.run(&mut tail).await;
         match result {

@@ -45,6 +45,38 @@ fn a_mirror_gets_the_whole_request_under_its_own_host_and_is_not_waited_for() {
 }
 
 #[test]
+fn a_request_that_has_nowhere_to_go_is_not_copied() {
+    let upstream = Upstream::script(|_, conversation| {
+        while conversation.request().is_some() {
+            conversation.answer(200, "");
+        }
+    });
+    let (seen, wait_seen) = channel();
+    let mirror = Upstream::script(move |_, conversation| {
+        while let Some(head) = conversation.request() {
+            seen.send(head).unwrap();
+            conversation.answer(200, "");
+        }
+    });
+    let rule = |path: &str, cluster: &str| {
+        let copies = json!([{"cluster": "mirror"}]);
+        let route = json!({"cluster": cluster, "requestMirrorPolicies": copies});
+        json!({"match": {"prefix": path}, "route": route})
+    };
+    let proxy = Mesh::gateway(json!([rule("/nowhere", "none"), rule("/", "up")]))
+        .cluster("up", &[upstream.address], json!({}))
+        .cluster("none", &[], json!({}))
+        .cluster("mirror", &[mirror.address], json!({}))
+        .start();
+    let mut client = Client::connect(proxy.gateway());
+    assert_eq!(client.get("/nowhere").status, 503);
+    assert_eq!(client.get("/somewhere").status, 200);
+    let head = wait_seen.recv().unwrap();
+    assert!(head.starts_with("GET /somewhere HTTP/1.1\n"), "{head}");
+    proxy.finish();
+}
+
+#[test]
 fn copies_that_get_lost_are_counted_and_nothing_else_happens() {
     let upstream = Upstream::script(|_, conversation| {
         while conversation.request().is_some_and(|head| head.starts_with("POST")) {

@@ -54,8 +54,6 @@ pub(crate) struct Outcome {
 /// A case in which Envoy and we part.
 #[derive(Clone, Debug)]
 pub(crate) struct Difference {
-    /// Its number among the cases of the trial.
-    pub(crate) case: usize,
     pub(crate) rules: Value,
     pub(crate) probe: Probe,
     /// Fact, Envoy's, ours.
@@ -106,6 +104,13 @@ impl Trial {
     }
 }
 
+/// What became of a request, apart from what upstreams saw of it.
+struct Seen {
+    /// By which upstreams' records know it.
+    name: String,
+    answer: Facts,
+}
+
 /// Clients at work.
 struct Asking<'a> {
     trial: &'a Trial,
@@ -120,74 +125,79 @@ impl Asking<'_> {
     fn all(&self) -> (Vec<Difference>, usize) {
         let next = AtomicUsize::new(0);
         let again = AtomicUsize::new(0);
-        let found = Mutex::new(Vec::new());
+        let asked = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
             for _ in 0..CLIENTS {
                 scope.spawn(|| {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         let Some(case) = self.trial.cases.get(number) else { return };
-                        if let Some(apart) = self.differs(number, case, &again) {
-                            let rules = self.trial.rules[case.rules].clone();
-                            let probe = case.probe.clone();
-                            let difference = Difference { case: number, rules, probe, apart };
-                            found.lock().unwrap().push(difference);
-                        }
+                        let seen = self.asked(number, case, &again);
+                        asked.lock().unwrap().push((number, seen));
                     }
                 });
             }
         });
-        let mut found = found.into_inner().unwrap();
-        found.sort_by_key(|difference: &Difference| difference.case);
-        (found, again.into_inner())
+        let mut asked = asked.into_inner().unwrap();
+        asked.sort_by_key(|(number, _)| *number);
+        let found = asked.into_iter().filter_map(|(number, seen)| {
+            // Nobody waited for copies that Envoy does not send: they have arrived by now.
+            let apart = self.apart(&seen);
+            let Case { rules, probe, .. } = &self.trial.cases[number];
+            let (rules, probe) = (self.trial.rules[*rules].clone(), probe.clone());
+            (!apart.is_empty()).then_some(Difference { rules, probe, apart })
+        });
+        (found.collect(), again.into_inner())
     }
 
-    fn differs(
-        &self,
-        number: usize,
-        case: &Case,
-        again: &AtomicUsize,
-    ) -> Option<Vec<(String, String, String)>> {
-        let mut apart = Vec::new();
-        for attempt in 0..TRIES {
+    /// What both sides did, in the end: once it was the same, or when the tries are used up.
+    fn asked(&self, number: usize, case: &Case, again: &AtomicUsize) -> [Seen; 2] {
+        let ask = |attempt: usize| {
+            let theirs = self.ask(self.theirs, case, format!("e{number}-{attempt}"));
+            [theirs, self.ask(self.ours, case, format!("o{number}-{attempt}"))]
+        };
+        let mut seen = ask(0);
+        for attempt in 1..TRIES {
+            if self.settled(&seen) {
+                return seen;
+            }
             if attempt == 1 {
                 again.fetch_add(1, Ordering::Relaxed);
             }
-            let names = [format!("e{number}-{attempt}"), format!("o{number}-{attempt}")];
-            let seen =
-                [self.ask(self.theirs, case, &names[0]), self.ask(self.ours, case, &names[1])];
-            apart = self.settled(&seen, &names);
-            if apart.is_empty() {
-                return None;
-            }
+            seen = ask(attempt);
         }
-        Some(apart)
+        self.settled(&seen);
+        seen
     }
 
-    fn ask(&self, address: SocketAddr, case: &Case, name: &str) -> Facts {
+    fn ask(&self, address: SocketAddr, case: &Case, name: String) -> Seen {
         let begun = Instant::now();
-        let answer = ask(address, &case.probe.bytes(&host(case.rules), name));
-        seen::answer(answer, begun.elapsed(), &self.bed.by_address)
+        let answer = ask(address, &case.probe.bytes(&host(case.rules), &name));
+        Seen { answer: seen::answer(answer, begun.elapsed(), &self.bed.by_address), name }
     }
 
-    /// What is not alike once everything has arrived: copies may be late.
-    fn settled(&self, seen: &[Facts; 2], names: &[String; 2]) -> Vec<(String, String, String)> {
+    /// Whether all is alike once everything has arrived: copies may be late.
+    fn settled(&self, seen: &[Seen; 2]) -> bool {
         let deadline = Instant::now() + COPIES_LATE;
-        let with_arrivals = |side: usize| {
-            let mut facts = seen[side].clone();
-            facts.extend(seen::arrivals(&self.echo.arrivals(&names[side]), &self.bed.by_address));
-            facts
-        };
         loop {
-            let (theirs, ours) = (with_arrivals(0), with_arrivals(1));
-            let apart = seen::apart(&theirs, &ours);
+            let apart = self.apart(seen);
             let late =
                 apart.iter().all(|(name, ..)| name.starts_with("upstream outbound|80||shad"));
             if apart.is_empty() || !late || Instant::now() > deadline {
-                return apart;
+                return apart.is_empty();
             }
             std::thread::sleep(Duration::from_millis(5)); // between two looks
         }
+    }
+
+    /// What is not alike, of all that has arrived so far.
+    fn apart(&self, seen: &[Seen; 2]) -> Vec<(String, String, String)> {
+        let [theirs, ours] = seen.each_ref().map(|Seen { name, answer }| {
+            let mut facts = answer.clone();
+            facts.extend(seen::arrivals(&self.echo.arrivals(name), &self.bed.by_address));
+            facts
+        });
+        seen::apart(&theirs, &ours)
     }
 }
 
