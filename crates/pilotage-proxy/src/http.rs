@@ -2,6 +2,7 @@
 
 mod attempts;
 mod body;
+mod client;
 mod detect;
 mod exchange;
 mod head;
@@ -12,12 +13,14 @@ mod limit;
 mod mirrors;
 mod moment;
 mod place;
+mod placing;
 mod plain;
 mod replay;
 mod server;
 mod tail;
 
 pub(crate) use body::{BodyError, Incoming, RequestBody, ResponseBody};
+pub(crate) use client::Client;
 pub(crate) use exchange::{handle, refuse};
 pub(crate) use head::{AnswerHead, Head, Outgoing};
 pub(crate) use http2::{
@@ -28,4 +31,4 @@ pub(crate) use interim::Interim;
 pub(crate) use keeping::{Keeper, Late};
 pub(crate) use moment::Moment;
 pub(crate) use plain::manager as plain_manager;
-pub(crate) use server::{Client, serve};
+pub(crate) use server::serve;

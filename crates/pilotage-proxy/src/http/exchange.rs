@@ -20,12 +20,13 @@ use pilotage_engine::{Decision, Downstream, NoTrace, RequestHead, decide};
 
 use super::attempts::{Answer, Attempts};
 use super::body::{Incoming, RequestBody, ResponseBody};
+use super::client::Client;
 use super::head::{AnswerHead, Head, Outgoing};
 use super::interim::Interim;
 use super::moment::Moment;
-use super::place::{self, Place};
+use super::place::Place;
+use super::placing;
 use super::replay::Source;
-use super::server::Client;
 use super::tail::{Ending, Facts, Tail};
 use crate::access_log::Captured;
 use crate::failure::Failure;
@@ -62,7 +63,7 @@ pub(crate) async fn handle(
     let is_grpc = is_grpc(&head.headers);
     let mut tail = Tail::new(Rc::clone(&client), moment.instant, head.version, is_grpc);
     let tables = client.worker.tables();
-    let place = match place::find(&client, &tables, &head) {
+    let place = match placing::find(&client, &tables, &head) {
         Ok(place) => place,
         Err(reply) => return Box::pin(answer_unplaced(&head, *reply, tail, is_grpc)).await,
     };
@@ -443,7 +444,7 @@ pub(crate) fn refuse(client: &Rc<Client>, error: MessageError) -> (AnswerHead, R
     let reply = LocalReply { close: true, ..reply };
     let tail = Tail::new(Rc::clone(client), Instant::now(), Version::HTTP_11, false);
     respond(reply, tail, false, &Method::GET, |headers| {
-        if let Some(manager) = place::expected(client, &client.worker.tables()) {
+        if let Some(manager) = placing::expected(client, &client.worker.tables()) {
             forwarded::finish(&manager, headers, &Headers::new());
         }
     })

@@ -1,49 +1,23 @@
 //! Client connections: which protocol they speak, and serving it.
 
-use std::cell::{Cell, OnceCell};
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::BytesMut;
-use http::HeaderValue;
 use pilotage_engine::http_manager::HttpManager;
 
+use super::client::Client;
 use super::detect::{Detected, detect};
 use super::http2;
 use super::keeping::{Keeper, Keeping};
-use super::place::{self, Memo};
+use super::placing;
 use crate::connection::Arrival;
 use crate::drain::Open;
 use crate::http1::{self, Settings, Stream};
 use crate::transport::{Connection, Prefixed};
 use crate::worker::Worker;
-
-/// A client connection.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) worker: Rc<Worker>,
-    pub(crate) arrival: Arrival,
-    pub(super) memo: Memo,
-    /// What `x-forwarded-for` is told of the peer, for the local address of the first request.
-    pub(super) forwarded_for: OnceCell<(IpAddr, HeaderValue)>,
-    /// Set while a request is dropped whose stream was reset: Envoy's word for why.
-    pub(super) reset: Cell<Option<&'static str>>,
-}
-
-impl Client {
-    fn new(worker: Rc<Worker>, arrival: Arrival) -> Self {
-        Self {
-            worker,
-            arrival,
-            memo: Memo::default(),
-            forwarded_for: OnceCell::new(),
-            reset: Cell::new(None),
-        }
-    }
-}
 
 /// Serves a connection of which `first` was read already, until it closes.
 pub(crate) async fn serve(
@@ -54,7 +28,7 @@ pub(crate) async fn serve(
     open: &Open,
 ) {
     let client = Rc::new(Client::new(worker, arrival));
-    let manager = place::expected(&client, &client.worker.tables());
+    let manager = placing::expected(&client, &client.worker.tables());
     let manager = manager.as_deref();
     let mut keeper = Keeper::new(manager.map_or_else(Keeping::default, Keeping::of));
     // Until the first byte arrives, a drain closes the connection at once.

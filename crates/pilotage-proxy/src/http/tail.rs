@@ -15,8 +15,8 @@ use pilotage_engine::outlier_detection::HostResult;
 use pilotage_engine::response_flag::{ResponseFlags, details};
 use pilotage_engine::route::RouteEntry;
 
+use super::client::Client;
 use super::replay::Source;
-use super::server::Client;
 use crate::access_log::{Captured, Record};
 use crate::metrics::{Destination, RequestKey};
 use crate::transport::Transport;
@@ -136,7 +136,7 @@ impl Tail {
 impl Drop for Tail {
     fn drop(&mut self) {
         if let Some(facts) = self.0.take() {
-            let reset = facts.client.reset.get();
+            let reset = facts.client.reset_reason();
             let ending = reset.map_or(Ending::DownstreamGone, Ending::DownstreamReset);
             facts.finish(Instant::now(), ending);
         }

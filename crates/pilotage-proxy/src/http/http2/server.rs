@@ -24,11 +24,11 @@ use super::{CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Pump, SEND_BUFFER_BYT
 use super::{PumpError, STREAM_WINDOW_BYTES};
 use crate::drain::Open;
 use crate::http::body::{Incoming, ResponseBody};
+use crate::http::client::Client;
 use crate::http::exchange;
 use crate::http::head::{AnswerHead, Head};
 use crate::http::interim::Interim;
 use crate::http::keeping::Keeper;
-use crate::http::server::Client;
 use crate::http::tail::Tail;
 
 /// Streams that a client may have open at once, Envoy's default.
@@ -97,9 +97,8 @@ async fn work(client: Rc<Client>, desk: Desk<Job>, most_headers: usize) -> Infal
         let (request, mut respond) = desk.next().await;
         if has_more_headers(&request, most_headers) {
             respond.send_reset(Reason::INTERNAL_ERROR);
-            client.reset.set(Some("http2.too_many_headers"));
-            drop(Tail::new(Rc::clone(&client), Instant::now(), Version::HTTP_2, false));
-            client.reset.set(None);
+            let tail = Tail::new(Rc::clone(&client), Instant::now(), Version::HTTP_2, false);
+            client.reset(Some("http2.too_many_headers"), || drop(tail));
             continue;
         }
         serve_stream(&client, request, respond).await;
@@ -217,9 +216,11 @@ async fn serve_stream(
     let response = {
         let interim = go_on.clone().map(Interim::Http2);
         let head = Box::new(Head { upgrade, interim, ..Head::of(parts) });
-        let mut answering = pin!(exchange::handle(Rc::clone(client), head, body));
+        let mut answering = pin!(Some(exchange::handle(Rc::clone(client), head, body)));
         poll_fn(|cx| {
-            let polled = answering.as_mut().poll(cx);
+            let Some(polled) = answering.as_mut().as_pin_mut().map(|future| future.poll(cx)) else {
+                return Poll::Ready(None);
+            };
             if go_on.as_ref().is_some_and(|due| due.take()) {
                 let mut go_on = Response::new(());
                 *go_on.status_mut() = StatusCode::CONTINUE;
@@ -229,14 +230,14 @@ async fn serve_stream(
             match polled {
                 Poll::Ready(response) => Poll::Ready(Some(response)),
                 Poll::Pending => respond.poll_reset(cx).map(|reset| {
-                    client.reset.set(reset.ok().map(|_reason| details::REMOTE_RESET));
+                    let reason = reset.ok().map(|_reason| details::REMOTE_RESET);
+                    client.reset(reason, || answering.set(None));
                     None
                 }),
             }
         })
         .await
     };
-    client.reset.set(None);
     if let Some((mut head, body)) = response {
         if upgrade {
             extended::into_answer(&mut head);
@@ -274,9 +275,7 @@ async fn answer(
             match pumped.await {
                 Ok(()) | Err(PumpError::Gone) => {}
                 Err(PumpError::Reset) => {
-                    client.reset.set(Some(details::REMOTE_RESET));
-                    drop(pump);
-                    client.reset.set(None);
+                    client.reset(Some(details::REMOTE_RESET), || drop(pump));
                 }
                 Err(PumpError::Body(error)) => {
                     tracing::debug!(%error, "an answer broke off");
