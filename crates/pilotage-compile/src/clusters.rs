@@ -22,6 +22,7 @@ use pilotage_model::{ProxyView, ServiceView};
 use pilotage_proto::ResourceSet;
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
 
+use crate::auto_passthrough::has_auto_passthrough;
 use crate::outbound_policy::{self, OutboundPolicy};
 use crate::previous::Kept;
 
@@ -60,13 +61,6 @@ pub(crate) fn add(view: &ProxyView, kept: Option<&Kept<'_>>, set: &mut ResourceS
             outbound::clusters(view, service, names::Style::Sni).into_iter().for_each(&mut add);
         }
     }
-}
-
-/// Whether a gateway passes connections on by nothing but their SNI.
-pub(crate) fn has_auto_passthrough(view: &ProxyView) -> bool {
-    use pilotage_config::gateway::ServerTlsMode::AutoPassthrough;
-    let mut servers = view.gateways.iter().flat_map(|gateway| &gateway.spec.servers);
-    servers.any(|server| server.tls.as_ref().is_some_and(|tls| tls.mode == AutoPassthrough))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use pilotage_proto::envoy::config::route::v3::virtual_host::TlsRequirementType;
 use pilotage_proto::envoy::config::route::v3::{Route, RouteConfiguration, VirtualHost};
 
 use crate::place::Place;
-use crate::routes::configuration;
+use crate::route_configuration::route_configuration;
 use crate::virtual_hosts::virtual_host;
 use crate::{http_match, http_route, proxy_headers};
 
@@ -25,7 +25,7 @@ pub(crate) fn of_gateway(
         let mut hosts = GatewayHosts::new(view);
         view.gateway.servers_of(name).for_each(|server| hosts.add_server(server));
         if let Some(virtual_hosts) = hosts.finish() {
-            out.insert(name.clone(), Arc::new(configuration(name.clone(), virtual_hosts)));
+            out.insert(name.clone(), Arc::new(route_configuration(name.clone(), virtual_hosts)));
         }
     }
     out

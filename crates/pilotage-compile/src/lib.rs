@@ -3,6 +3,7 @@
 //! One module per concept, each named like the field it compiles; [`resources`] puts them together.
 
 mod address;
+mod auto_passthrough;
 mod clusters;
 mod consistent_hash;
 mod cors;
@@ -34,6 +35,7 @@ mod proxy_headers;
 mod redirect;
 mod retries;
 mod rewrite;
+mod route_configuration;
 mod routes;
 mod secrets;
 mod string_match;

@@ -6,6 +6,7 @@ mod filter_chain;
 mod gateway;
 pub(crate) mod http_connection_manager;
 mod inbound;
+mod listen_addresses;
 mod listener;
 mod outbound;
 mod outbound_tcp;

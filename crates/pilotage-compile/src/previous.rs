@@ -12,7 +12,7 @@ use pilotage_model::virtual_service::VirtualService;
 use pilotage_model::{ProxyView, ServiceView};
 use pilotage_proto::ResourceSet;
 
-use crate::clusters;
+use crate::auto_passthrough::has_auto_passthrough;
 
 /// A view, and what was compiled from it.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ impl<'a> Kept<'a> {
         let settings = before.proxy == now.proxy
             && before.mesh == now.mesh
             && before.sidecar == now.sidecar
-            && clusters::has_auto_passthrough(before) == clusters::has_auto_passthrough(now);
+            && has_auto_passthrough(before) == has_auto_passthrough(now);
         if !settings {
             return None;
         }

@@ -12,11 +12,9 @@ use pilotage_proto::envoy::config::route::v3::{Route, RouteConfiguration, Virtua
 use crate::egress_index::EgressIndex;
 use crate::outbound_policy::{self, OutboundPolicy};
 use crate::place::{Place, Services};
+use crate::route_configuration::route_configuration;
 use crate::virtual_hosts::{virtual_host, virtual_hosts};
 use crate::{default_route, gateway_routes, proxy_headers};
-
-/// The most that a fixed answer may hold, in bytes.
-const MAX_DIRECT_RESPONSE_BYTES: u32 = 1024 * 1024;
 
 /// Adds the route configurations that the listeners in `set` refer to.
 pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
@@ -42,22 +40,9 @@ fn of_sidecar(
             continue;
         };
         let hosts = wanted.virtual_hosts(view, index);
-        out.insert(name.clone(), Arc::new(configuration(name.clone(), hosts)));
+        out.insert(name.clone(), Arc::new(route_configuration(name.clone(), hosts)));
     }
     out
-}
-
-/// A route configuration as all of ours are.
-pub(crate) fn configuration(name: String, virtual_hosts: Vec<VirtualHost>) -> RouteConfiguration {
-    RouteConfiguration {
-        name,
-        virtual_hosts,
-        // A cluster that does not exist is an error of the request, not of the configuration.
-        validate_clusters: Some(false),
-        max_direct_response_body_size_bytes: Some(MAX_DIRECT_RESPONSE_BYTES),
-        ignore_port_in_host_matching: true,
-        ..RouteConfiguration::default()
-    }
 }
 
 /// What the name of a sidecar's route configuration asks for.

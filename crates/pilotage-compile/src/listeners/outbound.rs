@@ -17,6 +17,7 @@ use pilotage_proto::envoy::config::listener::v3::Listener;
 
 use super::filter_chain::{Chain, Matches};
 use super::http_connection_manager::{Http, Side};
+use super::listen_addresses::listen_addresses;
 use super::listener::{self, NO_PORT, Place};
 use super::outbound_tcp::{Port, Rules};
 use super::virtual_outbound;
@@ -293,22 +294,4 @@ fn endpoint_addresses(service: &Service, endpoints: &Endpoints, port: u16) -> Ve
             && endpoint.service_port.is_none_or(|number| number == port.number)
     });
     of_port.filter_map(|endpoint| endpoint.address.ip()).filter(|ip| seen.insert(*ip)).collect()
-}
-
-/// The addresses that clients of the service dial; none stands for all. A Kubernetes service has one per family, of
-/// which the proxy's counts. Allocated addresses count where the proxy answers its clients' DNS queries.
-pub(super) fn listen_addresses(view: &ProxyView, service: &Service) -> Vec<ServiceAddress> {
-    let wants_v6 = view.proxy.is_ipv6_only();
-    let of_family = |ip: &IpAddr| ip.is_ipv6() == wants_v6;
-    if service.addresses.is_empty() {
-        let allocated = service.auto_addresses.iter().copied().filter(of_family).take(1);
-        let allocated = allocated.filter(|_| view.proxy.dns_capture);
-        return allocated.map(ServiceAddress::Ip).collect();
-    }
-    if !service.is_kubernetes() {
-        return service.addresses.clone();
-    }
-    let mut addresses = service.addresses.iter();
-    let own = addresses.find(|address| matches!(address, ServiceAddress::Ip(ip) if of_family(ip)));
-    own.or(service.addresses.first()).cloned().into_iter().collect()
 }

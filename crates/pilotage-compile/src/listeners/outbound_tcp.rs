@@ -10,7 +10,7 @@ use pilotage_model::virtual_service::{GatewayRef, VirtualService};
 use pilotage_model::{Host, Origin, Protocol, ProxyView, ServiceView};
 
 use super::filter_chain::{Chain, Matches};
-use super::outbound::listen_addresses;
+use super::listen_addresses::listen_addresses;
 use super::tcp_proxy::TcpPlace;
 use crate::origin;
 
