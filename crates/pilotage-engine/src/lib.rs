@@ -15,6 +15,7 @@
 mod address;
 pub mod circuit_breakers;
 pub mod cluster;
+mod connection_limits;
 pub mod cors;
 mod decide;
 pub mod direct_response;

@@ -22,8 +22,9 @@ use pilotage_proto::unpack;
 
 use super::{ClusterSettings, Discovery, ServiceName, TcpKeepalive};
 use crate::circuit_breakers::CircuitBreakers;
+use crate::connection_limits::ConnectionLimits;
 use crate::dns::DnsSettings;
-use crate::durations::{limit, optional};
+use crate::durations::optional;
 use crate::endpoint_set::EndpointSetOptions;
 use crate::http2_options::Http2Options;
 use crate::load_balancing::{Hashing, Policy, SlowStart};
@@ -34,8 +35,6 @@ use crate::upstream_tls::{ServerNamePolicy, TlsChoice};
 use crate::zone_routing::ZoneAware;
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const DEFAULT_HEADERS_COUNT: u32 = 100;
-const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Key of the HTTP options of a cluster.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -49,6 +48,7 @@ impl ClusterSettings {
             .and_then(|h| h.common_http_protocol_options)
             .or(proto.common_http_protocol_options);
         let common = common.unwrap_or_default();
+        let limits = ConnectionLimits::compile(&common)?;
         let tls = TlsChoice::compile(proto, warnings)?;
         let policy = policy(proto, discovery, warnings)?;
         let hashing = match policy {
@@ -89,18 +89,10 @@ impl ClusterSettings {
                 .is_some_and(|http1| http1.enable_trailers),
             http2: http2_options(proto, http.as_ref(), warnings)?,
             circuit_breakers: CircuitBreakers::compile(proto.circuit_breakers.as_ref(), warnings),
-            idle_timeout: limit(
-                "common_http_protocol_options.idle_timeout",
-                common.idle_timeout.as_ref(),
-                Some(DEFAULT_IDLE_TIMEOUT),
-            )?,
-            max_connection_duration: limit(
-                "common_http_protocol_options.max_connection_duration",
-                common.max_connection_duration.as_ref(),
-                None,
-            )?,
+            idle_timeout: limits.idle_timeout,
+            max_connection_duration: limits.max_duration,
             max_requests_per_connection: max_requests(proto, &common),
-            max_headers_count: common.max_headers_count.unwrap_or(DEFAULT_HEADERS_COUNT),
+            max_headers_count: limits.max_headers_count,
             tcp_keepalive: proto
                 .upstream_connection_options
                 .as_ref()

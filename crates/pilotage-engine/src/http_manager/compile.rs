@@ -26,6 +26,7 @@ use super::{
     ServerHeader, Tracing, UnderscoreHeaders,
 };
 use crate::address::Cidr;
+use crate::connection_limits::ConnectionLimits;
 use crate::durations::limit;
 use crate::http2_options::Http2Options;
 use crate::listener::Direction;
@@ -33,10 +34,8 @@ use crate::rejection::{FieldError, Warnings};
 use crate::route_table::RouteTable;
 
 const DEFAULT_STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 const DEFAULT_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_HEADERS_KB: u32 = 60;
-const DEFAULT_HEADERS_COUNT: u32 = 100;
 
 impl HttpManager {
     pub(crate) fn compile(
@@ -47,6 +46,7 @@ impl HttpManager {
         note_unsupported(proto, warnings);
         let (filters, router) = filters(&proto.http_filters, warnings)?;
         let common = proto.common_http_protocol_options.unwrap_or_default();
+        let limits = ConnectionLimits::compile(&common)?;
         let http1 = proto.http_protocol_options.clone().unwrap_or_default();
         let server_name =
             if proto.server_name.is_empty() { "envoy" } else { proto.server_name.as_str() };
@@ -108,16 +108,8 @@ impl HttpManager {
                 proto.request_headers_timeout.as_ref(),
                 None,
             )?,
-            idle_timeout: limit(
-                "common_http_protocol_options.idle_timeout",
-                common.idle_timeout.as_ref(),
-                Some(DEFAULT_IDLE_TIMEOUT),
-            )?,
-            max_connection_duration: limit(
-                "common_http_protocol_options.max_connection_duration",
-                common.max_connection_duration.as_ref(),
-                None,
-            )?,
+            idle_timeout: limits.idle_timeout,
+            max_connection_duration: limits.max_duration,
             max_stream_duration: limit(
                 "common_http_protocol_options.max_stream_duration",
                 common.max_stream_duration.as_ref(),
@@ -130,7 +122,7 @@ impl HttpManager {
                 .max_request_headers_kb
                 .unwrap_or(DEFAULT_HEADERS_KB)
                 .saturating_mul(1024),
-            max_headers_count: common.max_headers_count.unwrap_or(DEFAULT_HEADERS_COUNT),
+            max_headers_count: limits.max_headers_count,
             underscore_headers: match common.headers_with_underscores_action() {
                 HeadersWithUnderscoresAction::Allow => UnderscoreHeaders::Allow,
                 HeadersWithUnderscoresAction::RejectRequest => UnderscoreHeaders::Reject,
