@@ -18,6 +18,7 @@ use crate::service::Service;
 use crate::sidecar::{EgressListener, Scope, Sidecar};
 use crate::snapshot::Snapshot;
 use crate::virtual_service::{self, VirtualService};
+use crate::workloads::labelled_locality;
 
 /// All that the resources of a proxy are compiled from. Equal views compile to equal resources.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -194,41 +195,37 @@ fn completed(snapshot: &Snapshot, proxy: &ProxyClass) -> ProxyClass {
     let of_mesh = snapshot.mesh.interception().filter(|_| proxy.is_sidecar());
     let found = proxy.addresses.iter().find_map(|ip| workloads.at(*ip, &proxy.namespace)).cloned();
     let Some(instance) = found else {
-        if let Some(locality) = crate::workloads::labelled_locality(&proxy.labels) {
+        if let Some(locality) = labelled_locality(&proxy.labels) {
             proxy.locality = locality;
         }
         proxy.interception = proxy.interception.or(of_mesh);
         return proxy;
     };
     let workload = &instance.workload;
-    if proxy.namespace.is_empty() {
-        proxy.namespace = Arc::clone(&workload.namespace);
-    }
     // As on Istio, who says its labels says its place among them or has none.
     let says_where = !proxy.labels.is_empty();
-    if proxy.labels.is_empty() {
-        proxy.labels.clone_from(&instance.labels);
+    fill(&mut proxy.labels, &instance.labels);
+    match labelled_locality(&proxy.labels) {
+        Some(locality) => fill(&mut proxy.locality, &locality),
+        None if says_where => {}
+        None => fill(&mut proxy.locality, &workload.locality),
     }
-    if proxy.service_account.is_empty() {
-        proxy.service_account = Arc::clone(&instance.service_account);
-    }
-    if proxy.locality.is_empty() {
-        let labelled = crate::workloads::labelled_locality(&proxy.labels);
-        let of_workload = || (!says_where).then(|| workload.locality.clone());
-        proxy.locality = labelled.or_else(of_workload).unwrap_or_default();
-    }
-    if proxy.node.is_empty() {
-        proxy.node = Arc::clone(&workload.node);
-    }
-    if proxy.network.is_empty() {
-        proxy.network = Arc::clone(&workload.network);
-    }
-    let says = proxy.interception.or(instance.interception);
-    proxy.interception = says.or(of_mesh);
+    fill(&mut proxy.namespace, &workload.namespace);
+    fill(&mut proxy.service_account, &instance.service_account);
+    fill(&mut proxy.node, &workload.node);
+    fill(&mut proxy.network, &workload.network);
+    proxy.interception = proxy.interception.or(instance.interception).or(of_mesh);
     for address in &instance.addresses {
         if !proxy.addresses.contains(address) {
             proxy.addresses.push(*address);
         }
     }
     proxy
+}
+
+/// Takes `known` for what is still empty.
+fn fill<T: Clone + Default + PartialEq>(open: &mut T, known: &T) {
+    if *open == T::default() {
+        open.clone_from(known);
+    }
 }

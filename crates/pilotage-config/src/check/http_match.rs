@@ -33,14 +33,7 @@ pub(super) fn check(
     if let Some(StringMatch::Regex(pattern)) = &block.uri {
         string_match::regex(pattern, &at.field("uri"), checker);
     }
-    any_match::check(
-        block.port,
-        &block.source_labels,
-        &block.gateways,
-        &block.source_namespace,
-        at,
-        checker,
-    );
+    any_match::check(block, at, checker);
 }
 
 fn header_matches(

@@ -19,14 +19,7 @@ pub(super) fn check_tls(
         let at = at.field("match").index(index);
         sni_hosts(block, service_hosts, &at, checker);
         subnets(&block.destination_subnets, &at, checker);
-        any_match::check(
-            block.port,
-            &block.source_labels,
-            &block.gateways,
-            &block.source_namespace,
-            &at,
-            checker,
-        );
+        any_match::check(block, &at, checker);
     }
     destinations(&route.route, at, checker);
 }
@@ -61,14 +54,7 @@ pub(super) fn check_tcp(route: &TcpRoute, at: &FieldPath, checker: &mut Checker<
     for (index, block) in route.match_.iter().enumerate() {
         let at = at.field("match").index(index);
         subnets(&block.destination_subnets, &at, checker);
-        any_match::check(
-            block.port,
-            &block.source_labels,
-            &block.gateways,
-            &block.source_namespace,
-            &at,
-            checker,
-        );
+        any_match::check(block, &at, checker);
         if !block.source_subnet.is_empty() {
             checker.problem(
                 codes::PIL0010,
