@@ -5,32 +5,25 @@ use std::collections::BTreeSet;
 use pilotage_testkit::workspace::{all_dependencies, assert_none, files, own_dependencies};
 
 /// The crates below the program.
-const ALL: [&str; 13] = [
+const ALL: [&str; 10] = [
     "pilotage-config",
-    "pilotage-identity",
     "pilotage-model",
     "pilotage-proto",
     "pilotage-compile",
-    "pilotage-xds",
     "pilotage-engine",
     "pilotage-explain",
     "pilotage-route-test",
     "pilotage-symbolic",
     "pilotage-proxy",
     "pilotage-control",
-    "pilotage-kube",
 ];
 
 /// For each crate, the ones of ours that it may use in what it ships.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("pilotage-config", &[]),
-    ("pilotage-identity", &[]),
-    ("pilotage-model", &["pilotage-config", "pilotage-identity"]),
+    ("pilotage-model", &["pilotage-config"]),
     ("pilotage-proto", &[]),
-    (
-        "pilotage-compile",
-        &["pilotage-model", "pilotage-proto", "pilotage-identity", "pilotage-config"],
-    ),
+    ("pilotage-compile", &["pilotage-model", "pilotage-proto", "pilotage-config"]),
     (
         "pilotage-explain",
         &[
@@ -53,21 +46,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("pilotage-symbolic", &["pilotage-engine", "pilotage-proto"]),
-    ("pilotage-xds", &["pilotage-proto"]),
-    ("pilotage-engine", &["pilotage-proto", "pilotage-identity"]),
-    ("pilotage-proxy", &["pilotage-engine", "pilotage-xds", "pilotage-identity", "pilotage-proto"]),
+    ("pilotage-engine", &["pilotage-proto"]),
+    ("pilotage-proxy", &["pilotage-engine", "pilotage-proto"]),
     (
         "pilotage-control",
-        &[
-            "pilotage-config",
-            "pilotage-model",
-            "pilotage-compile",
-            "pilotage-xds",
-            "pilotage-identity",
-            "pilotage-proto",
-        ],
+        &["pilotage-config", "pilotage-model", "pilotage-compile", "pilotage-proto"],
     ),
-    ("pilotage-kube", &["pilotage-config"]),
     ("pilotage", &ALL),
     // Starts proxies as processes and drives load; never shipped.
     ("pilotage-bench", &[]),
@@ -75,23 +59,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that compute and never wait: they build without a runtime.
-const PURE: [&str; 10] = [
+const PURE: [&str; 8] = [
     "pilotage-config",
-    "pilotage-identity",
     "pilotage-model",
     "pilotage-proto",
     "pilotage-compile",
     "pilotage-engine",
     "pilotage-explain",
     "pilotage-route-test",
-    "pilotage-xds",
     "pilotage-symbolic",
 ];
 
 #[test]
 fn crates_use_only_the_crates_that_they_may() {
-    let mut findings = Vec::new();
-    for (name, used) in own_dependencies() {
+    let present = own_dependencies();
+    let known = ALLOWED.iter().map(|(name, _)| *name);
+    let mut findings: Vec<String> = known
+        .filter(|name| !present.contains_key(*name))
+        .map(|name| format!("{name} is in the table of layers and is no crate"))
+        .collect();
+    for (name, used) in present {
         let Some((_, allowed)) = ALLOWED.iter().find(|(known, _)| *known == name) else {
             findings.push(format!("{name} is not in the table of layers"));
             continue;
@@ -105,9 +92,6 @@ fn crates_use_only_the_crates_that_they_may() {
 /// I1: the protos are the only contract between the halves.
 #[test]
 fn the_engine_cannot_see_configuration() {
-    if !own_dependencies().contains_key("pilotage-engine") {
-        return;
-    }
     let seen = all_dependencies("pilotage-engine", &[]);
     for forbidden in ["pilotage-config", "pilotage-model", "pilotage-compile"] {
         assert!(!seen.contains(forbidden), "pilotage-engine is built with {forbidden}");
@@ -119,9 +103,8 @@ fn the_engine_cannot_see_configuration() {
 fn pure_crates_build_without_a_runtime() {
     const RUNTIMES: [&str; 9] =
         ["tokio", "hyper", "h2", "rustls", "tonic", "mio", "kube", "k8s-openapi", "reqwest"];
-    let present = own_dependencies();
     let mut findings = Vec::new();
-    for name in PURE.iter().filter(|name| present.contains_key(**name)) {
+    for name in PURE {
         let built_with = all_dependencies(name, &["--no-default-features"]);
         let found = RUNTIMES.iter().filter(|runtime| built_with.contains(**runtime));
         findings.extend(found.map(|runtime| format!("{name} is built with {runtime}")));
@@ -130,11 +113,11 @@ fn pure_crates_build_without_a_runtime() {
 }
 
 #[test]
-fn kubernetes_stays_in_its_crate() {
-    for name in own_dependencies().keys() {
-        if ["pilotage-kube", "pilotage", "pilotage-testkit"].contains(&name.as_str()) {
-            continue;
-        }
+fn kubernetes_stays_with_the_program() {
+    let used = own_dependencies();
+    for name in
+        used.keys().filter(|name| !["pilotage", "pilotage-testkit"].contains(&name.as_str()))
+    {
         let built_with = all_dependencies(name, &[]);
         for kubernetes in ["kube", "k8s-openapi"] {
             assert!(!built_with.contains(kubernetes), "{name} is built with {kubernetes}");
@@ -173,9 +156,7 @@ fn pure_crates_read_no_clock_no_chance_no_environment_and_no_file() {
 }
 
 fn is_pure_source(path: &str) -> bool {
-    // The machines of xds are pure; its gRPC shell is not.
-    let shell = path.starts_with("crates/pilotage-xds/src/grpc");
-    !shell && PURE.iter().any(|name| path.starts_with(&format!("crates/{name}/src/")))
+    PURE.iter().any(|name| path.starts_with(&format!("crates/{name}/src/")))
 }
 
 /// I7: the engine never waits.
