@@ -56,6 +56,7 @@ pub(crate) fn credential_root(name: &str) -> SdsSecretConfig {
 /// Adds what credential names mean to the proxy.
 pub(crate) fn add(view: &ProxyView, set: &mut ResourceSet) {
     add_secrets(view, set);
+    add_qualified(view, set);
     add_config_maps(view, set);
 }
 
@@ -86,6 +87,22 @@ fn add_secrets(view: &ProxyView, set: &mut ResourceSet) {
         }
         if let Some(value) = certificate.filter(|_| !only_authorities).or(authorities) {
             insert(set, own, value);
+        }
+    }
+}
+
+/// The secrets that are named with their namespace. Those of another one than the proxy's are not for it.
+fn add_qualified(view: &ProxyView, set: &mut ResourceSet) {
+    for written in credential_names(view).filter(|name| !name.contains("://")) {
+        let Some((namespace, name)) = written.split_once('/') else { continue };
+        if namespace != &*view.proxy.namespace {
+            continue;
+        }
+        for end in ["", AUTHORITIES] {
+            let known = set.secrets.get(&format!("{}{end}", resource(name)));
+            if let Some(value) = known.and_then(|secret| secret.r#type.clone()) {
+                insert(set, format!("{}{end}", resource(written)), value);
+            }
         }
     }
 }

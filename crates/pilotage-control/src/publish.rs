@@ -50,6 +50,8 @@ pub struct Refusal {
     pub reason: String,
     /// Whether the resource works without the part that is wrong.
     pub partial: bool,
+    /// What else helps to put it right, in one sentence.
+    pub note: Option<String>,
 }
 
 impl fmt::Display for Refusal {

@@ -1,5 +1,6 @@
 //! Control plane and proxies in one process: what `up` and `demo` have in common.
 
+mod absent_secret;
 pub(crate) mod access_log;
 mod clock;
 mod config_dump;

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use pilotage_control::identities::ProxyId;
-use pilotage_control::publish::{Generation, Publisher, Refusal};
+use pilotage_control::publish::{Generation, Known, Publisher, Refusal};
 use pilotage_engine::{LiveState, Rejection, Severity, Tables};
 use pilotage_proto::ResourceSet;
 use pilotage_proxy::{BoundListener, Proxy, ProxyConfig, ProxyHandle, StartError};
 
+use super::absent_secret;
 use super::access_log;
 use super::config_dump::config_dump;
 use super::explain;
@@ -141,6 +142,7 @@ impl EmbeddedPublisher {
         state: &mut State,
         id: &ProxyId,
         resources: &ResourceSet,
+        known: &Known,
     ) -> Result<Vec<Refusal>, StartError> {
         let (tables, live) = match state.hosted.get(id) {
             Some(hosted) => (Arc::clone(&hosted.tables), Arc::clone(&hosted.live)),
@@ -161,11 +163,13 @@ impl EmbeddedPublisher {
                 proxy: id.clone(),
                 reason: error.to_string(),
                 partial: true,
+                note: None,
             }));
             refusals.extend(hosted.handle.check_tls().into_iter().map(|problem| Refusal {
                 proxy: id.clone(),
                 reason: problem.to_string(),
                 partial: true,
+                note: absent_secret::note(&problem.message, resources, known, id),
             }));
         }
         Ok(refusals)
@@ -195,13 +199,14 @@ impl Publisher for EmbeddedPublisher {
             self.config.access_log = access_log::settings(&generation.mesh);
         }
         for (id, resources) in &generation.proxies {
-            match self.bring(&mut state, id, resources) {
+            match self.bring(&mut state, id, resources, &generation.known) {
                 Ok(found) => refusals.extend(found),
                 Err(error) => {
                     refusals.push(Refusal {
                         proxy: id.clone(),
                         reason: error.to_string(),
                         partial: false,
+                        note: None,
                     });
                     state.failed = Some(error);
                 }
@@ -232,5 +237,6 @@ fn refusal(id: &ProxyId, rejection: &Rejection) -> Refusal {
         proxy: id.clone(),
         reason: rejection.to_string(),
         partial: rejection.severity == Severity::Warning,
+        note: None,
     }
 }

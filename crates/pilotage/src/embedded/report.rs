@@ -25,6 +25,9 @@ pub(crate) fn text(report: &Report, now: &str) -> (String, String) {
                     ("error", "its last good version keeps serving")
                 };
                 wrong.push_str(&format!("{word}: {refusal}; {outcome}\n"));
+                if let Some(note) = &refusal.note {
+                    wrong.push_str(&format!("  = {note}\n"));
+                }
             }
             (wrong, format!("{}\n", generation(published, now)))
         }

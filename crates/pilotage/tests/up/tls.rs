@@ -146,6 +146,42 @@ fn each_server_name_gets_its_certificate_and_its_rules() {
     assert!(!plain.success());
 }
 
+/// Nothing in these files stands for the gateway, so that it runs where its Gateway object is.
+#[test]
+fn a_gateway_that_nothing_stands_for_has_the_secrets_of_its_object() {
+    let (ca, other, port) = (authority(), authority(), free_port());
+    let certificates = tempfile::tempdir().unwrap();
+    let pem = wrote(certificates.path(), &ca);
+    let of = |namespace: &str, name: &str| format!("name: {name}, namespace: {namespace}");
+    let secret = |ca: &Authority, host: &str, namespace: &str, name: &str| {
+        let secret = Shown::new(ca, host).secret(name, ca);
+        secret.replace(&format!("name: {name}"), &of(namespace, name))
+    };
+    let secrets = secret(&ca, "one.test", "shop", "one")
+        + &secret(&other, "one.test", "istio-system", "one")
+        + &secret(&ca, "two.test", "shop", "two")
+        + &secret(&other, "three.test", "istio-system", "three");
+    let edge = gateway(
+        port,
+        &[
+            ("one.test", "mode: SIMPLE, credentialName: one"),
+            ("two.test", "mode: SIMPLE, credentialName: shop/two"),
+            ("three.test", "mode: SIMPLE, credentialName: istio-system/three"),
+        ],
+    );
+    let edge = edge
+        .replace("name: edge}", "name: edge, namespace: shop}")
+        .replace("gateways: [edge]", "gateways: [shop/edge]");
+    let yaml = reviews_at(&[service("v1"), service("v2"), service("v3")]);
+    let up = Up::start(&[("services.yaml", yaml), ("edge.yaml", edge), ("secrets.yaml", secrets)]);
+    assert_eq!(stdout(&curl(&pem, port, "one.test", &[])), "v1");
+    assert_eq!(stdout(&curl(&pem, port, "two.test", &[])), "v2");
+    // A proxy gets no secrets of other namespaces, even those that are named with theirs.
+    let refused = curl(&pem, port, "three.test", &[]);
+    assert_eq!(refused.status.code(), Some(35), "{refused:?}");
+    drop(up);
+}
+
 #[test]
 fn a_client_certificate_is_asked_for_and_told_upstream() {
     let (ca, port) = (authority(), free_port());
