@@ -15,6 +15,7 @@ mod egress_index;
 mod endpoints;
 mod faults;
 mod gateway_routes;
+mod header_names;
 mod header_operations;
 mod http_match;
 mod http_route;

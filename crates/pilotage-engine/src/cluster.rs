@@ -17,6 +17,7 @@ use crate::dns::{DnsSettings, DnsTarget};
 use crate::endpoint::Endpoint;
 use crate::endpoint_set::{EndpointSet, EndpointSetOptions};
 use crate::env::Env;
+use crate::header_names::HeaderNames;
 use crate::http2_options::Http2Options;
 use crate::live_state::ClusterState;
 use crate::load_assignment::LoadAssignment;
@@ -70,6 +71,8 @@ pub struct ClusterSettings {
     pub protocol: UpstreamProtocol,
     /// Trailers are passed on over HTTP/1, both ways.
     pub http1_trailers: bool,
+    /// How names of headers are spelled over HTTP/1.
+    pub header_names: HeaderNames,
     /// HTTP/2 connections to it.
     pub http2: Http2Options,
     /// Limits.

@@ -409,9 +409,8 @@ fn trust(manager: &HttpManager, seen: &Seen, headers: &mut Headers, client: &Cli
     }
 }
 
-/// Finishes the headers of an answer, ours or the upstream's: `server`, `via`, `x-request-id`, and headers about one
-/// connection removed.
-pub fn finish(manager: &HttpManager, headers: &mut Headers, request_headers: &Headers) {
+/// Removes what an answer, also an interim one, says of the upstream's connection alone.
+pub fn remove_hop_by_hop(headers: &mut Headers, request_headers: &Headers) {
     if headers.keys().any(|name| concerns_connection(name.as_str())) {
         if !(is_upgrade(headers) && is_upgrade(request_headers)) {
             headers.remove(CONNECTION);
@@ -422,6 +421,12 @@ pub fn finish(manager: &HttpManager, headers: &mut Headers, request_headers: &He
             headers.remove(*name);
         }
     }
+}
+
+/// Finishes the headers of an answer, ours or the upstream's: `server`, `via`, `x-request-id`, and headers about one
+/// connection removed.
+pub fn finish(manager: &HttpManager, headers: &mut Headers, request_headers: &Headers) {
+    remove_hop_by_hop(headers, request_headers);
     match manager.server_header {
         ServerHeader::Overwrite => {
             headers.insert(SERVER, manager.server_name.clone());

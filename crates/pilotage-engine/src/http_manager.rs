@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::Cidr;
+use crate::header_names::HeaderNames;
 use crate::http2_options::Http2Options;
 use crate::listener::Direction;
 use crate::route_table::RouteTable;
@@ -174,8 +175,8 @@ pub struct HttpManager {
     pub accept_http_10: bool,
     /// Host of HTTP/1.0 requests without one.
     pub default_host_for_http_10: Option<Arc<str>>,
-    /// HTTP/1 header names keep the case they arrived in.
-    pub preserve_header_case: bool,
+    /// How names of headers are spelled over HTTP/1.
+    pub header_names: HeaderNames,
     /// HTTP/1 trailers are passed on.
     pub enable_trailers: bool,
     /// `100 Continue` is passed on rather than answered here.

@@ -32,6 +32,7 @@ pub mod forwarded;
 pub mod fraction;
 pub mod hash_policy;
 pub mod header_format;
+pub mod header_names;
 mod header_operations;
 pub mod headers;
 pub mod http2_options;

@@ -27,7 +27,7 @@ pub(crate) use http2::{
     CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Pump, PumpError, SEND_BUFFER_BYTES,
     STREAM_WINDOW_BYTES, extended,
 };
-pub(crate) use interim::Interim;
+pub(crate) use interim::{Hints, Interim};
 pub(crate) use keeping::{Keeper, Late};
 pub(crate) use moment::Moment;
 pub(crate) use plain::manager as plain_manager;

@@ -16,6 +16,7 @@ mod response;
 mod scan;
 mod server;
 mod settings;
+mod spelling;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub(crate) use response::ResponseHead;
 pub(crate) use scan::Limits;
 pub(crate) use server::serve;
 pub(crate) use settings::Settings;
+pub(crate) use spelling::Spelling;
 pub(crate) use stream::Stream;
 
 /// What is wrong with a message.

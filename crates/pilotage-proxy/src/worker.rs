@@ -1,6 +1,6 @@
 //! One worker: a thread with its own runtime, listening sockets, upstream pools and metrics shard.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use pilotage_engine::cluster::ClusterTable;
+use pilotage_engine::filter_chain::ChainAction;
+use pilotage_engine::header_names::HeaderNames;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::live_state::EndpointState;
 use pilotage_engine::outlier_detection::HostResult;
@@ -94,13 +96,35 @@ pub(crate) struct Worker {
 
 /// The tables as one worker holds them: requests share its hold without touching the count that workers share.
 #[derive(Debug)]
-pub(crate) struct Generation(Arc<Tables>);
+pub(crate) struct Generation {
+    tables: Arc<Tables>,
+    names: OnceCell<HeaderNames>,
+}
+
+impl Generation {
+    fn new(tables: Arc<Tables>) -> Self {
+        Self { tables, names: OnceCell::new() }
+    }
+
+    /// How names of headers are spelled for requests on the outbound port, whose listener is not known before their
+    /// heads are read: as the listeners say that say anything. A mesh says it of all.
+    pub(crate) fn header_names(&self) -> HeaderNames {
+        *self.names.get_or_init(|| {
+            let chains = self.tables.listeners().flat_map(|listener| listener.chains());
+            let names = chains.filter_map(|chain| match &chain.action {
+                ChainAction::Http(manager) => Some(manager.header_names),
+                ChainAction::Tcp(_) | ChainAction::Close => None,
+            });
+            names.into_iter().find(|names| *names != HeaderNames::Lower).unwrap_or_default()
+        })
+    }
+}
 
 impl std::ops::Deref for Generation {
     type Target = Tables;
 
     fn deref(&self) -> &Tables {
-        &self.0
+        &self.tables
     }
 }
 
@@ -108,7 +132,7 @@ impl Worker {
     fn new(seed: Seed) -> Self {
         let log = seed.log.map(|(format, writer)| AccessLog::new(format, writer));
         Self {
-            tables: RefCell::new(Rc::new(Generation(seed.tables.load_full()))),
+            tables: RefCell::new(Rc::new(Generation::new(seed.tables.load_full()))),
             published: seed.tables,
             pools: Pools::new(Arc::clone(&seed.tls)),
             tls: seed.tls,
@@ -129,8 +153,8 @@ impl Worker {
     pub(crate) fn tables(&self) -> Rc<Generation> {
         let published = self.published.load();
         let mut tables = self.tables.borrow_mut();
-        if !Arc::ptr_eq(&published, &tables.0) {
-            *tables = Rc::new(Generation(Arc::clone(&published)));
+        if !Arc::ptr_eq(&published, &tables.tables) {
+            *tables = Rc::new(Generation::new(Arc::clone(&published)));
         }
         Rc::clone(&tables)
     }

@@ -8,8 +8,12 @@
 
 #[path = "beside/dynamic_hosts.rs"]
 mod dynamic_hosts;
+#[path = "beside/header_names.rs"]
+mod header_names;
 #[path = "beside/http2_limits.rs"]
 mod http2_limits;
+#[path = "beside/interim.rs"]
+mod interim;
 #[path = "beside/limits.rs"]
 mod limits;
 #[path = "beside/pair.rs"]
@@ -18,6 +22,8 @@ mod pair;
 mod retry_budget;
 #[path = "beside/retry_waits.rs"]
 mod retry_waits;
+#[path = "beside/scripted.rs"]
+mod scripted;
 #[path = "beside/statistics.rs"]
 mod statistics;
 #[path = "beside/tls_operators.rs"]

@@ -146,6 +146,7 @@ fn cluster(
     let pool = of_sidecar(view, port).or(of_rule);
     connection_pool::apply(&mut draft, pool.as_ref(), None, &view.mesh);
     connection_pool::apply_http2(&mut draft, pool.as_ref());
+    protocol_options::spell(&mut draft, protocol, &view.mesh);
     let is_loopback = to.as_ref().is_some_and(|to| to.is_loopback);
     match to {
         Some(to) => draft.cluster.load_assignment = Some(assignment(name, to.address)),

@@ -79,6 +79,7 @@ impl Part<'_> {
         connection_pool::apply(&mut draft, pool, policy.retry_budget.as_ref(), mesh);
         protocol_options::upgrade(&mut draft, self.port.protocol, pool, mesh);
         connection_pool::apply_http2(&mut draft, pool);
+        protocol_options::spell(&mut draft, self.port.protocol, mesh);
         if service.resolution != Resolution::DynamicDns {
             outlier_detection::apply(&mut draft, policy.outlier_detection.as_ref());
             load_balancing::apply(&mut draft, policy.load_balancer.as_ref(), &preference);

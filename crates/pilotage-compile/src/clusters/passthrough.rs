@@ -1,7 +1,7 @@
 //! Clusters for traffic that belongs to no service.
 
 use pilotage_config::Duration;
-use pilotage_model::ProxyView;
+use pilotage_model::{Protocol, ProxyView};
 use pilotage_proto::envoy::config::cluster::v3::Cluster;
 use pilotage_proto::envoy::config::cluster::v3::cluster::{DiscoveryType, LbPolicy};
 use pilotage_proto::envoy::config::core::v3::{BindConfig, HttpProtocolOptions};
@@ -70,5 +70,6 @@ fn to_dialled(name: &str, view: &ProxyView) -> Cluster {
         }),
         ..http::HttpProtocolOptions::default()
     });
+    protocol_options::spell(&mut draft, Protocol::Auto, &view.mesh);
     draft.finish()
 }

@@ -9,6 +9,7 @@ use pilotage_proto::envoy::extensions::upstreams::http::v3::http_protocol_option
 };
 
 use super::draft::Draft;
+use crate::header_names;
 
 /// HTTP/1.1.
 pub(super) fn http1() -> UpstreamProtocolOptions {
@@ -80,5 +81,30 @@ pub(super) fn upgrade(
     };
     if upgrade {
         draft.http().upstream_protocol_options.get_or_insert_with(http2);
+    }
+}
+
+/// Answers go on with the names of their headers as they came, where the mesh wants that. Ports that carry no HTTP are
+/// left alone.
+pub(super) fn spell(draft: &mut Draft, protocol: Protocol, mesh: &Mesh) {
+    let Some(format) = header_names::format(mesh) else { return };
+    if draft.http.is_none() && !protocol.is_http() && !protocol.is_auto() {
+        return;
+    }
+    let chosen = draft.http().upstream_protocol_options.get_or_insert_with(http1);
+    let options = match chosen {
+        UpstreamProtocolOptions::ExplicitHttpConfig(explicit) => {
+            match &mut explicit.protocol_config {
+                Some(ProtocolConfig::HttpProtocolOptions(options)) => Some(options),
+                Some(ProtocolConfig::Http2ProtocolOptions(_)) | None => None,
+            }
+        }
+        UpstreamProtocolOptions::UseDownstreamProtocolConfig(both) => {
+            both.http_protocol_options.as_mut()
+        }
+        UpstreamProtocolOptions::AutoConfig(both) => both.http_protocol_options.as_mut(),
+    };
+    if let Some(options) = options {
+        options.header_key_format = Some(format);
     }
 }

@@ -5,11 +5,9 @@ use pilotage_config::mesh::{
 };
 use pilotage_model::{Protocol, ProxyView};
 use pilotage_proto::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
-use pilotage_proto::envoy::config::core::v3::http1_protocol_options::HeaderKeyFormat;
-use pilotage_proto::envoy::config::core::v3::http1_protocol_options::header_key_format::HeaderFormat;
 use pilotage_proto::envoy::config::core::v3::{
     AggregatedConfigSource, ApiVersion, ConfigSource, Http1ProtocolOptions, Http2ProtocolOptions,
-    HttpProtocolOptions, TypedExtensionConfig,
+    HttpProtocolOptions,
 };
 use pilotage_proto::envoy::config::listener::v3::Filter;
 use pilotage_proto::envoy::config::route::v3::RouteConfiguration;
@@ -22,15 +20,14 @@ use pilotage_proto::envoy::extensions::filters::network::http_connection_manager
     HttpConnectionManager, HttpFilter, Rds, RequestIdExtension, http_connection_manager as manager,
     http_filter,
 };
-use pilotage_proto::envoy::extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig;
 use pilotage_proto::envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 use pilotage_proto::prost_types::Duration;
 use pilotage_proto::{Message, Name, pack};
 
 use super::access_log::access_logs;
 use super::filter_chain::filter;
-use crate::dns_cache;
 use crate::proto_ext::duration;
+use crate::{dns_cache, header_names};
 
 /// What proxies that face clients call themselves in the header `server`.
 const SERVER_NAME: &str = "istio-envoy";
@@ -177,10 +174,8 @@ impl Http {
                 ..Http1ProtocolOptions::default()
             });
         }
-        let headers = view.mesh.proxy_config().and_then(|config| config.proxy_headers.as_ref());
-        if headers.is_some_and(|headers| headers.preserve_http1_header_case == Some(true)) {
-            let options = built.http_protocol_options.get_or_insert_default();
-            options.header_key_format = Some(preserved_case());
+        if let Some(format) = header_names::format(&view.mesh) {
+            built.http_protocol_options.get_or_insert_default().header_key_format = Some(format);
         }
     }
 
@@ -306,14 +301,5 @@ fn forward_details(written: Written) -> manager::ForwardClientCertDetails {
         Written::AppendForward => Details::AppendForward,
         Written::SanitizeSet => Details::SanitizeSet,
         Written::AlwaysForwardOnly => Details::AlwaysForwardOnly,
-    }
-}
-
-fn preserved_case() -> HeaderKeyFormat {
-    HeaderKeyFormat {
-        header_format: Some(HeaderFormat::StatefulFormatter(TypedExtensionConfig {
-            name: "preserve_case".to_owned(),
-            typed_config: Some(pack(&PreserveCaseFormatterConfig { forward_reason_phrase: false })),
-        })),
     }
 }

@@ -26,6 +26,7 @@ use crate::connection_limits::ConnectionLimits;
 use crate::dns::DnsSettings;
 use crate::durations::optional;
 use crate::endpoint_set::EndpointSetOptions;
+use crate::header_names::HeaderNames;
 use crate::http2_options::Http2Options;
 use crate::load_balancing::{Hashing, Policy, SlowStart};
 use crate::outlier_detection::OutlierDetection;
@@ -87,6 +88,9 @@ impl ClusterSettings {
             protocol: protocol(proto, http.as_ref()),
             http1_trailers: http1_options(proto, http.as_ref())
                 .is_some_and(|http1| http1.enable_trailers),
+            header_names: http1_options(proto, http.as_ref())
+                .map_or(Ok(HeaderNames::default()), HeaderNames::compile)
+                .map_err(|error| error.within("http_protocol_options"))?,
             http2: http2_options(proto, http.as_ref(), warnings)?,
             circuit_breakers: CircuitBreakers::compile(proto.circuit_breakers.as_ref(), warnings),
             idle_timeout: limits.idle_timeout,

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use pilotage_proto::envoy::config::core::v3::http_protocol_options::HeadersWithUnderscoresAction;
-use pilotage_proto::envoy::config::core::v3::http1_protocol_options::header_key_format::HeaderFormat;
 use pilotage_proto::envoy::extensions::filters::http::router::v3::Router;
 use pilotage_proto::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::{
     CodecType, ForwardClientCertDetails, PathWithEscapedSlashesAction, RouteSpecifier,
@@ -28,6 +27,7 @@ use super::{
 use crate::address::Cidr;
 use crate::connection_limits::ConnectionLimits;
 use crate::durations::limit;
+use crate::header_names::HeaderNames;
 use crate::http2_options::Http2Options;
 use crate::listener::Direction;
 use crate::rejection::{FieldError, Warnings};
@@ -91,9 +91,8 @@ impl HttpManager {
             accept_http_10: http1.accept_http_10,
             default_host_for_http_10: (!http1.default_host_for_http_10.is_empty())
                 .then(|| http1.default_host_for_http_10.as_str().into()),
-            preserve_header_case: http1.header_key_format.as_ref().is_some_and(|format| {
-                matches!(format.header_format, Some(HeaderFormat::StatefulFormatter(_)))
-            }),
+            header_names: HeaderNames::compile(&http1)
+                .map_err(|error| error.within("http_protocol_options"))?,
             enable_trailers: http1.enable_trailers,
             proxy_100_continue: proto.proxy_100_continue,
             upgrades: upgrades.map(|u| u.upgrade_type.to_ascii_lowercase().into()).collect(),
@@ -168,10 +167,6 @@ fn note_unsupported(proto: &Proto, warnings: &mut Warnings) {
     }
     if proto.add_user_agent == Some(true) {
         warnings.note("add_user_agent", "is not obeyed");
-    }
-    let http1 = proto.http_protocol_options.as_ref();
-    if http1.is_some_and(|http1| http1.header_key_format.is_some()) {
-        warnings.note("http_protocol_options.header_key_format", "names go out in lower case");
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) struct Attempts<'a> {
     retries: Option<RetryState>,
     tried: Tried,
     count: u32,
+    /// An upstream has given an interim answer.
+    hinted: bool,
     limits: Limits,
     version: Version,
 }
@@ -75,6 +77,7 @@ impl<'a> Attempts<'a> {
             retries: RetryState::new(forward, context.head),
             tried: Tried::new(forward.action().and_then(|action| action.retries.as_deref())),
             count: 0,
+            hinted: false,
             version: settings.protocol.version(context.head.version),
         }
     }
@@ -82,6 +85,11 @@ impl<'a> Attempts<'a> {
     /// Attempts made so far.
     pub(super) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Whether an upstream has given an interim answer.
+    pub(super) fn has_hinted(&self) -> bool {
+        self.hinted
     }
 
     /// The client gets this status.
@@ -142,6 +150,10 @@ impl<'a> Attempts<'a> {
     }
 
     fn verdict(&mut self, result: &Result<Answer, Failure>) -> Verdict {
+        // The client may have been told something of this attempt already.
+        if self.hinted {
+            return Verdict::Stop;
+        }
         let Some(retries) = &mut self.retries else { return Verdict::Stop };
         if self.body.as_ref().is_some_and(|body| !body.can_repeat()) {
             return Verdict::Stop;
@@ -216,6 +228,7 @@ impl<'a> Attempts<'a> {
             self.counts.add(|of| &of.total);
             lease.begin(head, body);
             let sent = self.limits.within(poll_fn(|cx| lease.poll_head(cx))).await;
+            self.hinted |= lease.has_hinted();
             let sent = sent.map_err(|elapsed| {
                 self.tell(&endpoint, HostResult::TimedOut);
                 self.elapsed(elapsed)
@@ -245,7 +258,7 @@ impl<'a> Attempts<'a> {
             None => error.unsent || self.context.head.method.is_idempotent(),
             Some(body) => error.unsent && body.can_repeat(),
         };
-        harmless && error.reused && error.failure == Failure::Termination
+        harmless && !self.hinted && error.reused && error.failure == Failure::Termination
     }
 
     /// What becomes of the request when a limit is reached.

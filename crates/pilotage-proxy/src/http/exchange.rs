@@ -30,9 +30,11 @@ use super::replay::Source;
 use super::tail::{Ending, Facts, Tail};
 use crate::access_log::Captured;
 use crate::failure::Failure;
-use crate::http1::MessageError;
+use crate::http1::{MessageError, Spelling};
 use crate::pool::ClientAddresses;
 
+const BEFORE_RESPONSE: &str = "before_response_started";
+const AFTER_RESPONSE: &str = "after_response_started";
 /// Room for what routes usually add to the headers of a request.
 const ADDED_HEADERS: usize = 4;
 
@@ -50,6 +52,8 @@ pub(super) struct Context<'a> {
     pub(super) upgrade: bool,
     /// Where interim answers of upstreams go, when they are wanted.
     pub(super) interim: Option<&'a Interim>,
+    /// How the names of the request were spelled, where that is remembered.
+    pub(super) spelling: Option<&'a Rc<Spelling>>,
     pub(super) moment: Moment,
 }
 
@@ -74,10 +78,10 @@ pub(crate) async fn handle(
     }
     let mut headers = std::mem::take(&mut head.headers);
     let downstream = downstream(&client, &place);
-    if !place.manager.proxy_100_continue
-        && let Some(interim) = &head.interim
-    {
-        interim.send(StatusCode::CONTINUE);
+    if head.expects_continue && !place.manager.proxy_100_continue {
+        if let Some(interim) = &head.interim {
+            interim.go_on();
+        }
         headers.remove(EXPECT);
     }
     let mut arrived = Arrived {
@@ -115,6 +119,7 @@ pub(crate) async fn handle(
         authority: head.authority.as_ref(),
         upgrade: head.upgrade,
         interim: head.interim.as_ref().filter(|_| manager.proxy_100_continue),
+        spelling: head.spelling.as_ref(),
         moment,
     };
     if let Err(reply) = &prepared {
@@ -193,6 +198,11 @@ impl Context<'_> {
             }
             Err(failure) => {
                 let mut reply = failure.reply(attempts.count() > 1);
+                if attempts.has_hinted() {
+                    // To Envoy, an interim answer is the beginning of the answer.
+                    let details = reply.details.replace(BEFORE_RESPONSE, AFTER_RESPONSE);
+                    reply.details = details.into();
+                }
                 reply.flags.insert(forward.flags);
                 attempts.answered(reply.status);
                 let exchange = Exchange {
@@ -268,6 +278,7 @@ impl Context<'_> {
             path,
             headers,
             interim: self.interim.cloned(),
+            spelling: self.spelling.cloned(),
         })
     }
 
@@ -407,7 +418,7 @@ fn respond(
     if close {
         headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     }
-    (AnswerHead { status, headers }, ResponseBody::Own(body))
+    (AnswerHead { status, headers, spelling: None }, ResponseBody::Own(body))
 }
 
 /// An answer says when it was given; upstreams mostly have said so.

@@ -3,12 +3,15 @@
 //! Which headers go on is the engine's to say ([`pilotage_engine::forwarded`]); here they only change shape between
 //! HTTP/1 and HTTP/2.
 
+use std::rc::Rc;
+
 use http::header::{CONNECTION, HOST, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use pilotage_engine::headers::Headers;
 
 use super::Interim;
+use crate::http1::Spelling;
 
 /// A request head in parts. The host is not among the headers.
 #[derive(Debug)]
@@ -25,7 +28,11 @@ pub(crate) struct Head {
     /// The client wants to change to another protocol; what is its body then is sent in that one.
     pub(crate) upgrade: bool,
     /// The client waits to be told to go on before it sends its body.
+    pub(crate) expects_continue: bool,
+    /// Where interim answers go, if the client may have some.
     pub(crate) interim: Option<Interim>,
+    /// How its names were spelled, where that is remembered.
+    pub(crate) spelling: Option<Rc<Spelling>>,
 }
 
 impl Head {
@@ -45,7 +52,9 @@ impl Head {
             version: parts.version,
             headers: parts.headers.into(),
             upgrade: false,
+            expects_continue: false,
             interim: None,
+            spelling: None,
         }
     }
 
@@ -63,6 +72,8 @@ impl Head {
 pub(crate) struct AnswerHead {
     pub(crate) status: StatusCode,
     pub(crate) headers: Headers,
+    /// How its names were spelled, where that is remembered.
+    pub(crate) spelling: Option<Rc<Spelling>>,
 }
 
 /// A request head on its way upstream, as one attempt sends it.
@@ -76,6 +87,8 @@ pub(crate) struct Outgoing {
     pub(crate) headers: Headers,
     /// Where interim answers go, when they are wanted.
     pub(crate) interim: Option<Interim>,
+    /// How the names of the request were spelled, where that is remembered.
+    pub(crate) spelling: Option<Rc<Spelling>>,
 }
 
 impl Outgoing {
@@ -115,6 +128,7 @@ mod tests {
             path: PathAndQuery::from_static("/a?b"),
             headers,
             interim: None,
+            spelling: None,
         };
         let two = outgoing.into_http2(()).unwrap();
         assert_eq!(two.uri(), "http://reviews:9080/a?b");

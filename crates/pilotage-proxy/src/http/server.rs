@@ -47,7 +47,8 @@ pub(crate) async fn serve(
     match detected {
         None | Some((_, Detected::Nothing)) => {}
         Some((first, Detected::Http1)) => {
-            let settings = manager.map_or_else(Settings::default, Settings::of);
+            let unplaced = || Settings::unplaced(client.worker.tables().header_names());
+            let settings = manager.map_or_else(unplaced, Settings::of);
             http1::serve(client, Stream::new(stream, first), settings, keeper, open).await;
         }
         Some((first, Detected::Http2)) => {

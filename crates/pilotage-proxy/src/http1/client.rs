@@ -13,7 +13,7 @@ use super::framing::Framing;
 use super::settings::Settings;
 use super::stream::Stream;
 use crate::failure::Failure;
-use crate::http::{AnswerHead, BodyError, Interim, Outgoing, RequestBody};
+use crate::http::{AnswerHead, BodyError, Hints, Outgoing, RequestBody};
 use crate::transport::Connection;
 
 /// An upstream connection, with the request that is on it.
@@ -31,7 +31,7 @@ pub(crate) struct Upstream {
     cut: bool,
     /// Our direction of the connection is to end, because that of the client has.
     shutting_down: bool,
-    interim: Option<Interim>,
+    interim: Hints,
     settings: Settings,
 }
 
@@ -53,7 +53,7 @@ impl Upstream {
             persistent: true,
             cut: false,
             shutting_down: false,
-            interim: None,
+            interim: Hints::default(),
             settings,
         }
     }
@@ -68,12 +68,13 @@ impl Upstream {
     pub(crate) fn begin(&mut self, head: Outgoing, body: RequestBody) {
         let has_body = !body.is_end_stream();
         self.stream.output.begin();
-        let encoder = encoder::request(&head, has_body, &mut self.stream.output);
+        let names = self.settings.names;
+        let encoder = encoder::request(&head, has_body, names, &mut self.stream.output);
         let encoder = encoder.with_trailers(self.settings.trailers);
         self.upload = has_body.then_some(Upload { body, encoder });
         self.decoder = None;
         self.to_head = head.method == Method::HEAD;
-        self.interim = head.interim;
+        self.interim = Hints::new(head.interim);
     }
 
     /// Whether not a byte of the request has left.
@@ -88,13 +89,12 @@ impl Upstream {
     pub(crate) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<AnswerHead, Failure>> {
         loop {
             self.poll_upload(cx)?;
-            let head = self.stream.response(self.settings.limits, self.to_head);
+            let Settings { limits, names, .. } = self.settings;
+            let head = self.stream.response(limits, names, self.to_head);
             if let Some(head) = head.map_err(|_| Failure::Protocol)? {
                 let status = head.head.status;
                 if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
-                    if let Some(interim) = &self.interim {
-                        interim.send(status);
-                    }
+                    self.interim.pass_on(head.head);
                     continue;
                 }
                 self.persistent = head.persistent;
@@ -202,6 +202,11 @@ impl Upstream {
         }
     }
 
+    /// Whether an interim answer has come that is meant for the client.
+    pub(crate) fn has_hinted(&self) -> bool {
+        self.interim.any()
+    }
+
     /// Whether the answer's body is known to have no further part.
     pub(crate) fn is_end_stream(&self) -> bool {
         self.decoder.as_ref().is_none_or(Decoder::is_done)
@@ -215,7 +220,7 @@ impl Upstream {
 
     /// The request is over. Whether the connection can take another one.
     pub(crate) fn finish(&mut self) -> bool {
-        self.interim = None;
+        self.interim = Hints::default();
         self.persistent
             && !self.cut
             && self.upload.is_none()

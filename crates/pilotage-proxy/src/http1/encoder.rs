@@ -6,10 +6,12 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use http_body::Frame;
+use pilotage_engine::header_names::HeaderNames;
 use pilotage_engine::headers::Headers;
 
 use super::framing::{Framing, is_bodiless, parse_length};
 use super::output::Output;
+use super::spelling;
 use crate::http::{AnswerHead, Outgoing};
 
 /// Writes one body.
@@ -105,8 +107,14 @@ fn chunk_line(buffer: &mut Vec<u8>, length: usize) {
 }
 
 /// Writes the head of a request, and says how its body follows.
-pub(super) fn request(head: &Outgoing, has_body: bool, output: &mut Output) -> Encoder {
+pub(super) fn request(
+    head: &Outgoing,
+    has_body: bool,
+    names: HeaderNames,
+    output: &mut Output,
+) -> Encoder {
     let buffer = output.buffer();
+    let begin = buffer.len();
     buffer.extend_from_slice(head.method.as_str().as_bytes());
     buffer.push(b' ');
     buffer.extend_from_slice(head.path.as_str().as_bytes());
@@ -127,6 +135,7 @@ pub(super) fn request(head: &Outgoing, has_body: bool, output: &mut Output) -> E
         }
     };
     buffer.extend_from_slice(b"\r\n");
+    spelling::apply(names, head.spelling.as_deref(), buffer, begin);
     Encoder::new(framing)
 }
 
@@ -145,6 +154,8 @@ pub(super) struct Asker {
     pub(super) persistent: bool,
     /// It is told the trailers of the answer.
     pub(super) trailers: bool,
+    /// How names of headers are spelled for it.
+    pub(super) names: HeaderNames,
 }
 
 /// Writes the head of an answer, and says how its body follows; `has_body` is false when it is known to be empty.
@@ -155,15 +166,13 @@ pub(super) fn response(
     output: &mut Output,
 ) -> Encoder {
     let buffer = output.buffer();
+    let begin = buffer.len();
     let old = asker.version == Version::HTTP_10;
-    buffer.extend_from_slice(if old { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
-    buffer.extend_from_slice(head.status.as_str().as_bytes());
-    buffer.push(b' ');
-    buffer.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
-    buffer.extend_from_slice(b"\r\n");
+    status_line(buffer, asker.version, head.status);
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         fields(buffer, &head.headers, |_| true);
         buffer.extend_from_slice(b"\r\n");
+        spelling::apply(asker.names, head.spelling.as_deref(), buffer, begin);
         return Encoder::new(Framing::UntilClose);
     }
     let never = is_bodiless(head.status);
@@ -192,7 +201,32 @@ pub(super) fn response(
         buffer.extend_from_slice(b"connection: keep-alive\r\n");
     }
     buffer.extend_from_slice(b"\r\n");
+    spelling::apply(asker.names, head.spelling.as_deref(), buffer, begin);
     Encoder::new(framing).with_trailers(asker.trailers)
+}
+
+/// Writes an answer that comes before the answer.
+pub(super) fn interim(
+    head: &AnswerHead,
+    version: Version,
+    names: HeaderNames,
+    output: &mut Output,
+) {
+    let buffer = output.buffer();
+    let begin = buffer.len();
+    status_line(buffer, version, head.status);
+    fields(buffer, &head.headers, |_| true);
+    buffer.extend_from_slice(b"\r\n");
+    spelling::apply(names, head.spelling.as_deref(), buffer, begin);
+}
+
+fn status_line(buffer: &mut Vec<u8>, version: Version, status: StatusCode) {
+    let old = version == Version::HTTP_10;
+    buffer.extend_from_slice(if old { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
+    buffer.extend_from_slice(status.as_str().as_bytes());
+    buffer.push(b' ');
+    buffer.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    buffer.extend_from_slice(b"\r\n");
 }
 
 fn declared_length(headers: &Headers) -> Option<u64> {

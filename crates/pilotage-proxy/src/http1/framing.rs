@@ -67,6 +67,11 @@ impl Declared {
         to_head: bool,
     ) -> Result<Framing, MessageError> {
         let framing = self.framing()?;
+        let never = status.is_informational() || status == StatusCode::NO_CONTENT;
+        if never && !matches!(framing, None | Some(Framing::Empty)) {
+            // Who believes that a body follows would read the next response as one.
+            return Err(MessageError::Malformed);
+        }
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Framing::UntilClose);
         }
@@ -140,7 +145,12 @@ mod tests {
         assert_eq!(of("5", StatusCode::OK, false), Framing::Length(5));
         assert_eq!(of("5", StatusCode::OK, true), Framing::Empty);
         assert_eq!(of("5", StatusCode::NOT_MODIFIED, false), Framing::Empty);
-        assert_eq!(of("5", StatusCode::SWITCHING_PROTOCOLS, false), Framing::UntilClose);
+        assert_eq!(of("0", StatusCode::SWITCHING_PROTOCOLS, false), Framing::UntilClose);
+        assert_eq!(of("0", StatusCode::NO_CONTENT, false), Framing::Empty);
+        for status in [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NO_CONTENT] {
+            let promised = declared(&["5"], &[]).unwrap().of_response(status, true);
+            assert_eq!(promised, Err(MessageError::Malformed), "{status}");
+        }
         let open = Declared::default().of_response(StatusCode::OK, false);
         assert_eq!(open, Ok(Framing::UntilClose));
     }

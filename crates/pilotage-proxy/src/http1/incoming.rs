@@ -5,12 +5,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Frame, SizeHint};
+use pilotage_engine::header_names::HeaderNames;
 
 use super::decoder::{Decoder, Piece};
+use super::encoder;
 use super::framing::Framing;
 use super::stream::Stream;
-use crate::http::BodyError;
+use crate::http::{AnswerHead, BodyError};
 
 /// What is read ahead of a request that nobody reads yet, or of the next one, while an answer is awaited: a client
 /// that leaves is noticed only by reading.
@@ -124,14 +127,20 @@ impl ClientBody {
     }
 }
 
-/// A client that waits to be told to go on before it sends its body.
+/// Where interim answers go.
 #[derive(Clone, Debug)]
-pub(crate) struct Waiting(pub(super) Rc<RefCell<Side>>);
+pub(crate) struct Waiting {
+    pub(super) side: Rc<RefCell<Side>>,
+    pub(super) version: Version,
+    pub(super) names: HeaderNames,
+}
 
 impl Waiting {
-    /// Tells it. The connection's task writes it when it runs next, before anything else.
-    pub(crate) fn go_on(&self) {
-        let output = &mut self.0.borrow_mut().stream.output;
-        output.buffer().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+    /// Tells the client. The connection's task writes it when it runs next, before anything else.
+    pub(crate) fn tell(&self, head: &AnswerHead) {
+        let output = &mut self.side.borrow_mut().stream.output;
+        if output.has_room() {
+            encoder::interim(head, self.version, self.names, output);
+        }
     }
 }

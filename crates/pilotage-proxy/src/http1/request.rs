@@ -5,12 +5,14 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, 
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Version};
 use pilotage_engine::forwarded::{has_token, is_upgrade};
+use pilotage_engine::header_names::HeaderNames;
 use pilotage_engine::headers::Headers;
 use pilotage_engine::request::is_method_of_http1;
 
 use super::MessageError;
 use super::framing::{Declared, Framing};
 use super::scan::Scanner;
+use super::spelling::Spelling;
 use crate::http::Head;
 
 /// A request up to its body.
@@ -21,18 +23,21 @@ pub(crate) struct Request {
     pub(crate) framing: Framing,
     /// The client would send further requests on this connection.
     pub(crate) persistent: bool,
-    /// The client wants to be told to go on before it sends the body.
-    pub(crate) expects_continue: bool,
 }
 
 /// Room for what this proxy will add to the headers of a request, so that they grow only once.
 const ADDED_HEADERS: usize = 8;
 
-/// The request whose head `scanner` has found to be `head`.
+/// The request whose head `scanner` has found to be `head`; its spelling is kept if `names` says so.
 ///
 /// # Errors
 /// When it is none.
-pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageError> {
+pub(super) fn parse(
+    scanner: &Scanner,
+    head: &Bytes,
+    names: HeaderNames,
+) -> Result<Request, MessageError> {
+    let spelling = names.memory().map(|memory| Spelling::of(scanner, head, memory));
     let line = Line::parse(scanner.start_line(head))?;
     let mut headers = Headers::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut host = None;
@@ -93,9 +98,11 @@ pub(super) fn parse(scanner: &Scanner, head: &Bytes) -> Result<Request, MessageE
         version: line.version,
         upgrade: upgrade && is_upgrade(&headers),
         headers,
+        expects_continue,
         interim: None,
+        spelling,
     });
-    Ok(Request { head, framing, persistent, expects_continue })
+    Ok(Request { head, framing, persistent })
 }
 
 /// What a `connection` header says when it speaks of nothing but whether the connection goes on.
@@ -233,6 +240,7 @@ mod tests {
     use bytes::Bytes;
     use http::uri::Scheme;
     use http::{Method, Version};
+    use pilotage_engine::header_names::HeaderNames;
 
     use super::{Request, parse};
     use crate::http1::MessageError;
@@ -242,7 +250,8 @@ mod tests {
     fn request(text: &str) -> Result<Request, MessageError> {
         let mut scanner = Scanner::default();
         let end = scanner.scan(text.as_bytes(), Limits::default())?.unwrap();
-        parse(&scanner, &Bytes::copy_from_slice(text.as_bytes()).slice(..end))
+        let head = Bytes::copy_from_slice(text.as_bytes()).slice(..end);
+        parse(&scanner, &head, HeaderNames::default())
     }
 
     fn error(text: &str) -> MessageError {
@@ -266,7 +275,7 @@ mod tests {
         let names: Vec<&str> = head.headers.keys().map(http::HeaderName::as_str).collect();
         assert_eq!(names, ["x-one", "content-length", "expect"]);
         assert_eq!(request.framing, Framing::Length(3));
-        assert!(!request.persistent && request.expects_continue);
+        assert!(!request.persistent && head.expects_continue);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{StatusCode, Version};
+use pilotage_engine::header_names::HeaderNames;
 use pilotage_engine::headers::Headers;
 
 use super::MessageError;
 use super::framing::{Declared, Framing};
 use super::request::persistence;
 use super::scan::{Limits, Scanner};
+use super::spelling::Spelling;
 use super::stream::Stream;
 use crate::http::AnswerHead;
 
@@ -26,25 +28,34 @@ pub(crate) struct ResponseHead {
 const ADDED_HEADERS: usize = 4;
 
 impl Stream {
-    /// The head of a response, once all of it has been read; `to_head`: it answers a HEAD request.
+    /// The head of a response, once all of it has been read; `to_head`: it answers a HEAD request. Its spelling is
+    /// kept if `names` says so.
     ///
     /// # Errors
     /// When what was read is none, or one beyond `limits`.
     pub(crate) fn response(
         &mut self,
         limits: Limits,
+        names: HeaderNames,
         to_head: bool,
     ) -> Result<Option<ResponseHead>, MessageError> {
-        self.head(limits, |scanner, head| parse(scanner, head, to_head))
+        self.head(limits, |scanner, head| parse(scanner, head, names, to_head))
     }
 }
 
-/// The response whose head `scanner` has found to be `head`; `to_head`: it answers a HEAD request.
-///
-/// # Errors
-/// When it is none.
-fn parse(scanner: &Scanner, head: &Bytes, to_head: bool) -> Result<ResponseHead, MessageError> {
-    let (version, status) = status_line(scanner.start_line(head)).ok_or(MessageError::Malformed)?;
+/// As [`Stream::response`], when `scanner` has found the head to be `head`.
+fn parse(
+    scanner: &Scanner,
+    head: &Bytes,
+    names: HeaderNames,
+    to_head: bool,
+) -> Result<ResponseHead, MessageError> {
+    let line = scanner.start_line(head);
+    let (version, status, reason) = status_line(line).ok_or(MessageError::Malformed)?;
+    let spelling = names.memory().map(|memory| {
+        let spelling = Spelling::of(scanner, head, memory);
+        if memory.reason_phrase { spelling.with_reason(head.slice_ref(reason)) } else { spelling }
+    });
     let mut headers = Headers::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut declared = Declared::default();
     let mut persistent = version == Version::HTTP_11;
@@ -65,11 +76,11 @@ fn parse(scanner: &Scanner, head: &Bytes, to_head: bool) -> Result<ResponseHead,
     }
     let framing = declared.of_response(status, to_head)?;
     let persistent = persistent && framing != Framing::UntilClose;
-    Ok(ResponseHead { head: AnswerHead { status, headers }, framing, persistent })
+    Ok(ResponseHead { head: AnswerHead { status, headers, spelling }, framing, persistent })
 }
 
-/// The reason phrase says nothing that the status does not say.
-fn status_line(line: &[u8]) -> Option<(Version, StatusCode)> {
+/// Version, status, and the phrase that says it in words.
+fn status_line(line: &[u8]) -> Option<(Version, StatusCode, &[u8])> {
     let (version, rest) = line.split_at_checked(b"HTTP/1.x".len())?;
     let version = match version {
         b"HTTP/1.1" => Version::HTTP_11,
@@ -80,13 +91,14 @@ fn status_line(line: &[u8]) -> Option<(Version, StatusCode)> {
     let (code, reason) = rest.split_at_checked(3)?;
     let begins_well = matches!(reason.first(), None | Some(b' '));
     let status = StatusCode::from_bytes(code).ok().filter(|_| begins_well)?;
-    Some((version, status))
+    Some((version, status, reason.trim_ascii()))
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use http::Version;
+    use pilotage_engine::header_names::HeaderNames;
 
     use super::{Limits, ResponseHead, Scanner, parse, status_line};
     use crate::http1::MessageError;
@@ -95,7 +107,8 @@ mod tests {
     fn response(text: &'static str) -> Result<ResponseHead, MessageError> {
         let mut scanner = Scanner::default();
         let end = scanner.scan(text.as_bytes(), Limits::default())?.unwrap();
-        parse(&scanner, &Bytes::from_static(text.as_bytes()).slice(..end), false)
+        let head = Bytes::from_static(text.as_bytes()).slice(..end);
+        parse(&scanner, &head, HeaderNames::default(), false)
     }
 
     #[test]
@@ -116,7 +129,7 @@ mod tests {
 
     #[test]
     fn status_lines() {
-        let of = |line: &str| status_line(line.as_bytes()).map(|(v, s)| (v, s.as_u16()));
+        let of = |line: &str| status_line(line.as_bytes()).map(|(v, s, _)| (v, s.as_u16()));
         assert_eq!(of("HTTP/1.1 200 All is well"), Some((Version::HTTP_11, 200)));
         assert_eq!(of("HTTP/1.0 404"), Some((Version::HTTP_10, 404)));
         assert_eq!(of("HTTP/1.1 999 "), Some((Version::HTTP_11, 999)));

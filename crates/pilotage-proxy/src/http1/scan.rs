@@ -124,6 +124,11 @@ impl Scanner {
         self.fields.len()
     }
 
+    /// The names of the fields of `head` as they are spelled.
+    pub(super) fn names(&self, head: &Bytes) -> impl Iterator<Item = Bytes> {
+        self.fields.iter().map(|field| head.slice(field.name.clone()))
+    }
+
     /// The fields of `head`, the bytes up to the end that [`Scanner::scan`] found. Values share its memory.
     pub(super) fn fields<'s>(
         &'s self,

@@ -89,6 +89,7 @@ impl Server<'_> {
                         version: Version::HTTP_11,
                         persistent: false,
                         trailers: false,
+                        names: self.settings.names,
                     };
                     self.send(response, asker).await.ok();
                     return End::Linger;
@@ -99,6 +100,7 @@ impl Server<'_> {
                 version: request.head.version,
                 persistent: request.persistent,
                 trailers: self.settings.trailers,
+                names: self.settings.names,
             };
             self.keeper.borrow_mut().begin();
             let mut handling = pin!(self.handle(request));
@@ -124,7 +126,9 @@ impl Server<'_> {
     fn poll_request(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Request>, MessageError>> {
         let stream = &mut self.side.borrow_mut().stream;
         loop {
-            if let Some(request) = stream.head(self.settings.limits, request::parse)? {
+            if let Some(request) = stream.head(self.settings.limits, |scanner, head| {
+                request::parse(scanner, head, self.settings.names)
+            })? {
                 return Poll::Ready(Ok(Some(request)));
             }
             let draining = self.open.poll_draining(cx);
@@ -153,14 +157,16 @@ impl Server<'_> {
     }
 
     fn handle(&self, request: Request) -> impl Future<Output = (AnswerHead, ResponseBody)> {
-        let Request { mut head, framing, expects_continue, .. } = request;
+        let Request { mut head, framing, .. } = request;
         // What comes after a change of protocol has no end but that of the connection.
         let framing = if head.upgrade { Framing::UntilClose } else { framing };
         self.side.borrow_mut().begin(framing);
         let body =
             (framing != Framing::Empty).then(|| Incoming::Http1(ClientBody(Rc::clone(&self.side))));
-        if expects_continue {
-            head.interim = Some(Interim::Http1(Waiting(Rc::clone(&self.side))));
+        if head.expects_continue || self.settings.interim {
+            let names = self.settings.names;
+            let waiting = Waiting { side: Rc::clone(&self.side), version: head.version, names };
+            head.interim = Some(Interim::Http1(waiting));
         }
         handle(Rc::clone(&self.client), head, body)
     }

@@ -1,6 +1,7 @@
 //! What the configuration says of connections, on either side.
 
 use pilotage_engine::cluster::ClusterSettings;
+use pilotage_engine::header_names::HeaderNames;
 use pilotage_engine::http_manager::HttpManager;
 
 use super::scan::Limits;
@@ -12,6 +13,10 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Trailers are passed on, both ways.
     pub(crate) trailers: bool,
+    /// How names of headers are spelled.
+    pub(crate) names: HeaderNames,
+    /// Interim answers of upstreams are passed on.
+    pub(crate) interim: bool,
 }
 
 impl Settings {
@@ -22,12 +27,27 @@ impl Settings {
             bytes: most(manager.max_request_headers_bytes),
             headers: most(manager.max_headers_count),
         };
-        Self { limits, trailers: manager.enable_trailers }
+        Self {
+            limits,
+            trailers: manager.enable_trailers,
+            names: manager.header_names,
+            interim: manager.proxy_100_continue,
+        }
+    }
+
+    /// Of connections whose listener is known only by their requests.
+    pub(crate) fn unplaced(names: HeaderNames) -> Self {
+        Self { names, interim: true, ..Self::default() }
     }
 
     /// Of connections to the endpoints of a cluster.
     pub(crate) fn towards(cluster: &ClusterSettings) -> Self {
         let headers = usize::try_from(cluster.max_headers_count).unwrap_or(usize::MAX);
-        Self { limits: Limits { headers, ..Limits::default() }, trailers: cluster.http1_trailers }
+        Self {
+            limits: Limits { headers, ..Limits::default() },
+            trailers: cluster.http1_trailers,
+            names: cluster.header_names,
+            interim: true,
+        }
     }
 }

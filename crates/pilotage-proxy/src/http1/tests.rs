@@ -152,6 +152,7 @@ mod heads {
 
     use http::uri::{PathAndQuery, Scheme};
     use http::{HeaderName, HeaderValue, StatusCode, Version};
+    use pilotage_engine::header_names::HeaderNames;
     use pilotage_engine::headers::Headers;
 
     use super::super::encoder::{self, Asker};
@@ -175,8 +176,9 @@ mod heads {
             path: PathAndQuery::from_static("/b?c"),
             headers: map(fields),
             interim: None,
+            spelling: None,
         };
-        encoder::request(&head, has_body, &mut output);
+        encoder::request(&head, has_body, HeaderNames::Lower, &mut output);
         String::from_utf8(bytes_of(&output)).unwrap()
     }
 
@@ -195,7 +197,8 @@ mod heads {
     fn response(status: u16, fields: &[(&'static str, &'static str)], asker: Asker) -> String {
         let mut output = Output::default();
         let status = StatusCode::from_u16(status).unwrap();
-        encoder::response(&AnswerHead { status, headers: map(fields) }, true, asker, &mut output);
+        let head = AnswerHead { status, headers: map(fields), spelling: None };
+        encoder::response(&head, true, asker, &mut output);
         String::from_utf8(bytes_of(&output)).unwrap()
     }
 
@@ -206,6 +209,7 @@ mod heads {
             version: Version::HTTP_11,
             persistent: true,
             trailers: false,
+            names: HeaderNames::Lower,
         };
         let ok = "HTTP/1.1 200 OK\r\n";
         assert_eq!(response(200, &[], asker), format!("{ok}transfer-encoding: chunked\r\n\r\n"));

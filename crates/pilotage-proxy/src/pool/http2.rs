@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{EndpointPool, Lease, SendError};
 use crate::failure::Failure;
 use crate::http::{
-    AnswerHead, BodyError, CONNECTION_WINDOW_BYTES, Http2Body, Interim, KeepAlive, Outgoing, Pump,
+    AnswerHead, BodyError, CONNECTION_WINDOW_BYTES, Hints, Http2Body, KeepAlive, Outgoing, Pump,
     PumpError, RequestBody, SEND_BUFFER_BYTES, STREAM_WINDOW_BYTES, extended,
 };
 use crate::transport::Transport;
@@ -93,6 +93,7 @@ impl Connection {
             tunnel: None,
             awaited: None,
             answer: None,
+            hinted: false,
         }
     }
 }
@@ -110,6 +111,8 @@ pub(super) struct Stream {
     /// The head of the answer, until it comes; or why there will be none.
     awaited: Option<Result<Awaited, SendError>>,
     answer: Option<Http2Body>,
+    /// An interim answer has come.
+    hinted: bool,
 }
 
 /// The head of an answer that has not come yet.
@@ -119,15 +122,19 @@ struct Awaited {
     /// The protocol that the request wants to change to.
     switch: Option<HeaderValue>,
     /// Where interim answers go, when they are wanted.
-    interim: Option<Interim>,
+    interim: Hints,
 }
 
 impl Awaited {
     fn pass_on_interim(&mut self, cx: &mut Context<'_>) {
-        let Some(interim) = &self.interim else { return };
+        if !self.interim.are_wanted() {
+            return;
+        }
         // An error comes again with the answer.
         while let Poll::Ready(Some(Ok(answer))) = self.head.poll_informational(cx) {
-            interim.send(answer.status());
+            let (parts, ()) = answer.into_parts();
+            let (status, headers) = (parts.status, parts.headers.into());
+            self.interim.pass_on(AnswerHead { status, headers, spelling: None });
         }
     }
 }
@@ -151,7 +158,7 @@ impl Stream {
     fn try_begin(&mut self, head: Outgoing, body: RequestBody) -> Result<Awaited, SendError> {
         let failed = |failure| SendError { failure, unsent: true, reused: true };
         let switch = extended::wanted(&head.headers);
-        let interim = head.interim.clone();
+        let interim = Hints::new(head.interim.clone());
         let mut request = head.into_http2(()).ok_or_else(|| failed(Failure::Protocol))?;
         let bodiless = body.is_end_stream();
         if let Some(protocol) = &switch
@@ -181,6 +188,7 @@ impl Stream {
         let response = match &mut self.awaited {
             Some(Ok(awaited)) => {
                 awaited.pass_on_interim(cx);
+                self.hinted = awaited.interim.any();
                 ready!(Pin::new(&mut awaited.head).poll(cx))
             }
             Some(Err(error)) => return Poll::Ready(Err(error.clone())),
@@ -192,7 +200,8 @@ impl Stream {
             return Poll::Ready(Err(failed(Failure::RemoteReset)));
         }
         self.answer = Some(Http2Body::new(body, &parts.headers));
-        let mut answer = AnswerHead { status: parts.status, headers: parts.headers.into() };
+        let mut answer =
+            AnswerHead { status: parts.status, headers: parts.headers.into(), spelling: None };
         if let Some(protocol) = self.awaited.take().and_then(|awaited| awaited.ok()?.switch) {
             extended::into_switch(&mut answer, protocol);
         }
@@ -214,6 +223,11 @@ impl Stream {
                 Err(error)
             }
         }
+    }
+
+    /// As [`super::Lease::has_hinted`].
+    pub(super) fn has_hinted(&self) -> bool {
+        self.hinted
     }
 
     /// As [`super::Lease::tunnel`].

@@ -85,6 +85,14 @@ impl Lease {
         }
     }
 
+    /// Whether an interim answer has come that is meant for the client.
+    pub(crate) fn has_hinted(&self) -> bool {
+        match &self.0 {
+            Held::Http1 { connection, .. } => connection.upstream.has_hinted(),
+            Held::Http2(stream) => stream.has_hinted(),
+        }
+    }
+
     /// Both sides have changed to another protocol: from here on `body` is sent as it comes, and the answer's body is
     /// what comes back.
     pub(crate) fn tunnel(&mut self, body: RequestBody) {

@@ -38,7 +38,9 @@ pub(super) fn note(
     };
     let there = match found.first() {
         None => format!("there is no Secret `{name}` in any namespace"),
-        Some(there) => format!("a Secret `{name}` is in `{there}`, and used by none but proxies there"),
+        Some(there) => {
+            format!("a Secret `{name}` is in `{there}`, and used by none but proxies there")
+        }
     };
     Some(format!("{runs}; {there}"))
 }

@@ -1,6 +1,6 @@
 //! HTTP/2 client connections.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::header::{CONNECTION, EXPECT};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Body;
 use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::response_flag::details;
@@ -84,24 +84,36 @@ where
         .keepalive
         .and_then(|settings| connection.ping_pong().map(|pings| KeepAlive::new(pings, settings)));
     let most_headers = manager.map_or(MAX_HEADERS, |manager| manager.max_headers_count);
-    let most_headers = usize::try_from(most_headers).unwrap_or(usize::MAX);
-    let hire = |desk| work(Rc::clone(client), desk, most_headers);
+    let rules = Rules {
+        most_headers: usize::try_from(most_headers).unwrap_or(usize::MAX),
+        interim: manager.is_none_or(|manager| manager.proxy_100_continue),
+    };
+    let hire = |desk| work(Rc::clone(client), desk, rules);
     let mut serving =
         Serving { connection, keepalive, keeper, ending: false, streams: Streams::new(hire) };
     poll_fn(|cx| serving.poll(cx, open)).await
 }
 
-/// Serves one stream after another, of which each may have so many headers.
-async fn work(client: Rc<Client>, desk: Desk<Job>, most_headers: usize) -> Infallible {
+/// What holds for every stream of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    /// Headers that a request may have.
+    most_headers: usize,
+    /// Interim answers of upstreams may be passed on.
+    interim: bool,
+}
+
+/// Serves one stream after another.
+async fn work(client: Rc<Client>, desk: Desk<Job>, rules: Rules) -> Infallible {
     loop {
         let (request, mut respond) = desk.next().await;
-        if has_more_headers(&request, most_headers) {
+        if has_more_headers(&request, rules.most_headers) {
             respond.send_reset(Reason::INTERNAL_ERROR);
             let tail = Tail::new(Rc::clone(&client), Instant::now(), Version::HTTP_2, false);
             client.reset(Some("http2.too_many_headers"), || drop(tail));
             continue;
         }
-        serve_stream(&client, request, respond).await;
+        serve_stream(&client, request, respond, rules.interim).await;
     }
 }
 
@@ -204,28 +216,31 @@ async fn serve_stream(
     client: &Rc<Client>,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
+    interim: bool,
 ) {
     let (mut parts, stream) = request.into_parts();
     let expects = |expect: &HeaderValue| expect.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    let go_on = parts.headers.get(EXPECT).is_some_and(expects).then(Rc::<Cell<bool>>::default);
+    let expects_continue = parts.headers.get(EXPECT).is_some_and(expects);
+    let due = (expects_continue || interim).then(Rc::<RefCell<Vec<AnswerHead>>>::default);
     let upgrade = extended::into_upgrade(&mut parts);
     let body = match stream.is_end_stream() && !upgrade {
         true => None,
         false => Some(Incoming::Http2(Box::new(Http2Body::new(stream, &parts.headers)))),
     };
     let response = {
-        let interim = go_on.clone().map(Interim::Http2);
-        let head = Box::new(Head { upgrade, interim, ..Head::of(parts) });
+        let interim = due.clone().map(Interim::Http2);
+        let head = Box::new(Head { upgrade, expects_continue, interim, ..Head::of(parts) });
         let mut answering = pin!(Some(exchange::handle(Rc::clone(client), head, body)));
         poll_fn(|cx| {
             let Some(polled) = answering.as_mut().as_pin_mut().map(|future| future.poll(cx)) else {
                 return Poll::Ready(None);
             };
-            if go_on.as_ref().is_some_and(|due| due.take()) {
-                let mut go_on = Response::new(());
-                *go_on.status_mut() = StatusCode::CONTINUE;
+            for head in due.iter().flat_map(|due| due.take()) {
+                let mut interim = Response::new(());
+                *interim.status_mut() = head.status;
+                *interim.headers_mut() = head.headers.into();
                 // Fails when the client is gone, which shows below.
-                respond.send_informational(go_on).ok();
+                respond.send_informational(interim).ok();
             }
             match polled {
                 Poll::Ready(response) => Poll::Ready(Some(response)),

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
+use pilotage_engine::header_names::HeaderNames;
 use pilotage_engine::tcp_route::Tunneling;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -41,7 +42,10 @@ pub(super) async fn open(
 fn poll_answer(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<ResponseHead>> {
     ready!(stream.poll_flush(cx))?;
     loop {
-        match stream.response(Limits::default(), false).map_err(io::Error::other)? {
+        match stream
+            .response(Limits::default(), HeaderNames::default(), false)
+            .map_err(io::Error::other)?
+        {
             Some(answer) if answer.head.status.is_informational() => {}
             Some(answer) => return Poll::Ready(Ok(answer)),
             None if ready!(stream.poll_fill(cx))? == 0 => {
