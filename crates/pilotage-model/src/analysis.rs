@@ -33,6 +33,7 @@ mod service_entries;
 mod shadowed;
 mod shared_gateways;
 mod sibling_prefixes;
+mod sidecar_tls;
 mod sidecars;
 mod sticky_subsets;
 pub mod subsets;

@@ -113,6 +113,16 @@ impl Protocol {
         matches!(self, Self::Https | Self::Tls)
     }
 
+    /// What is left when TLS has ended: HTTP of HTTPS, and so on.
+    #[must_use]
+    pub fn inside_tls(self) -> Self {
+        match self {
+            Self::Https => Self::Http,
+            Self::Tls => Self::Tcp,
+            other => other,
+        }
+    }
+
     /// Found out per connection.
     #[must_use]
     pub fn is_auto(self) -> bool {

@@ -1,8 +1,9 @@
 //! Filter chains towards a sidecar's own workload: for each port by what it speaks, and by whether clients come with
-//! mTLS.
+//! mTLS, or with TLS that a `Sidecar` object ends.
 
 use std::collections::BTreeMap;
 
+use pilotage_config::gateway::{ServerTlsMode, ServerTlsSettings};
 use pilotage_config::security::MutualTlsMode;
 use pilotage_config::sidecar::{CaptureMode, IngressListener};
 use pilotage_model::{Origin, Protocol, ProxyView};
@@ -10,7 +11,7 @@ use pilotage_model::{Origin, Protocol, ProxyView};
 use super::filter_chain::{Chain, MESH_PROTOCOLS, Matches, PLAIN_HTTP, PLAINTEXT, TLS};
 use super::http_connection_manager::{Http, Routes, Side};
 use super::listener::{Place, wildcard};
-use super::server_tls::{Inside, mesh_tls};
+use super::server_tls::{Inside, mesh_tls, server_tls};
 use super::tcp_proxy::cluster_filter;
 use crate::clusters::names;
 use crate::{inbound_route, origin};
@@ -34,6 +35,8 @@ pub(crate) struct InboundPort {
     pub(crate) cluster: String,
     /// Plain traffic, mTLS or both.
     pub(crate) accepts: MutualTlsMode,
+    /// TLS that ends here instead. Only where mTLS is not accepted.
+    pub(crate) tls: Option<ServerTlsSettings>,
     /// The name of its chains.
     pub(crate) name: String,
     /// The object that lists it.
@@ -69,6 +72,7 @@ pub(crate) fn ports(view: &ProxyView) -> Vec<InboundPort> {
             protocol: target.port.protocol,
             cluster: names::inbound(port),
             accepts: view.accepts.of_port(port),
+            tls: None,
             name: format!("{}_{port}", wildcard(view)),
             origin: None,
             own_listener: None,
@@ -87,13 +91,19 @@ fn listed_port(view: &ProxyView, ingress: &IngressListener, from: &Origin) -> Op
     };
     let place = Place { bind, port };
     let is_bound = view.proxy.is_not_captured() || ingress.capture_mode == CaptureMode::None;
+    let accepts = view.accepts.of_port(port);
+    let protocol = Protocol::parse(&written.protocol);
+    // Passing TLS on is what a port does anyway.
+    let tls = ingress.tls.as_ref().filter(|tls| tls.mode != ServerTlsMode::Passthrough);
     Some(InboundPort {
         port: Some(port),
         service_port: port,
         operation: format!("{}.{}:{port}", from.object.name, from.object.namespace),
-        protocol: Protocol::parse(&written.protocol),
+        // What is inside of TLS, even where it is mTLS of the mesh that the port takes.
+        protocol: if tls.is_some() { protocol.inside_tls() } else { protocol },
         cluster: names::inbound(port),
-        accepts: view.accepts.of_port(port),
+        accepts,
+        tls: tls.filter(|_| accepts == MutualTlsMode::Disable).cloned(),
         name: place.name(),
         origin: Some(from.clone()),
         own_listener: is_bound.then_some(place),
@@ -105,6 +115,14 @@ pub(crate) fn chains(view: &ProxyView, port: &InboundPort) -> Vec<Chain> {
     let building = Building { view, port };
     let speaks_http = port.protocol.is_http();
     let is_auto = port.protocol.is_auto();
+    if let Some(tls) = &port.tls {
+        let inside = if speaks_http { Inside::Http } else { Inside::Tcp };
+        let tls = server_tls(tls, &view.mesh, inside);
+        return vec![Chain {
+            tls: Some(tls),
+            ..building.chain(TLS, Vec::new(), None, speaks_http)
+        }];
+    }
     let mut chains = Vec::new();
     if speaks_http || is_auto {
         building.add_http(&mut chains, is_auto);

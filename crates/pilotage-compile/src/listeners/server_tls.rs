@@ -124,11 +124,12 @@ pub(crate) fn server_tls(
     } else {
         add_files(settings, &mut common);
     }
-    let mut parameters = mesh.config().tls_defaults.as_ref().map(default_parameters);
+    // The mesh's defaults are for all TLS but its own.
     if !is_mesh {
-        parameters = Some(server_parameters(settings, parameters.unwrap_or_default()));
+        let defaults = mesh.config().tls_defaults.as_ref().map(default_parameters);
+        let parameters = server_parameters(settings, defaults.unwrap_or_default());
+        common.tls_params = Some(parameters).filter(|p| *p != TlsParameters::default());
     }
-    common.tls_params = parameters.filter(|parameters| *parameters != TlsParameters::default());
     let required = matches!(settings.mode, ServerTlsMode::Mutual | ServerTlsMode::IstioMutual);
     context(common, required)
 }

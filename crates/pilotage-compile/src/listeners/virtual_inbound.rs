@@ -100,6 +100,7 @@ fn other_ports(
         protocol: Protocol::Auto,
         cluster: names::INBOUND_PASSTHROUGH.to_owned(),
         accepts: view.accepts.mode,
+        tls: None,
         name: NAME.to_owned(),
         origin: None,
         own_listener: None,

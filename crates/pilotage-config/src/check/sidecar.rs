@@ -96,10 +96,18 @@ fn ingress_tls(
         checker.error(&at, message, "not here");
     }
     server_tls::check(tls, &at, checker);
-    if unsupported.iter().all(|(_, is_set)| !is_set) {
-        let message = "Istio obeys `tls` of a Sidecar only with ENABLE_TLS_ON_SIDECAR_INGRESS, which is off unless \
-                       somebody has switched it on";
-        checker.problem(codes::PIL0010, &at, message, "has no effect");
+    if !tls.ca_cert_credential_name.is_empty() {
+        let message = "a sidecar takes the authorities of its clients from `caCertificates` only";
+        checker.problem(
+            codes::PIL0010,
+            &at.field("caCertCredentialName"),
+            message,
+            "has no effect",
+        );
+    }
+    if tls.mode == ServerTlsMode::Passthrough {
+        let message = "mode PASSTHROUGH leaves TLS to the workload, as without `tls`";
+        checker.problem(codes::PIL0010, &at.field("mode"), message, "has no effect");
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     destination_ports, destination_rules, destinations, duplicates, gateway_ports,
     gateway_references, gateway_secrets, impossible_matches, jwt_claims, kubernetes_gateways,
     lookup_paths, match_lists, mesh_hosts, namespaces, outlier_detection, port_names, retries,
-    rewrites, service_entries, shadowed, shared_gateways, sibling_prefixes, sidecars,
+    rewrites, service_entries, shadowed, shared_gateways, sibling_prefixes, sidecar_tls, sidecars,
     sticky_subsets, subsets, unused_subsets, wildcard_overlaps,
 };
 
@@ -99,6 +99,9 @@ analyzers! {
     "sidecar.DefaultSelectorAnalyzer"
         "Checks that a namespace has one Sidecar without selector"
         sidecars::of_namespaces, [IST0111];
+    "pilotage.SidecarTlsAnalyzer"
+        "Finds TLS of Sidecars on ports that take mTLS of the mesh instead"
+        sidecar_tls::analyze, [PIL0010];
     "k8sgateway.SelectorAnalyzer"
         "Checks that RequestAuthentications do not select pods of the Gateway API's gateways"
         kubernetes_gateways::analyze, [IST0166];

@@ -3,8 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use pilotage_proxy::{InboundPort, Lines, ProxyHandle};
+use pilotage_testkit::peers;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::Value;
 
 use super::stage::{self, PATIENCE, finish, run, say, upstream};
@@ -109,6 +113,97 @@ spec:
             assert_eq!(hosts, [&app, &path, "10.9.0.5:19501", "10.9.0.5:9503", &app]);
         },
     );
+}
+
+/// T19, but for clients inside the mesh. Those outside come with TLS of their own at one port, and the other port takes mTLS
+/// of the mesh only.
+#[test]
+fn a_sidecar_object_ends_tls_of_clients_outside_the_mesh() {
+    if peers::require("curl").is_none() {
+        return;
+    }
+    stage::in_namespace(
+        "inbound::a_sidecar_object_ends_tls_of_clients_outside_the_mesh",
+        &["10.9.0.1", WORKLOAD],
+        || {
+            let app = upstream("127.0.0.1:0", "app");
+            let folder = tempfile::tempdir().unwrap();
+            write_certificates(folder.path());
+            let path = folder.path().display();
+            let (proxy, lines) = start(&format!(
+                "---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: ingress-sidecar, namespace: default}}
+spec:
+  workloadSelector: {{labels: {{app: web}}}}
+  ingress:
+  - port: {{number: 9080, protocol: HTTPS, name: external}}
+    defaultEndpoint: {app}
+    tls:
+      mode: MUTUAL
+      serverCertificate: {path}/server.crt
+      privateKey: {path}/server.key
+      caCertificates: {path}/ca.crt
+  - port: {{number: 9081, protocol: HTTP, name: internal}}
+    defaultEndpoint: {app}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {{name: web, namespace: default}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  mtls: {{mode: STRICT}}
+  portLevelMtls: {{9080: {{mode: DISABLE}}}}
+"
+            ));
+            redirect(&proxy);
+            let shown = ["--cert", "client.crt", "--key", "client.key"];
+            let answer = curl(folder.path(), "https://web.test:9080/x", &shown);
+            let text = String::from_utf8_lossy(&answer.stdout);
+            assert!(text.starts_with("HTTP/2 200"), "{answer:?}");
+            assert!(text.contains("\r\nserver: istio-envoy\r\n"), "{text}");
+            assert!(text.contains("x-forwarded-proto: https"), "{text}");
+            assert!(text.contains("x-forwarded-client-cert: Hash="), "{text}");
+            assert!(!curl(folder.path(), "https://web.test:9080/x", &[]).status.success());
+            // Neither in the clear, nor past the mTLS of the other port.
+            assert_eq!(say("10.9.0.1", "10.9.0.5:9080", GET), "");
+            assert_eq!(say("10.9.0.1", "10.9.0.5:9081", GET), "");
+            let log = finish(proxy, &lines);
+            let served: Vec<_> = log.iter().filter(|line| line["response_code"] == 200).collect();
+            assert_eq!(served.len(), 1, "{log:#?}");
+            assert_eq!(served[0]["upstream_cluster"], "inbound|9080||");
+        },
+    );
+}
+
+/// An authority, and what it signed for a server and for a client.
+fn write_certificates(folder: &Path) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
+    write("ca.crt", authority.pem());
+    for (file, name) in [("server", "web.test"), ("client", "client.test")] {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        write(&format!("{file}.crt"), params.signed_by(&key, &authority).unwrap().pem());
+        write(&format!("{file}.key"), key.serialize_pem());
+    }
+}
+
+/// What a client at 10.9.0.1 gets from the workload, with the head of the answer.
+fn curl(folder: &Path, url: &str, arguments: &[&str]) -> Output {
+    Command::new("curl")
+        .args(["--silent", "--include", "--max-time", "20", "--noproxy", "*"])
+        .args(["--interface", "10.9.0.1", "--connect-to", &format!("::{WORKLOAD}:")])
+        .args(["--cacert", "ca.crt"])
+        .args(arguments)
+        .arg(url)
+        .current_dir(folder)
+        .output()
+        .unwrap()
 }
 
 #[test]

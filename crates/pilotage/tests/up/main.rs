@@ -17,5 +17,6 @@ mod mesh_settings;
 mod reload;
 mod routing;
 mod shutdown;
+mod sidecar_tls;
 mod survival;
 mod tls;

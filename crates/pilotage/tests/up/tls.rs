@@ -8,9 +8,9 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use crate::harness::{Client, Up, reviews_at, service};
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, "authority of the tests");
@@ -18,13 +18,13 @@ fn authority() -> Authority {
 }
 
 /// A certificate and its key, as PEM.
-struct Shown {
-    certificate: String,
-    key: String,
+pub(crate) struct Shown {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 impl Shown {
-    fn new(authority: &Authority, name: &str) -> Self {
+    pub(crate) fn new(authority: &Authority, name: &str) -> Self {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -34,7 +34,7 @@ impl Shown {
     }
 
     /// As a Secret, with the authority for certificates of clients.
-    fn secret(&self, name: &str, authority: &Authority) -> String {
+    pub(crate) fn secret(&self, name: &str, authority: &Authority) -> String {
         let block = |text: &str| text.replace('\n', "\n    ");
         format!(
             "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\ntype: kubernetes.io/tls\nstringData:\n  \
@@ -45,7 +45,7 @@ impl Shown {
         )
     }
 
-    fn write(&self, folder: &Path, name: &str) {
+    pub(crate) fn write(&self, folder: &Path, name: &str) {
         std::fs::write(folder.join(format!("{name}.crt")), &self.certificate).unwrap();
         std::fs::write(folder.join(format!("{name}.key")), &self.key).unwrap();
     }
@@ -59,13 +59,13 @@ fn config_map(name: &str, authority: &Authority) -> String {
     )
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A gateway with HTTPS servers on `port`: name, host and further fields of its TLS. Each host goes to the subset of
 /// its number.
-fn gateway(port: u16, servers: &[(&str, &str)]) -> String {
+pub(crate) fn gateway(port: u16, servers: &[(&str, &str)]) -> String {
     let mut yaml =
         "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec:\n  \
                     selector: {istio: ingressgateway}\n  servers:\n"
@@ -85,7 +85,7 @@ fn gateway(port: u16, servers: &[(&str, &str)]) -> String {
 }
 
 /// curl to `host` at the gateway, which is on loopback.
-fn curl(ca: &Path, port: u16, host: &str, arguments: &[&str]) -> Output {
+pub(crate) fn curl(ca: &Path, port: u16, host: &str, arguments: &[&str]) -> Output {
     Command::new("curl")
         .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*", "--cacert"])
         .arg(ca)
@@ -96,12 +96,12 @@ fn curl(ca: &Path, port: u16, host: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn wrote(folder: &Path, ca: &Authority) -> std::path::PathBuf {
+pub(crate) fn wrote(folder: &Path, ca: &Authority) -> std::path::PathBuf {
     let path = folder.join("ca.pem");
     std::fs::write(&path, ca.pem()).unwrap();
     path

@@ -135,3 +135,27 @@ fn transparent_capture_keeps_the_clients_address() {
     assert_eq!(inspectors(listener)[..2], ["original_dst", "original_src"]);
     assert_eq!(set.listeners["virtualOutbound"].transparent, Some(true));
 }
+
+#[test]
+fn tls_of_a_sidecar_object_takes_the_place_of_mtls_only_where_there_is_none() {
+    let sidecar = "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: s, namespace: default}\nspec: {ingress: [{port: {number: 9443, protocol: HTTPS, name: a}, defaultEndpoint: '127.0.0.1:80', tls: {mode: SIMPLE, serverCertificate: /c, privateKey: /k, minProtocolVersion: TLSV1_3}}, {port: {number: 9444, protocol: TLS, name: b}, tls: {mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /a}}, {port: {number: 9445, protocol: HTTPS, name: c}, tls: {mode: PASSTHROUGH}}]}\n---\n";
+    let disabled = set(&format!("{sidecar}{}", policy("{mtls: {mode: DISABLE}}")));
+    assert_eq!(of_port(&disabled, 9443), ["tls ends TLS -> inline inbound|9443||"]);
+    assert_eq!(of_port(&disabled, 9444), ["tls ends TLS -> inbound|9444||"]);
+    assert_eq!(of_port(&disabled, 9445), ["raw_buffer -> inbound|9445||"]);
+    let listener = &disabled.listeners["virtualInbound"];
+    assert_eq!(inspectors(listener)[..2], ["original_dst", "tls_inspector"]);
+    let text = pilotage_proto::json::to_value(&**listener).unwrap().to_string();
+    for part in ["file-cert:/c~/k", "file-root:/a", "TLSv1_3"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // Beside mTLS it only says what is inside.
+    let permissive = set(sidecar);
+    assert_eq!(
+        of_port(&permissive, 9443),
+        [
+            format!("tls {MESH} ends TLS -> inline inbound|9443||"),
+            "raw_buffer -> inline inbound|9443||".into()
+        ]
+    );
+}

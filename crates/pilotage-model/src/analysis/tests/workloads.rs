@@ -114,6 +114,42 @@ fn sidecars_share_no_pods() {
 }
 
 #[test]
+fn tls_of_a_sidecar_needs_ports_without_mtls() {
+    let sidecar = "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: s, namespace: shop}\n\
+         spec: {workloadSelector: {labels: {app: cart}}, ingress: [{port: {number: 9443, protocol: HTTPS, name: s}, \
+         tls: {mode: SIMPLE, serverCertificate: /c, privateKey: /k}}, {port: {number: 80, protocol: HTTP, name: p}}]}\n";
+    let policy = |namespace: &str, spec: &str| {
+        format!(
+            "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\n\
+             metadata: {{name: p, namespace: {namespace}}}\nspec: {spec}\n"
+        )
+    };
+    let pod = |labels: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p, namespace: shop, labels: {labels}}}\n"
+        )
+    };
+    let of = |more: &str| {
+        let found = problems(&format!("{sidecar}{more}")).into_iter();
+        found.filter(|(code, _)| *code == "PIL0010").map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    let text = |instead: &str| {
+        [format!(
+            "`tls` of a Sidecar counts only on ports that take no mTLS of the mesh; port 9443 takes {instead} instead"
+        )]
+    };
+    assert_eq!(of(""), text("mTLS and plain text"));
+    assert_eq!(of(&policy("istio-system", "{mtls: {mode: STRICT}}")), text("mTLS"));
+    assert!(of(&policy("istio-system", "{mtls: {mode: DISABLE}}")).is_empty());
+    let port =
+        "{selector: {matchLabels: {app: cart, tier: web}}, portLevelMtls: {9443: {mode: DISABLE}}}";
+    let port = policy("shop", port);
+    assert_eq!(of(&port).len(), 1, "nothing is known to have the other label");
+    assert!(of(&format!("{}{port}", pod("{app: cart, tier: web}"))).is_empty());
+    assert_eq!(of(&format!("{}{port}", pod("{app: cart}"))).len(), 1);
+}
+
+#[test]
 fn services_of_a_deployment_agree_about_ports() {
     let labels = "{app: cart, sidecar.istio.io/inject: 'true'}";
     let template = format!("{{template: {{metadata: {{labels: {labels}}}}}}}");
