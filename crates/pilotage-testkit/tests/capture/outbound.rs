@@ -76,6 +76,36 @@ fn inside() {
     assert_eq!(log[0]["downstream_local_address"], outside_v6.to_string());
 }
 
+/// T25. Addresses that are excluded from capture (`traffic.sidecar.istio.io/excludeOutboundIPRanges`) are reached even where
+/// the mesh refuses what it does not know, and nothing tells of the proxy.
+#[test]
+fn addresses_that_are_excluded_from_capture_are_reached_directly() {
+    stage::in_namespace(
+        "outbound::addresses_that_are_excluded_from_capture_are_reached_directly",
+        &["10.9.0.1", "10.9.0.2", "10.9.0.3"],
+        || {
+            let (direct, captured) = (upstream("10.9.0.2:80", "a"), upstream("10.9.0.3:80", "b"));
+            let (proxy, lines) = start("127.0.0.1:0", "", "REGISTRY_ONLY");
+            let port = proxy.outbound_address().unwrap().port();
+            run("iptables -t nat -A OUTPUT -p tcp -s 10.9.0.1 -d 10.9.0.2/32 -j RETURN");
+            run(&format!(
+                "iptables -t nat -A OUTPUT -p tcp -s 10.9.0.1 -d 10.9.0.0/24 -j REDIRECT --to-ports {port}"
+            ));
+            let request = "GET /x HTTP/1.1\r\nhost: outside.test\r\nconnection: close\r\n\r\n";
+            let answer = say("10.9.0.1", &direct.to_string(), request);
+            let (head, seen) = answer.split_once("\r\n\r\n").unwrap();
+            assert_eq!(head.lines().next(), Some("HTTP/1.1 200 OK"));
+            assert!(!head.contains("server:") && !head.contains("x-envoy"), "{head}");
+            assert_eq!(seen, request, "the server sees what the client has sent");
+            assert_eq!(say("10.9.0.1", &direct.to_string(), "bytes"), "a|bytes");
+            assert_eq!(say("10.9.0.1", &captured.to_string(), request), "", "nobody knows it");
+            let log = finish(proxy, &lines);
+            let to: Vec<_> = log.iter().map(|line| &line["downstream_local_address"]).collect();
+            assert_eq!(to, [&captured.to_string()]);
+        },
+    );
+}
+
 fn rules(db: SocketAddr, web: SocketAddr) -> String {
     let entry = |name: &str, address: &str, port: &str, endpoint: SocketAddr| {
         format!(
