@@ -6,7 +6,7 @@
 //! - `recorded`, with the area of the vectors that uses it and is compared with Istio's answers, while there is no page;
 //! - `warned` and `rejected`, with the code of the diagnostic that says so;
 //! - `planned`, with the code of the diagnostic that says that the field has no effect yet;
-//! - `outside`, with `differences.md`, which names the field and says why nothing comes of it;
+//! - `outside`, with `differences.md`, which names the field, or the one that it is part of, and says why nothing comes of it;
 //! - `unproven`, with `-`: nothing shows what it does.
 
 use std::collections::BTreeMap;
@@ -89,6 +89,12 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, String> {
         .collect()
 }
 
+/// Whether a text names a field, or as a code span of its own one that it is part of.
+fn is_named(path: &str, text: &str) -> bool {
+    let outer = path.match_indices('.').filter_map(|(end, _)| path.get(..end));
+    text.contains(path) || outer.into_iter().any(|outer| text.contains(&format!("`{outer}`")))
+}
+
 /// What is wrong with `entries`: missing and unknown fields, pages and codes that do not exist.
 #[must_use]
 pub fn findings(entries: &[Entry]) -> Vec<String> {
@@ -104,7 +110,7 @@ pub fn findings(entries: &[Entry]) -> Vec<String> {
             "implemented" => reference.starts_with("spec/") && docs.join(reference).is_file(),
             "recorded" => AREAS.iter().any(|(area, _)| *area == reference),
             "warned" | "rejected" | "planned" => is_code,
-            "outside" => reference == "differences.md" && differences.contains(&entry.path),
+            "outside" => reference == "differences.md" && is_named(&entry.path, &differences),
             "unproven" => reference == "-",
             _ => false,
         };

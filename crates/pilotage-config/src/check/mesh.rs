@@ -7,8 +7,9 @@ use crate::diagnostic::Diagnostic;
 use crate::field_path::{FieldPath, SpanTable};
 
 /// The fields, each with the reason.
-const NOT_CARRIED_OUT: [(&[&str], &str); 4] = [
+const NOT_CARRIED_OUT: [(&[&str], &str); 5] = [
     (&["hboneIdleTimeout"], "there is no ambient mode"),
+    (&["meshMTLS"], "mTLS of the mesh needs an identity, which does not exist here yet"),
     (&["serviceSettings"], "all endpoints are taken for those of one cluster"),
     (&["defaultConfig", "runtimeValues"], "they are switches of Envoy"),
     (&["defaultConfig", "connectionSettings"], "limits of connections from outside are built in"),

@@ -33,6 +33,7 @@ pub(super) fn told(settings: &ClusterSettings) -> Value {
         ("streams of a connection", number(settings.http2.max_concurrent_streams)),
         ("ping every", time(settings.http2.keepalive.map(|pings| pings.interval))),
         ("ping timeout", time(settings.http2.keepalive.map(|pings| pings.timeout))),
+        ("names are asked for again after", time(Some(settings.dns.refresh))),
         ("PROXY protocol", settings.proxy_protocol.map(|version| format!("{version:?}"))),
     ];
     let told = facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));

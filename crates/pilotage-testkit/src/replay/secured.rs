@@ -20,6 +20,8 @@ pub(super) fn told(settings: &ClusterSettings, endpoint: &Endpoint) -> Value {
     let mut facts = vec![
         ("server name", Some(server_name).filter(|name| !name.is_empty())),
         ("shows", shown),
+        ("ciphers", joined(tls.settings.parameters.ciphers.iter().map(|c| format!("{c:?}")))),
+        ("curves", joined(tls.settings.parameters.curves.iter().map(|c| format!("{c:?}")))),
         ("offers", joined(tls.settings.application_protocols.iter().map(ToString::to_string))),
     ];
     match &tls.settings.validation {

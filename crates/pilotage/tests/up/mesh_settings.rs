@@ -1,4 +1,4 @@
-//! Settings of the mesh that only a running proxy shows: its access log, and names of statistics.
+//! Settings of the mesh that only a running proxy shows: its access log, names of statistics, and headers.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,15 +13,19 @@ use crate::harness::{Client, Up, reviews_at, service};
 const PATIENCE: Duration = Duration::from_secs(30);
 const HOST: &str = "reviews:9080";
 
-/// A mesh with these settings, whose access log is `log`, of these services.
-fn start(settings: &str, log: &Path, services: &[SocketAddr], arguments: &[&str]) -> Up {
-    let settings = settings.replace("$LOG", log.to_str().unwrap());
+/// The object with these settings.
+pub(crate) fn mesh(settings: &str) -> String {
     let indented = settings.replace('\n', "\n    ");
-    let mesh = format!(
+    format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio, namespace: istio-system}}\ndata:\n  \
          mesh: |\n    {indented}\n"
-    );
-    let files = [("services.yaml", reviews_at(services)), ("istio.yaml", mesh)];
+    )
+}
+
+/// A mesh with these settings, whose access log is `log`, of these services.
+fn start(settings: &str, log: &Path, services: &[SocketAddr], arguments: &[&str]) -> Up {
+    let settings = mesh(&settings.replace("$LOG", log.to_str().unwrap()));
+    let files = [("services.yaml", reviews_at(services)), ("istio.yaml", settings)];
     Up::start_with(&files, arguments)
 }
 
