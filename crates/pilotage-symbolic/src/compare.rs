@@ -26,6 +26,14 @@ pub(crate) struct Class {
     pub(crate) becomes: Vec<Origin>,
 }
 
+/// What changes for one host.
+#[derive(Debug)]
+pub(crate) struct Classes {
+    pub(crate) all: Vec<Class>,
+    /// Whether these are all; if not, there are so many that the rest was not looked at.
+    pub(crate) is_complete: bool,
+}
+
 /// A request, or where to find one.
 #[derive(Clone, Debug)]
 pub(crate) enum Example {
@@ -51,17 +59,30 @@ struct Meeting<'r> {
     example: Example,
 }
 
-/// The requests for which `old` and `new` do not do the same.
+/// What it counts for to look at a rule that may take requests before others do.
+const STEPS_OF_A_RULE: usize = 100;
+
+/// The requests for which the rules of both sides do not do the same. When there are more than `most` classes (rules in
+/// another order may well make as many as there are pairs of them), or when the work ends before all is known, what is
+/// known is told, unless that is nothing.
 pub(crate) fn compare(
     space: &mut Space,
-    old: &Rules<'_>,
-    new: &Rules<'_>,
+    [old, new]: [&Rules<'_>; 2],
     policies: &ClusterChanges,
     clients: Clients<'_>,
-) -> Result<Vec<Class>, TooComplex> {
+    most: usize,
+) -> Result<Classes, TooComplex> {
     let comparison = Comparing { old, new, policies, clients };
     let mut groups: Vec<Vec<Meeting<'_>>> = Vec::new();
+    // It takes about as much work again to tell what was found.
+    let for_words = space.algebra.budget.left() / 2;
+    let mut is_complete = true;
     for at in comparison.pairs() {
+        let is_short = !groups.is_empty() && space.algebra.budget.left() < for_words;
+        if groups.len() >= most || is_short {
+            is_complete = false;
+            break;
+        }
         let Some(meeting) = comparison.meeting(space, at)? else { continue };
         let alike = |group: &&mut Vec<Meeting<'_>>| {
             group.first().is_some_and(|first| first.changes == meeting.changes)
@@ -71,7 +92,20 @@ pub(crate) fn compare(
             None => groups.push(vec![meeting]),
         }
     }
-    groups.into_iter().map(|group| comparison.class(space, group)).collect()
+    let mut all = Vec::new();
+    for group in groups {
+        match comparison.class(space, group, is_complete) {
+            Ok(class) => all.push(class),
+            Err(TooComplex) => {
+                is_complete = false;
+                break;
+            }
+        }
+    }
+    if all.is_empty() && !is_complete {
+        return Err(TooComplex);
+    }
+    Ok(Classes { all, is_complete })
 }
 
 struct Comparing<'a> {
@@ -193,6 +227,7 @@ impl<'a> Comparing<'a> {
         let Some(first) = old.region(space)?.cloned() else { return Ok(None) };
         let Some(second) = new.region(space)? else { return Ok(None) };
         let Some(base) = space.both(&first, second)? else { return Ok(None) };
+        space.algebra.budget.spend(earlier.len() * STEPS_OF_A_RULE)?;
         let mut taken = Vec::new();
         for rule in earlier {
             taken.extend(rule.region(space)?);
@@ -227,8 +262,13 @@ impl<'a> Comparing<'a> {
         }
     }
 
-    fn class(&self, space: &mut Space, group: Vec<Meeting<'_>>) -> Result<Class, TooComplex> {
-        let everything = group.len() > 1 && self.is_everything(space, &group)?;
+    fn class(
+        &self,
+        space: &mut Space,
+        group: Vec<Meeting<'_>>,
+        is_complete: bool,
+    ) -> Result<Class, TooComplex> {
+        let everything = is_complete && group.len() > 1 && self.is_everything(space, &group)?;
         let (mut was, mut becomes) = (Vec::new(), Vec::new());
         let (mut alternatives, mut examples) = (Vec::new(), Vec::new());
         let changes = group.first().map(|meeting| meeting.changes.clone()).unwrap_or_default();
@@ -256,7 +296,9 @@ impl<'a> Comparing<'a> {
     fn formula(&self, space: &mut Space, meeting: &Meeting<'_>) -> Result<Formula, TooComplex> {
         let both = meeting.old.conditions.iter().chain(&meeting.new.conditions).flatten().collect();
         let mut earlier: Vec<(Vec<&Condition>, &Region)> = Vec::new();
-        for rule in self.earlier(meeting.at) {
+        let rules = self.earlier(meeting.at);
+        space.algebra.budget.spend(rules.len() * STEPS_OF_A_RULE)?;
+        for rule in rules {
             if let Some(region) = rule.region(space)? {
                 earlier.push((rule.conditions.iter().flatten().collect(), region));
             }

@@ -8,20 +8,21 @@ use pilotage_proto::envoy::config::route::v3::route_action::ClusterSpecifier;
 use pilotage_proto::envoy::config::route::v3::{RouteConfiguration, VirtualHost};
 
 use crate::budget::TooComplex;
-use crate::compare::{Class, Clients, Example, compare};
+use crate::compare::{Class, Classes, Clients, Example, compare};
 use crate::condition::Dimension;
 use crate::connections::{ConnectionChange, connection_changes};
 use crate::formula::Formula;
 use crate::host_name::{Host, authority, named};
 use crate::hosts::{self, HostGroup, Pair};
 use crate::outcome::{
-    Change, ClusterChanges, Levels, Origin, Outcome, cluster_changes, no_route, of_route, tidy,
+    Change, ClusterChanges, Levels, Origin, Outcome, cluster_changes, no_route, of_route,
 };
 use crate::place::{Place, places};
 use crate::ration::Ration;
 use crate::region::Space;
 use crate::rules::{HTTPS, NO_HOST, NO_RULE, NOTHING_LISTENS, Rules, Taker};
 use crate::sample::Sampler;
+use crate::tally::{MoreKinds, Tally};
 use crate::universe::Universe;
 use crate::witness::{Request, example, taker};
 
@@ -36,6 +37,10 @@ const MANY_UNDECIDED: usize = 10;
 pub struct Difference {
     /// Requests that change.
     pub requests: Vec<RequestChange>,
+    /// Kinds of requests that change and are not among `requests`, as those are many.
+    pub more_requests: MoreKinds,
+    /// Hosts of which so many kinds of requests change that not all were looked at.
+    pub unfinished: Vec<Host>,
     /// Connections that change, apart from the routes of requests.
     pub connections: Vec<ConnectionChange>,
     /// Hosts for which nothing could be decided.
@@ -44,6 +49,8 @@ pub struct Difference {
     pub undecided_connections: Vec<String>,
     /// Requests that both engines judge otherwise than the automata: mistakes in this program.
     pub mistakes: Vec<Mistake>,
+    /// Whether rules look at metadata, such as the claims of a token. No request has any here.
+    pub looks_at_metadata: bool,
     /// Hosts that were looked at, and those of them that are the same to the letter.
     pub hosts: usize,
     /// Of these, those that are the same to the letter.
@@ -90,10 +97,17 @@ pub struct Mistake {
 /// What changes from `old` to `new`, for the proxy that both are of.
 #[must_use]
 pub fn difference(old: &Tables, new: &Tables) -> Difference {
+    difference_up_to(old, new, usize::MAX)
+}
+
+/// The same; of the kinds of requests that change, so `many` are kept, and the others counted.
+#[must_use]
+pub fn difference_up_to(old: &Tables, new: &Tables, many: usize) -> Difference {
     let mut comparing = Comparing {
         tables: [old, new],
         policies: cluster_changes(old, new),
         ration: Ration::new(),
+        tally: Tally::new(many),
         found: Difference::default(),
     };
     let (before, after) = (places(old), places(new));
@@ -102,10 +116,11 @@ pub fn difference(old: &Tables, new: &Tables) -> Difference {
         comparing.place([before.get(name), after.get(name)]);
     }
     let mut found = comparing.found;
+    found.looks_at_metadata = before.values().chain(after.values()).any(Place::looks_at_metadata);
     let connections = connection_changes([old, new], &comparing.policies);
     found.connections = connections.changes;
     found.undecided_connections = connections.undecided;
-    found.requests = merged(found.requests);
+    (found.requests, found.more_requests) = comparing.tally.finish();
     found
 }
 
@@ -119,6 +134,7 @@ pub fn judge(old: &Tables, new: &Tables, routes: &str, request: &Request) -> Opt
         tables: [old, new],
         policies: cluster_changes(old, new),
         ration: Ration::new(),
+        tally: Tally::new(0),
         found: Difference::default(),
     };
     comparing.judged(sides, request)
@@ -128,6 +144,7 @@ struct Comparing<'t> {
     tables: [&'t Tables; 2],
     policies: ClusterChanges,
     ration: Ration,
+    tally: Tally,
     found: Difference,
 }
 
@@ -209,7 +226,7 @@ impl Comparing<'_> {
         let managers = sides.map(|side| &*side.unwrap_or(known).manager);
         let universe = Universe::of(managers, known.table.ignores_path_parameters());
         let tables = self.tables;
-        let policies = &self.policies;
+        let (policies, most) = (&self.policies, self.tally.of_one_host());
         let host = named(known, group);
         let authority = authority(known, group, &host);
         let engines = |request: &Request| {
@@ -217,12 +234,14 @@ impl Comparing<'_> {
             Some([old, taker(tables[1], sides[1], request)?])
         };
         let clients = Clients { authority: &authority, scheme: known.scheme(), engines: &engines };
-        let (changes, mistakes) = self.ration.for_one_host(universe, |space| {
+        let (is_complete, (changes, mistakes)) = self.ration.for_one_host(universe, |space| {
             hosts::limit(space, &[&old, &new], known.table.ignores_port(), pair, groups)?;
-            let classes = compare(space, &old, &new, policies, clients)?;
-            Ok(report(space, tables, sides, (known, &host, &authority), classes))
+            let rules = [&old, &new];
+            let Classes { all, is_complete } = compare(space, rules, policies, clients, most)?;
+            Ok((is_complete, report(space, tables, sides, (known, &host, &authority), all)))
         })?;
-        self.found.requests.extend(changes);
+        self.found.unfinished.extend((!is_complete).then_some(host));
+        changes.into_iter().for_each(|change| self.tally.add(change));
         self.found.mistakes.extend(mistakes);
         Ok(())
     }
@@ -265,7 +284,7 @@ impl Comparing<'_> {
                 sampled: true,
             });
         }
-        self.found.requests.extend(found);
+        found.into_iter().for_each(|change| self.tally.add(change));
         self.found.undecided.push(Undecided { host, samples });
     }
 
@@ -385,28 +404,4 @@ fn shared_by_hosts(table: &RouteConfiguration) -> RouteConfiguration {
         typed_per_filter_config: table.typed_per_filter_config.clone(),
         ..RouteConfiguration::default()
     }
-}
-
-/// Those that differ in nothing but the host, together.
-fn merged(all: Vec<RequestChange>) -> Vec<RequestChange> {
-    let mut merged: Vec<RequestChange> = Vec::new();
-    let mut places = BTreeMap::new();
-    for change in all {
-        let key = (change.changes.clone(), change.alternatives.clone(), change.sampled);
-        let place = *places.entry(key).or_insert(merged.len());
-        match merged.get_mut(place) {
-            Some(known) => {
-                known.was.extend(change.was);
-                known.becomes.extend(change.becomes);
-                known.hosts.extend(change.hosts);
-            }
-            None => merged.push(change),
-        }
-    }
-    for change in &mut merged {
-        for origins in [&mut change.was, &mut change.becomes] {
-            tidy(origins);
-        }
-    }
-    merged
 }

@@ -13,7 +13,7 @@ const MOST_COMPARED: usize = 60;
 const MOST_SHOWN: usize = 5;
 
 /// All of some conditions hold, and of some other lists of conditions none holds as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Formula {
     /// What holds.
     pub all: Vec<Condition>,

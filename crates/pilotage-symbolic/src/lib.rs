@@ -31,16 +31,20 @@ mod region;
 mod rules;
 mod sample;
 mod search;
+mod tally;
 mod text;
 mod universe;
 mod witness;
 
 pub use condition::{Condition, Dimension};
 pub use connections::{Connection, ConnectionChange, judge_connection};
-pub use difference::{Difference, Mistake, RequestChange, Undecided, difference, judge};
+pub use difference::{
+    Difference, Mistake, RequestChange, Undecided, difference, difference_up_to, judge,
+};
 pub use formula::Formula;
 pub use host_name::Host;
 pub use outcome::{Change, Facet, Origin};
 pub use reach::{Reachability, UnreachableRule, reachability};
+pub use tally::{KindOfChange, MoreKinds};
 pub use text::{Comparison, Text};
 pub use witness::Request;

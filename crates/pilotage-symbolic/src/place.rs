@@ -89,6 +89,12 @@ impl Place {
             .or_else(|| parts.skip(1).find_map(number))
     }
 
+    /// Whether a rule looks at what filters found out about a request.
+    pub(crate) fn looks_at_metadata(&self) -> bool {
+        let mut routes = self.table.virtual_hosts().flat_map(|host| &host.routes);
+        routes.any(|route| !route.matcher.dynamic_metadata().is_empty())
+    }
+
     /// The one host of a table that serves a single service.
     pub(crate) fn only_host(&self) -> Option<&str> {
         let (host, port) = self.table.name.rsplit_once(':')?;

@@ -27,7 +27,7 @@ use fastrand::Rng;
 use pilotage_config::mesh::MeshConfig;
 use pilotage_engine::{Env, NoTrace, Tables};
 use pilotage_explain::{Arrival, End, carry, simulation};
-use pilotage_symbolic::{Difference, Request, difference, judge};
+use pilotage_symbolic::{Difference, Request, difference, difference_up_to, judge};
 use pilotage_testkit::ours::Ours;
 use pilotage_testkit::replay;
 use pilotage_testkit::vectors::{Asker, Exchange, Request as Sent};
@@ -253,6 +253,27 @@ fn what_is_too_complex_is_sampled_and_said_to_be() {
     let found = compared(&rules("v2"), &rules("v3"));
     assert!(found.undecided.is_empty());
     assert_eq!(found.requests.len(), 1);
+}
+
+#[test]
+fn of_very_many_kinds_some_are_told_and_the_others_counted() {
+    // In the other order each rule meets all those that were before it.
+    let rules = |extra: u32, order: &mut dyn Iterator<Item = u32>| {
+        let rule = |n| {
+            let timeout = format!("{}s", n + extra);
+            json!({"match": [{"headers": {format!("h{n}"): {}}}], "route": to("v1"), "timeout": timeout})
+        };
+        json!(order.map(rule).collect::<Vec<_>>())
+    };
+    let [old, new] = [rules(1, &mut (0..50)), rules(100, &mut (0..50).rev())]
+        .map(|http| Side::new(json!({"root": {"http": http}})));
+    let all = difference(&old.tables, &new.tables);
+    assert_eq!((all.requests.len(), all.more_requests.len()), (50 * 51 / 2, 0));
+    assert!(all.unfinished.is_empty() && all.undecided.is_empty());
+    let few = difference_up_to(&old.tables, &new.tables, 20);
+    assert_eq!((few.requests.len(), few.more_requests.len()), (20, 1_000 - 20));
+    assert_eq!(few.unfinished.len(), 1);
+    assert!(few.mistakes.is_empty() && all.mistakes.is_empty());
 }
 
 #[test]

@@ -47,6 +47,14 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     who: WhoArgs,
 
+    /// Kinds of changes that are told one by one; the others are counted [default: 100, in JSON 10000]
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+
+    /// Tell all kinds of changes, however many
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t = Form::Text)]
     output: Form,
@@ -63,6 +71,18 @@ enum Form {
     Markdown,
 }
 
+impl DiffArgs {
+    /// Kinds of changes that are told.
+    fn most(&self) -> usize {
+        match (self.all, self.limit, self.output) {
+            (true, ..) => usize::MAX,
+            (false, Some(limit), _) => limit,
+            (false, None, Form::Text | Form::Markdown) => 100,
+            (false, None, Form::Json) => 10_000,
+        }
+    }
+}
+
 /// All that was found.
 #[derive(Debug)]
 struct Answer<'a> {
@@ -75,6 +95,8 @@ struct Answer<'a> {
     unseen: Vec<String>,
     /// Port 80 is taken to be there on both sides, since neither knows a service.
     assumes_port_80: bool,
+    /// Kinds of changes that are told.
+    most: usize,
 }
 
 /// Compares and reports: 0 when no request changes, 1 when some do, 2 when that cannot be said or holds for a part of
@@ -105,10 +127,11 @@ fn compare(args: &DiffArgs) -> Result<Status, CommandError> {
         (None, Some(new)) => Side::load_both([&args.old, new], &mesh)?,
         (None, None) => return Err(SideError::NothingToCompareWith.into()),
     };
-    let (views, unseen) = views::differences(&mut old, &mut new, &who, args.who.is_default());
+    let (anybody, most) = (args.who.is_default(), args.most());
+    let (views, unseen) = views::differences(&mut old, &mut new, &who, anybody, most);
     let mut left_out = reservations::left_out(&old);
     left_out.extend(reservations::left_out(&new));
-    let answer = Answer { old: &old, new: &new, views, left_out, unseen, assumes_port_80 };
+    let answer = Answer { old: &old, new: &new, views, left_out, unseen, assumes_port_80, most };
     output::print_problems(&answer.problems());
     match args.output {
         Form::Text => output::print_text(&text::report(&answer))?,
@@ -135,8 +158,11 @@ impl Answer<'_> {
     }
 
     fn status(&self) -> Status {
-        let differs =
-            self.found().any(|found| !found.requests.is_empty() || !found.connections.is_empty());
+        let differs = self.found().any(|found| {
+            !found.requests.is_empty()
+                || !found.more_requests.is_empty()
+                || !found.connections.is_empty()
+        });
         let mistaken = self.found().any(|found| !found.mistakes.is_empty());
         // Where something is missing on one side, what is told may well be its consequence.
         let partial = !self.reservations().is_empty();

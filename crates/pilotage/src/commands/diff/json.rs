@@ -1,9 +1,12 @@
 //! The answer for programs. Fields may be added; what is there keeps its meaning.
 
-use pilotage_symbolic::{Change, Formula, Host, Origin, RequestChange};
+use std::collections::BTreeMap;
+
+use pilotage_symbolic::{Change, Difference, Formula, Host, Origin, RequestChange};
 use serde_json::{Value, json};
 
 use super::sides::Side;
+use super::text::facets;
 use super::{Answer, places};
 
 /// The whole answer.
@@ -18,6 +21,7 @@ pub(super) fn report(answer: &Answer<'_>) -> Value {
                 "refused": view.refused,
                 "hosts": found.hosts,
                 "requests": found.requests.iter().map(|one| request(answer, one)).collect::<Vec<_>>(),
+                "moreRequests": more(found),
                 "connections": found.connections.iter().map(|one| json!({
                     "condition": one.condition,
                     "changes": changes(answer, &one.changes, &one.was, &one.becomes),
@@ -29,6 +33,7 @@ pub(super) fn report(answer: &Answer<'_>) -> Value {
                     },
                 })).collect::<Vec<_>>(),
                 "undecidedConnections": found.undecided_connections,
+                "unfinished": found.unfinished.iter().map(host).collect::<Vec<_>>(),
                 "undecided": found.undecided.iter().map(|one| json!({
                     "host": host(&one.host),
                     "samples": one.samples,
@@ -51,6 +56,12 @@ pub(super) fn report(answer: &Answer<'_>) -> Value {
         "assumptions": answer.assumptions(),
         "views": views,
     })
+}
+
+/// How many kinds are not told one by one, and what changes in these.
+fn more(found: &Difference) -> Value {
+    let facets: BTreeMap<&str, usize> = facets(&found.more_requests).into_iter().collect();
+    json!({"kinds": found.more_requests.len(), "facets": facets})
 }
 
 fn request(answer: &Answer<'_>, change: &RequestChange) -> Value {

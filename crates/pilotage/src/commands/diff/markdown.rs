@@ -1,12 +1,14 @@
 //! The answer as a comment on a change.
 
-use super::text::{headline, host, provisos, seen, title};
+use super::text::{headline, host, more, provisos, seen, title, untold};
 use super::{Answer, places};
 
 /// The whole answer.
 pub(super) fn report(answer: &Answer<'_>) -> String {
     let changes = seen(answer);
-    let headline = headline(answer, changes.len());
+    let untold = untold(answer, &changes);
+    let changes = changes.get(..answer.most).unwrap_or(&changes);
+    let headline = headline(answer, changes.len() + untold.len());
     let (what, whom) = headline.split_once('\n').unwrap_or((&headline, ""));
     let mut text = format!("**{what}**\n\n{whom}\n");
     for line in provisos(answer) {
@@ -15,7 +17,7 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
     if !changes.is_empty() {
         text.push_str("\n| requests | was | becomes | witness |\n|---|---|---|---|\n");
     }
-    for seen in &changes {
+    for seen in changes {
         let change = seen.change;
         let (mut was, mut becomes) = (Vec::new(), Vec::new());
         for one in &change.changes {
@@ -38,6 +40,7 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
             cell(&change.witness.to_string())
         ));
     }
+    text.extend(more(&untold).map(|line| format!("\n{line}\n")));
     for view in &answer.views {
         for change in &view.difference.connections {
             text.push_str(&format!("\n- {}, {}:\n", view.name, change.condition));
@@ -48,6 +51,10 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
         }
         for place in &view.difference.undecided_connections {
             text.push_str(&format!("\n- {place}: too complex to decide\n"));
+        }
+        for one in &view.difference.unfinished {
+            let what = "so many kinds of requests change that not all were looked at";
+            text.push_str(&format!("\n- host {}: {what}\n", host(one)));
         }
         for undecided in &view.difference.undecided {
             text.push_str(&format!(

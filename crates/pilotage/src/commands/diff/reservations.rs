@@ -42,6 +42,7 @@ impl Answer<'_> {
         self.reservations().is_empty()
             && self.found().all(|found| {
                 found.undecided.is_empty()
+                    && found.unfinished.is_empty()
                     && found.undecided_connections.is_empty()
                     && found.mistakes.is_empty()
             })
@@ -70,6 +71,9 @@ impl Answer<'_> {
         let mut lines = Vec::new();
         if self.assumes_port_80 {
             lines.push("HTTP at port 80, as neither side has a service".to_owned());
+        }
+        if self.found().any(|found| found.looks_at_metadata) {
+            lines.push("requests without claims, as no tokens are read here".to_owned());
         }
         lines
     }

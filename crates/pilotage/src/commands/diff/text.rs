@@ -1,8 +1,8 @@
 //! The answer for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pilotage_symbolic::{Change, Formula, Host, RequestChange};
+use pilotage_symbolic::{Change, Facet, Formula, Host, KindOfChange, MoreKinds, RequestChange};
 
 use super::{Answer, places};
 
@@ -36,6 +36,43 @@ pub(super) fn seen<'a>(answer: &'a Answer<'_>) -> Vec<Seen<'a>> {
     all
 }
 
+/// Kinds of changes that are not told one by one: they are many.
+pub(super) fn untold(answer: &Answer<'_>, changes: &[Seen<'_>]) -> MoreKinds {
+    let told: BTreeSet<KindOfChange> =
+        changes.iter().take(answer.most).map(|seen| KindOfChange::of(seen.change)).collect();
+    let mut untold = MoreKinds::new();
+    for seen in changes.iter().skip(answer.most) {
+        let facets = seen.change.changes.iter().map(|one| one.facet);
+        untold.insert(KindOfChange::of(seen.change), facets.collect());
+    }
+    for view in &answer.views {
+        untold.extend(view.difference.more_requests.clone());
+    }
+    untold.retain(|kind, _| !told.contains(kind));
+    untold
+}
+
+/// What changes in `kinds`, with the number of those in which it does.
+pub(super) fn facets(kinds: &MoreKinds) -> Vec<(&'static str, usize)> {
+    let mut counts: BTreeMap<Facet, usize> = BTreeMap::new();
+    for facet in kinds.values().flatten() {
+        *counts.entry(*facet).or_default() += 1;
+    }
+    counts.into_iter().map(|(facet, count)| (facet.name(), count)).collect()
+}
+
+/// The kinds that are not told one by one, in a line; nothing, if there are none.
+pub(super) fn more(untold: &MoreKinds) -> Option<String> {
+    let counts: Vec<String> =
+        facets(untold).iter().map(|(facet, count)| format!("{facet} in {count}")).collect();
+    let kinds = match untold.len() {
+        0 => return None,
+        1 => "1 more kind".to_owned(),
+        many => format!("{many} more kinds"),
+    };
+    Some(format!("… and {kinds}: {} (--all tells them all)", counts.join(", ")))
+}
+
 fn titles(change: &RequestChange) -> Vec<String> {
     change.hosts.iter().map(host).collect()
 }
@@ -43,7 +80,9 @@ fn titles(change: &RequestChange) -> Vec<String> {
 /// The whole answer.
 pub(super) fn report(answer: &Answer<'_>) -> String {
     let changes = seen(answer);
-    let mut text = headline(answer, changes.len());
+    let untold = untold(answer, &changes);
+    let changes = changes.get(..answer.most).unwrap_or(&changes);
+    let mut text = headline(answer, changes.len() + untold.len());
     text.push('\n');
     for line in provisos(answer) {
         text.push_str(&format!("{line}\n"));
@@ -54,6 +93,7 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
     for (index, seen) in changes.iter().enumerate() {
         text.push_str(&one(answer, index + 1, seen));
     }
+    text.extend(more(&untold).map(|line| format!("{line}\n")));
     for view in &answer.views {
         for change in &view.difference.connections {
             text.push_str(&format!("\nconnections, {}: {}\n", view.name, change.condition));
@@ -66,6 +106,12 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
     for view in &answer.views {
         for place in &view.difference.undecided_connections {
             text.push_str(&format!("\n{place}: too complex to decide ({})\n", view.name));
+        }
+        for one in &view.difference.unfinished {
+            let (host, view) = (host(one), &view.name);
+            text.push_str(&format!(
+                "\nhost {host}: so many kinds of requests change that not all were looked at; --all looks further ({view})\n"
+            ));
         }
         for undecided in &view.difference.undecided {
             text.push_str(&format!(
@@ -88,6 +134,8 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
 /// What is proved, and for whom.
 pub(super) fn headline(answer: &Answer<'_>, changes: usize) -> String {
     let connections: usize = answer.found().map(|found| found.connections.len()).sum();
+    let unfinished = answer.found().any(|found| !found.unfinished.is_empty());
+    let at_least = if unfinished { "at least " } else { "" };
     let partial = !answer.reservations().is_empty();
     let others = match (partial, answer.is_proved()) {
         (true, _) => "this holds for a part of the files only, see below.",
@@ -99,8 +147,8 @@ pub(super) fn headline(answer: &Answer<'_>, changes: usize) -> String {
         (0, 0) if partial => format!("no change found, but {others}"),
         (0, 0) => "no change found, but not everything could be decided, see below".to_owned(),
         (0, _) => format!("no request takes another route, but connections change; {others}"),
-        (1, _) => format!("1 kind of request changes; {others}"),
-        (many, _) => format!("{many} kinds of request change; {others}"),
+        (1, _) => format!("{at_least}1 kind of request changes; {others}"),
+        (many, _) => format!("{at_least}{many} kinds of request change; {others}"),
     };
     let hosts: usize = answer.found().map(|found| found.hosts).sum();
     let views: Vec<&str> = answer.views.iter().map(|view| &*view.name).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pilotage_config::Object;
 use pilotage_control::identities::Identities;
 use pilotage_model::{ProxyClass, ProxyKind};
-use pilotage_symbolic::{Difference, difference};
+use pilotage_symbolic::{Difference, difference_up_to};
 
 use super::proxy_tables::ProxyTables;
 use super::sides::{Content, Side};
@@ -25,12 +25,14 @@ pub(super) struct ViewDifference {
 }
 
 /// What changes for `who`; when `anybody` may ask, for a sidecar in each namespace whose objects change, and for every
-/// gateway. With the namespaces that were left out, as there are too many. The sides forget their objects on the way.
+/// gateway. With the namespaces that were left out, as there are too many. At
+/// `most` so many kinds of changes are kept of each. The sides forget their objects on the way.
 pub(super) fn differences(
     old: &mut Side,
     new: &mut Side,
     who: &ProxyClass,
     anybody: bool,
+    most: usize,
 ) -> (Vec<ViewDifference>, Vec<String>) {
     let (views, unseen) = match anybody {
         true => all(old, new, who),
@@ -43,7 +45,7 @@ pub(super) fn differences(
         let is_last = found.len() + 1 == count;
         let who = (&*name, [&before, &after]);
         let ProxyTables { old, new, refused } = ProxyTables::of(old, new, who, is_last);
-        let difference = difference(&old, &new);
+        let difference = difference_up_to(&old, &new, most);
         found.push(ViewDifference { name, difference, refused });
     }
     found.reverse();
