@@ -52,9 +52,10 @@ impl ServerTls {
         if proto.session_timeout.is_some() {
             warnings.note("session_timeout", "sessions last as long as their tickets");
         }
+        let demanded = settings.validation.as_ref().is_some_and(|v| v.own.demands_certificate());
         Ok(Self {
             settings,
-            requires_certificate: proto.require_client_certificate.unwrap_or(false),
+            requires_certificate: demanded || proto.require_client_certificate.unwrap_or(false),
             requires_server_name: proto.require_sni.unwrap_or(false),
             resumes_sessions,
             fingerprint: xxh64(&proto.encode_to_vec(), 0),

@@ -8,6 +8,8 @@
 
 #[path = "beside/dynamic_hosts.rs"]
 mod dynamic_hosts;
+#[path = "beside/handshakes.rs"]
+mod handshakes;
 #[path = "beside/header_names.rs"]
 mod header_names;
 #[path = "beside/http2_limits.rs"]

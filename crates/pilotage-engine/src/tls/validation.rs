@@ -43,6 +43,14 @@ pub struct Validation {
 }
 
 impl Validation {
+    /// Whether there is a condition that only a certificate satisfies. As in Envoy, it makes one obligatory, whatever
+    /// else is said of that.
+    #[must_use]
+    pub fn demands_certificate(&self) -> bool {
+        let none = self.names.is_empty() && self.spki.is_empty() && self.hashes.is_empty();
+        !none && !self.accepts_untrusted
+    }
+
     pub(crate) fn compile(
         proto: &CertificateValidationContext,
         warnings: &mut Warnings,

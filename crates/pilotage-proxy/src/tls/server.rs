@@ -51,7 +51,8 @@ impl ServerContext {
         let builder = if tls.requires_certificate || trust.is_some() {
             // Without conditions any certificate will do.
             let trust = trust.unwrap_or_else(|| Arc::new(Trust::anybody()));
-            let clients = Clients::new(trust, tls.requires_certificate, Arc::clone(&provider));
+            let required = tls.requires_certificate || trust.conditions.demands_certificate();
+            let clients = Clients::new(trust, required, Arc::clone(&provider));
             builder.with_client_cert_verifier(Arc::new(clients))
         } else {
             builder.with_no_client_auth()

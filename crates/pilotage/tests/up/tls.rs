@@ -1,5 +1,7 @@
 //! TLS at gateways and towards destinations, with clients and servers that are not ours: curl and openssl.
 
+mod pins;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -25,7 +27,14 @@ pub(crate) struct Shown {
 
 impl Shown {
     pub(crate) fn new(authority: &Authority, name: &str) -> Self {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        Self::of_names(authority, &[name])
+    }
+
+    /// For several names.
+    fn of_names(authority: &Authority, names: &[&str]) -> Self {
+        let name = *names.first().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().unwrap();
