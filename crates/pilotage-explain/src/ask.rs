@@ -109,6 +109,7 @@ impl Ask {
                 tls,
                 server_name: self.sni.clone().or_else(named).filter(|_| with_tls),
                 alpn: self.alpn.clone(),
+                session: None,
             },
             arrival,
             now,

@@ -11,6 +11,7 @@ use pilotage_engine::http_manager::HttpManager;
 use pilotage_engine::listener::ListenerTable;
 use pilotage_engine::request::{Downstream, RequestHead};
 use pilotage_engine::tcp_route::TcpRoute;
+use pilotage_engine::tls::TlsSession;
 use pilotage_engine::{Decision, Env, Tables, Trace, decide};
 
 use crate::request::{Arrival, ClientTls, Request};
@@ -83,6 +84,8 @@ pub struct RoutedHead {
     pub tls: bool,
     /// Server name of the client hello.
     pub server_name: Option<String>,
+    /// What the handshake has shown.
+    pub session: Option<Arc<TlsSession>>,
 }
 
 impl RoutedHead {
@@ -91,6 +94,7 @@ impl RoutedHead {
         let downstream = Downstream {
             tls: self.tls,
             server_name: self.server_name.as_deref(),
+            session: self.session.as_deref(),
             ..Downstream::plain(self.peer, self.local)
         };
         use_it(&RequestHead {
@@ -179,9 +183,11 @@ fn http<'t>(
     env: &mut Env<'_>,
     trace: &mut impl Trace,
 ) -> HttpEnd<'t> {
+    let session = request.session.as_ref().filter(|_| tls);
     let downstream = Downstream {
         tls,
         server_name: request.server_name.as_deref(),
+        session: session.map(Arc::as_ref),
         ..Downstream::plain(arrival.client, arrival.destination)
     };
     let mut headers = request.headers.clone();
@@ -210,6 +216,7 @@ fn http<'t>(
         local: arrival.destination,
         tls,
         server_name: request.server_name.clone(),
+        session: session.cloned(),
     };
     let decision = head.with(|head| decide(tables, manager, head, env, trace));
     HttpEnd { manager, head: Some(head), decision }

@@ -1,10 +1,12 @@
 //! A request to carry, and how it gets to the proxy.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::{Method, Version};
 use pilotage_engine::headers::Headers;
 use pilotage_engine::request::is_method_of_http1;
+use pilotage_engine::tls::TlsSession;
 use serde::{Deserialize, Serialize};
 
 /// What a client sends over a connection of its own.
@@ -28,6 +30,8 @@ pub struct Request {
     pub server_name: Option<String>,
     /// ALPN protocols of the client hello; nothing for those of the protocol: `h2` or `http/1.1`.
     pub alpn: Option<Vec<String>>,
+    /// What the handshake shows, with the certificate of the client, where that matters.
+    pub session: Option<Arc<TlsSession>>,
 }
 
 impl Default for Request {
@@ -43,6 +47,7 @@ impl Default for Request {
             tls: ClientTls::Plaintext,
             server_name: None,
             alpn: None,
+            session: None,
         }
     }
 }

@@ -7,9 +7,11 @@ mod pool;
 mod secured;
 mod tries;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use pilotage_engine::tls::{Certificate, TlsSession};
 use pilotage_engine::{Env, Tables};
 use pilotage_explain::simulation::MADE_UP_ENDPOINT;
 pub use pilotage_explain::simulation::tables;
@@ -86,9 +88,11 @@ fn draw(tables: &Tables, asker: &Asker, exchange: &Exchange, seed: u64) -> Value
 #[must_use]
 pub fn arrival(asker: &Asker, exchange: &Exchange) -> Arrival {
     let destination: SocketAddr = exchange.destination.parse().expect("an address and a port");
-    let client = match asker.kind.as_str() {
-        "gateway" => IpAddr::from(GATEWAY_CLIENT),
-        _ => asker.ip.parse().expect("an address"),
+    let proxied = exchange.recorded.get("proxy_protocol").and_then(Value::as_str);
+    let client = match (proxied, asker.kind.as_str()) {
+        (Some(told), _) => told.parse().expect("an address"),
+        (None, "gateway") => IpAddr::from(GATEWAY_CLIENT),
+        (None, _) => asker.ip.parse().expect("an address"),
     };
     Arrival {
         client: SocketAddr::new(client, 40_000),
@@ -122,5 +126,38 @@ pub fn request(exchange: &Exchange) -> Request {
         server_name: told.sni.clone(),
         alpn: told.alpn.clone(),
         ..Request::default()
+    }
+}
+
+/// The handshake of a client with a certificate. Clients of the recording have all the names that the proxy wants to see of
+/// anybody, because upstreams show the same certificate.
+fn session(tables: &Tables) -> TlsSession {
+    let mut wanted = BTreeSet::new();
+    for cluster in tables.accepted().clusters.values() {
+        identities(&pilotage_proto::json::to_value(&**cluster).unwrap_or_default(), &mut wanted);
+    }
+    let own = "spiffe://cluster.local/ns/default/sa/client".to_owned();
+    let uris = std::iter::once(own).chain(wanted).collect();
+    let peer = Certificate {
+        sha256: "c0ffee".to_owned(),
+        pem: "pem".to_owned(),
+        subject: "CN=client".to_owned(),
+        uris,
+        dns_names: vec!["client.example.com".to_owned()],
+        ..Certificate::default()
+    };
+    TlsSession { peer: Some(Box::new(peer)), ..TlsSession::default() }
+}
+
+/// The identities that stand in a resource as the only ones to be believed.
+fn identities(resource: &Value, found: &mut BTreeSet<String>) {
+    match resource {
+        Value::Object(fields) => {
+            let exact = fields.get("exact").and_then(Value::as_str);
+            found.extend(exact.filter(|name| name.starts_with("spiffe://")).map(str::to_owned));
+            fields.values().for_each(|value| identities(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| identities(item, found)),
+        _ => {}
     }
 }

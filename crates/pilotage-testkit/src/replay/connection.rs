@@ -1,12 +1,14 @@
 //! What becomes of a connection, in the words of the recording.
 
+use std::sync::Arc;
+
 use pilotage_engine::load_balancing::PickContext;
 use pilotage_engine::tcp_route::{TcpRoute, Tunneling};
 use pilotage_engine::{Env, NoTrace, Tables};
-use pilotage_explain::{Arrival, End, Request, carry};
+use pilotage_explain::{Arrival, ClientTls, End, Request, carry};
 use serde_json::{Value, json};
 
-use super::{exchange, pool, request, secured};
+use super::{exchange, pool, request, secured, session};
 use crate::vectors::Exchange;
 
 /// What becomes of the request of `exchange`, which arrives like that.
@@ -16,7 +18,15 @@ pub(super) fn outcome(
     exchange: &Exchange,
     env: &mut Env<'_>,
 ) -> Value {
-    let request = request(exchange);
+    // Connections to loopback are not captured: somebody listens there, or nobody.
+    let destination = arrival.destination;
+    if destination.ip().is_loopback() && tables.listener_for_destination(destination).is_none() {
+        return json!({"error": "connection refused", "flags": ""});
+    }
+    let mut request = request(exchange);
+    if request.tls == ClientTls::Mtls {
+        request.session = Some(Arc::new(session(tables)));
+    }
     match carry(tables, arrival, &request, env, &mut NoTrace).end {
         End::NoListener => json!({"error": "connection refused", "flags": ""}),
         End::NoFilterChain => {
@@ -31,6 +41,10 @@ pub(super) fn outcome(
                 "cluster": cluster.as_deref()})
         }
         End::Tcp(route) => tcp(tables, route, (arrival, &request), env),
+        // Raw bytes: there is nobody who would read an answer.
+        End::NotHttp if !request.is_http() && !request.is_tls() => {
+            json!({"status": 400, "handled": "http", "flags": "DPE", "details": "http1.codec_error"})
+        }
         End::NotHttp | End::UnknownMethod => {
             let error = if request.is_tls() { "tls handshake failed" } else { "closed" };
             json!({"status": 400, "error": error, "handled": "http", "flags": "DPE", "details": "http1.codec_error"})
