@@ -11,7 +11,7 @@ use crate::decode::Decode;
 use crate::kubernetes::{
     EndpointSlice, Endpoints, Namespace, Node, Pod, Secret, Service, Workload,
 };
-use crate::load::document::root_shape;
+use crate::load::document::{UNSUPPORTED, root_shape};
 use crate::object::KindName;
 use crate::schema::{FieldInfo, MessageSchema, Shape};
 
@@ -28,7 +28,8 @@ pub fn of_kind(kind: KindName) -> Value {
     Value::Object(schema)
 }
 
-/// The schema of objects of any kind that is read, told apart by `apiVersion` and `kind`.
+/// The schema of objects of any kind, told apart by `apiVersion` and `kind`. What is of a kind that is not read may hold
+/// anything.
 #[must_use]
 pub fn of_all() -> Value {
     let mut all = Map::new();
@@ -41,11 +42,40 @@ pub fn of_all() -> Value {
         all.insert(kind.as_str().to_owned(), schema);
         all.extend(definitions.finish());
     }
+    choices.push(of_others());
     json!({
         "$schema": DRAFT,
         "title": "Istio and Kubernetes objects that Pilotage reads",
         "oneOf": choices,
         "definitions": all,
+    })
+}
+
+/// The schema of objects that are not read. In Istio's groups these are the kinds that are known and not carried out.
+fn of_others() -> Value {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in KindName::ALL {
+        groups.entry(kind.group()).or_default().push(kind.as_str());
+    }
+    let read = groups.into_iter().map(|(group, kinds)| {
+        let versions = match group {
+            "" => "^[^/]*$".to_owned(),
+            group => format!("^{}/", group.replace('.', "\\.")),
+        };
+        let kinds = match group.ends_with(".istio.io") {
+            true => {
+                let known = UNSUPPORTED.iter().filter(|(of, ..)| *of == group);
+                json!({"not": {"enum": known.map(|(_, kind, _)| *kind).collect::<Vec<_>>()}})
+            }
+            false => json!({"enum": kinds}),
+        };
+        json!({"properties": {"apiVersion": {"pattern": versions}, "kind": kinds}})
+    });
+    json!({
+        "type": "object",
+        "required": ["apiVersion", "kind"],
+        "properties": {"apiVersion": {"type": "string"}, "kind": {"type": "string"}},
+        "not": {"anyOf": read.collect::<Vec<_>>()},
     })
 }
 

@@ -50,7 +50,12 @@ pub(crate) fn print_value(value: &Value, format: Format) -> Result<(), OutputErr
     if format == Format::Yaml {
         yaml::write(&mut out, value)?;
     } else {
-        serde_json::to_writer_pretty(&mut out, value)?;
+        // A reader that has seen enough, such as `head`, is told from JSON that fails.
+        let written = serde_json::to_writer_pretty(&mut out, value);
+        written.map_err(|error| match error.is_io() {
+            true => OutputError::Write(error.into()),
+            false => OutputError::Json(error),
+        })?;
         out.write_all(b"\n")?;
     }
     Ok(out.flush()?)

@@ -128,3 +128,23 @@ fn every_field_says_what_it_is_for() {
         }
     }
 }
+
+#[test]
+fn kinds_that_are_not_read_may_hold_anything() {
+    let all = of_all();
+    for (version, kind, expected) in [
+        ("v1", "ServiceAccount", true),
+        ("v1", "Service", false),
+        ("apps/v1", "ControllerRevision", true),
+        ("gateway.networking.k8s.io/v1", "Gateway", true),
+        ("networking.istio.io/v1", "Gateway", false),
+        ("networking.istio.io/v1", "Gatway", false),
+        ("networking.istio.io/v1alpha3", "EnvoyFilter", true),
+        ("security.istio.io/v1", "AuthorizationPolicy", true),
+    ] {
+        // Nothing that is read may have such a `spec`.
+        let object =
+            json!({"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": 1});
+        assert_eq!(fits(&object, &all, &all), expected, "{version} {kind}");
+    }
+}

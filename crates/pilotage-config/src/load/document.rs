@@ -16,7 +16,7 @@ use crate::span::FieldSpan;
 use crate::yaml::{Document, Entry, Node, NodeKind, shorten};
 
 /// Kinds that change traffic in Istio and that we do not carry out, and what follows from that.
-const UNSUPPORTED: [(&str, &str, &str); 10] = [
+pub(crate) const UNSUPPORTED: [(&str, &str, &str); 10] = [
     ("networking.istio.io", "EnvoyFilter", "the proxy is not patched"),
     ("extensions.istio.io", "WasmPlugin", "no plugin runs"),
     ("telemetry.istio.io", "Telemetry", "logs, metrics and traces stay as they are"),

@@ -26,7 +26,7 @@ use crate::who::{Kind, WhoArgs};
 pub(crate) struct ExplainArgs {
     /// What to ask for: http://HOST:PORT/PATH, with the method before it when it is not GET. Other schemes: https,
     /// grpc, tcp (raw bytes), tls (raw bytes in TLS)
-    #[arg(value_name = "[METHOD] URL", required = true, num_args = 1..=2)]
+    #[arg(value_name = "[METHOD] URL", required = true, num_args = 1..=3)]
     request: Vec<String>,
 
     /// A header of the request, `name: value`. Repeatable
@@ -46,11 +46,18 @@ pub(crate) struct ExplainArgs {
     #[command(flatten)]
     how: HowArgs,
 
-    /// Ask a running `pilotage up` rather than files
-    #[arg(long, conflicts_with_all = ["files", "mesh_config_file"])]
-    live: bool,
+    /// Ask a running `pilotage up` rather than files; ADDRESS is that of its admin port
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        conflicts_with_all = ["files", "mesh_config_file"]
+    )]
+    live: Option<String>,
 
-    /// Admin port of the running `pilotage up`
+    /// Admin port of the running `pilotage up`, when it is on this machine
     #[arg(long, value_name = "PORT", default_value_t = 15000)]
     admin_port: u16,
 
@@ -130,6 +137,9 @@ pub(crate) enum ExplainError {
     /// Who asks.
     #[error("--from: {0}")]
     From(#[from] UnknownName),
+    /// Too many words.
+    #[error("a request is [METHOD] URL, and this has a word more: {0}")]
+    Words(String),
     /// There are several gateways, or none.
     #[error("{0}")]
     Gateway(String),
@@ -141,7 +151,7 @@ pub(crate) enum ExplainError {
 impl ExplainError {
     pub(super) fn status(&self) -> Status {
         match self {
-            Self::Ask(_) | Self::From(_) | Self::Gateway(_) => Status::Usage,
+            Self::Ask(_) | Self::From(_) | Self::Words(_) | Self::Gateway(_) => Status::Usage,
             Self::Live(error) => error.status(),
         }
     }
@@ -152,9 +162,9 @@ impl ExplainError {
 /// # Errors
 /// When flags or files are unusable, nobody runs who could be asked, or the answer cannot be written.
 pub(crate) fn run(args: &ExplainArgs) -> Result<Status, CommandError> {
-    let ask = args.ask();
-    if args.live {
-        let answer = live::ask(&ask, args.admin_port).map_err(ExplainError::Live)?;
+    let ask = args.ask()?;
+    if let Some(address) = args.live_address() {
+        let answer = live::ask(&ask, &address).map_err(ExplainError::Live)?;
         print(&answer, args)?;
         return Ok(Status::Ok);
     }
@@ -189,13 +199,39 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Status, CommandError> {
 }
 
 impl ExplainArgs {
-    fn ask(&self) -> Ask {
-        let (method, url) = match self.request.as_slice() {
-            [method, url] => (Some(method.clone()), url.clone()),
-            [url, ..] => (None, url.clone()),
-            [] => (None, String::new()),
+    /// The admin port to ask, if a running process is to be asked: `--live=ADDRESS`, or `--live ADDRESS` as people write
+    /// it, where the address looks like one more word of the request.
+    fn live_address(&self) -> Option<String> {
+        let written = self.live.as_deref()?;
+        let apart = self.request.iter().find(|word| self.is_live_address(word));
+        Some(match (written, apart) {
+            ("", Some(apart)) => apart.clone(),
+            ("", None) => format!("127.0.0.1:{}", self.admin_port),
+            (written, _) => written.to_owned(),
+        })
+    }
+
+    /// Whether this word of the request is the address that belongs to `--live`: the URL is another one.
+    fn is_live_address(&self, word: &str) -> bool {
+        let is_address = |word: &str| {
+            let port = word.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+            port.is_some_and(|port| port.is_ok()) && !word.contains('/')
         };
-        Ask {
+        self.live.as_deref() == Some("")
+            && is_address(word)
+            && self.request.iter().any(|other| other.contains("://"))
+    }
+
+    fn ask(&self) -> Result<Ask, ExplainError> {
+        let words: Vec<&String> =
+            self.request.iter().filter(|word| !self.is_live_address(word)).collect();
+        let (method, url) = match words.as_slice() {
+            [method, url] => (Some((*method).clone()), (*url).clone()),
+            [url] => (None, (*url).clone()),
+            [] => (None, String::new()),
+            [_, _, more, ..] => return Err(ExplainError::Words((*more).clone())),
+        };
+        Ok(Ask {
             method,
             url,
             headers: self.headers.clone(),
@@ -215,7 +251,7 @@ impl ExplainArgs {
             }),
             sni: self.how.sni.clone(),
             alpn: self.how.alpn.clone(),
-        }
+        })
     }
 
     /// Who asks: by name, by flags, or the only gateway there is.

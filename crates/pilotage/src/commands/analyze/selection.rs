@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use pilotage_config::{Code, Diagnostic, ObjectRef};
+use pilotage_config::{Code, Diagnostic, ObjectRef, codes};
 
 /// What narrows the answer.
 pub(super) struct Selection<'a> {
@@ -21,7 +21,8 @@ impl Selection<'_> {
                 }
                 _ => true,
             };
-            here && !(self.ignore_unknown && is_unread(problem))
+            let is_unknown = is_unread(problem) || problem.code == codes::PIL0005;
+            here && !(self.ignore_unknown && is_unknown)
                 && !self.suppressions.iter().any(|suppression| suppression.covers(problem))
         });
     }

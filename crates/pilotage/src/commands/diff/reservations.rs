@@ -54,7 +54,11 @@ impl Answer<'_> {
         for one in self.left_out.iter() {
             let of_object = one.object.iter().map(|object| format!("{object} in "));
             let what = format!("{}{}", of_object.collect::<String>(), one.file);
-            lines.push(format!("left out, as it cannot be used: {what}: {}", one.why));
+            let line = format!("left out, as it cannot be used: {what}: {}", one.why);
+            // Both sides may have it.
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
         for view in &self.views {
             let refused = view.refused.iter();

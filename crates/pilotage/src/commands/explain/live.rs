@@ -1,12 +1,11 @@
 //! Asking a running `pilotage up` over its admin port.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use pilotage_explain::{Ask, Explanation};
 
-use crate::embedded::loopback;
 use crate::exit::Status;
 
 /// How long the process may take to answer.
@@ -19,19 +18,19 @@ const LONGEST_ANSWER_BYTES: u64 = 64 << 20;
 pub(crate) enum LiveError {
     /// Nobody is there.
     #[error(
-        "nobody answers at 127.0.0.1:{port} ({source}); is `pilotage up` running, with another --admin-port?"
+        "nobody answers at {address} ({source}); is `pilotage up` running, with another --admin-port?"
     )]
     Nobody {
-        /// The port.
-        port: u16,
+        /// The address of the admin port.
+        address: String,
         /// Why.
         source: io::Error,
     },
     /// What is there is something else.
-    #[error("what answers at 127.0.0.1:{port} is no `pilotage up` that can explain: {said}")]
+    #[error("what answers at {address} is no `pilotage up` that can explain: {said}")]
     Other {
-        /// The port.
-        port: u16,
+        /// The address of the admin port.
+        address: String,
         /// What it said.
         said: String,
     },
@@ -49,14 +48,16 @@ impl LiveError {
     }
 }
 
-/// Puts `ask` to the process whose admin port this is.
+/// Puts `ask` to the process whose admin port is at `address`.
 ///
 /// # Errors
 /// When nobody answers, or not with an explanation.
-pub(super) fn ask(ask: &Ask, port: u16) -> Result<Explanation, LiveError> {
-    let other = |said: &str| LiveError::Other { port, said: said.to_owned() };
+pub(super) fn ask(ask: &Ask, address: &str) -> Result<Explanation, LiveError> {
+    let other =
+        |said: &str| LiveError::Other { address: address.to_owned(), said: said.to_owned() };
     let body = serde_json::to_vec(ask).map_err(|error| other(&error.to_string()))?;
-    let text = exchange(&body, port).map_err(|source| LiveError::Nobody { port, source })?;
+    let nobody = |source| LiveError::Nobody { address: address.to_owned(), source };
+    let text = exchange(&body, address).map_err(nobody)?;
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| other("no HTTP"))?;
     let status = head.split(' ').nth(1).unwrap_or_default();
     match status {
@@ -69,8 +70,10 @@ pub(super) fn ask(ask: &Ask, port: u16) -> Result<Explanation, LiveError> {
 }
 
 /// One request and its answer on a connection of its own.
-fn exchange(body: &[u8], port: u16) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&loopback(port), PATIENCE)?;
+fn exchange(body: &[u8], address: &str) -> io::Result<String> {
+    let to = address.to_socket_addrs()?.next();
+    let to = to.ok_or_else(|| io::Error::other("the name has no address"))?;
+    let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let head = format!(
         "POST /explain HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
