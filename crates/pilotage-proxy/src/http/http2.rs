@@ -6,12 +6,14 @@
 
 mod body;
 pub(crate) mod extended;
+mod head_watch;
 mod keepalive;
 mod pump;
 mod server;
 mod streams;
 
 pub(crate) use body::Http2Body;
+pub(super) use head_watch::Watched;
 pub(crate) use keepalive::KeepAlive;
 pub(crate) use pump::{Pump, PumpError};
 pub(super) use server::serve;

@@ -175,6 +175,14 @@ impl Keeper {
         }
     }
 
+    /// While the head of a request is arriving, as it has since `since`, on a connection with others under way: whether
+    /// it is late. The task is woken when that changes.
+    pub(crate) fn poll_late(&mut self, cx: &mut Context<'_>, since: Instant) -> bool {
+        let Some(limit) = self.limits.head else { return false };
+        let (deadline, now) = (since + limit, Instant::now());
+        deadline <= now || !self.sleep_until(deadline, now, cx)
+    }
+
     /// Sees to it that the task is woken at `deadline` or earlier; false when it has been already.
     fn sleep_until(&mut self, deadline: Instant, now: Instant, cx: &mut Context<'_>) -> bool {
         match &mut self.timer {

@@ -10,7 +10,7 @@ use pilotage_engine::http_manager::HttpManager;
 
 use super::client::Client;
 use super::detect::{Detected, detect};
-use super::http2;
+use super::http2::{self, Watched};
 use super::keeping::{Keeper, Keeping};
 use super::placing;
 use crate::connection::Arrival;
@@ -65,7 +65,15 @@ async fn serve_http2(
     keeper: Keeper,
     open: &Open,
 ) {
-    if let Err(error) = http2::serve(client, stream, manager, keeper, open).await {
+    let served = match manager.and_then(|manager| manager.request_headers_timeout) {
+        None => http2::serve(client, stream, manager, None, keeper, open).await,
+        Some(_) => {
+            let stream = Watched::new(stream);
+            let since = stream.since();
+            Box::pin(http2::serve(client, stream, manager, Some(since), keeper, open)).await
+        }
+    };
+    if let Err(error) = served {
         if error.is_go_away() && error.is_library() {
             client.worker.metrics.shard.connections.protocol_errors.add(1);
         }

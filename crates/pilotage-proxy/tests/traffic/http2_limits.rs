@@ -1,6 +1,9 @@
 //! How many streams a connection to an upstream carries, and how many headers its answers may have.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use h2::server::Builder;
 use http::Response;
@@ -10,6 +13,10 @@ use tokio::runtime::Runtime;
 use super::client::Client;
 use super::http2_peers::{connect, get, mesh, ok, upstream, waiting};
 use super::mesh::{Mesh, http2_options_with};
+use super::upstream::Upstream;
+
+/// A bound for hung tests only.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn an_upstream_with_few_streams_gets_more_connections() {
@@ -95,4 +102,53 @@ fn an_answer_with_too_many_headers_is_not_taken() {
         log[1]["response_code_details"],
         "upstream_reset_before_response_started{remote_reset}"
     );
+}
+
+/// A frame of this kind with these flags on a stream.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+#[test]
+fn a_head_that_does_not_end_ends_its_connection() {
+    let upstream = Upstream::script(|_, conversation| {
+        while conversation.request().is_some() {
+            conversation.answer(200, "ok");
+        }
+    });
+    let proxy = Mesh::simple(&[upstream.address])
+        .manager("gateway", json!({"requestHeadersTimeout": "0.2s"}))
+        .start();
+    // `:method: GET`, `:scheme: http`, `:path: /` from the table of HPACK, and the authority in letters.
+    let block = [0x82, 0x86, 0x84, 0x41, 1, b'a'];
+    let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &frame(4, 0, 0, &[])[..]].concat();
+    let talk = |parts: &[Vec<u8>]| {
+        let mut stream = TcpStream::connect(proxy.gateway()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&[&preface[..], &parts.concat()].concat()).unwrap();
+        let mut kinds = Vec::new();
+        loop {
+            let mut head = [0; 9];
+            if stream.read_exact(&mut head).is_err() {
+                return kinds;
+            }
+            let [_, l2, l3, kind, flags, ..] = head;
+            let mut payload = vec![0; usize::from(l2) << 8 | usize::from(l3)];
+            stream.read_exact(&mut payload).unwrap();
+            kinds.push((kind, payload.get(7).copied()));
+            // The whole answer is there: this client has what it wants.
+            if kind == 0 && flags & 1 != 0 {
+                return kinds;
+            }
+        }
+    };
+    let goaway = (7, Some(11)); // ENHANCE_YOUR_CALM
+    let begun = frame(1, 1, 1, block.get(..3).unwrap());
+    let rest = frame(9, 4, 1, block.get(3..).unwrap());
+    assert_eq!(talk(&[begun.clone()]).last(), Some(&goaway));
+    assert_eq!(talk(&[frame(1, 5, 1, &block)[..12].to_vec()]).last(), Some(&goaway));
+    let answered = talk(&[begun, rest]);
+    assert_eq!(answered.last().map(|(kind, _)| *kind), Some(0), "{answered:?}");
+    proxy.finish();
 }

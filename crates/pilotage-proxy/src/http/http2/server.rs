@@ -19,6 +19,7 @@ use pilotage_engine::response_flag::details;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::extended;
+use super::head_watch::HeadSince;
 use super::streams::{Desk, Streams};
 use super::{CONNECTION_WINDOW_BYTES, Http2Body, KeepAlive, Pump, SEND_BUFFER_BYTES};
 use super::{PumpError, STREAM_WINDOW_BYTES};
@@ -45,7 +46,7 @@ const TURNS: usize = 32;
 /// A request, and where its answer goes.
 type Job = (Request<RecvStream>, SendResponse<Bytes>);
 
-/// Serves `stream`, on which the client speaks HTTP/2, until it closes.
+/// Serves `stream`, on which the client speaks HTTP/2, until it closes. `watch` tells of heads that do not end.
 ///
 /// # Errors
 /// Why the connection ended, unless both sides were done with it.
@@ -53,6 +54,7 @@ pub(in crate::http) async fn serve<S>(
     client: &Rc<Client>,
     stream: S,
     manager: Option<&HttpManager>,
+    watch: Option<HeadSince>,
     keeper: Keeper,
     open: &Open,
 ) -> Result<(), h2::Error>
@@ -89,8 +91,14 @@ where
         interim: manager.is_none_or(|manager| manager.proxy_100_continue),
     };
     let hire = |desk| work(Rc::clone(client), desk, rules);
-    let mut serving =
-        Serving { connection, keepalive, keeper, ending: false, streams: Streams::new(hire) };
+    let mut serving = Serving {
+        connection,
+        keepalive,
+        keeper,
+        watch,
+        ending: false,
+        streams: Streams::new(hire),
+    };
     poll_fn(|cx| serving.poll(cx, open)).await
 }
 
@@ -121,6 +129,7 @@ struct Serving<S, F, H> {
     connection: Connection<S, Bytes>,
     keepalive: Option<KeepAlive>,
     keeper: Keeper,
+    watch: Option<HeadSince>,
     /// The client was told that the connection ends.
     ending: bool,
     streams: Streams<Job, F, H>,
@@ -146,15 +155,14 @@ where
             }
             if !turn.any {
                 let idle = self.streams.is_idle();
+                if idle && self.is_late(cx) {
+                    return self.break_off(Reason::ENHANCE_YOUR_CALM);
+                }
                 if !self.ending && self.keeper.poll_drain(cx, idle) {
                     self.end();
                 } else if self.ending && self.keeper.poll_drained(cx, idle) {
                     // The client has not even confirmed that it heard of the end, or does not hang up.
-                    self.connection.abrupt_shutdown(Reason::NO_ERROR);
-                    return match self.poll_connection() {
-                        Poll::Ready(result) => Poll::Ready(result),
-                        Poll::Pending => Poll::Ready(Ok(())),
-                    };
+                    return self.break_off(Reason::NO_ERROR);
                 } else if self.streams.sleep(cx.waker()) {
                     return Poll::Pending;
                 }
@@ -162,6 +170,21 @@ where
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Whether a head has been arriving for too long.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let since = self.watch.as_ref().and_then(|watch| watch.get());
+        since.is_some_and(|since| self.keeper.poll_late(cx, since))
+    }
+
+    /// Closes the connection without waiting for anything.
+    fn break_off(&mut self, reason: Reason) -> Poll<Result<(), h2::Error>> {
+        self.connection.abrupt_shutdown(reason);
+        match self.poll_connection() {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => Poll::Ready(Ok(())),
+        }
     }
 
     /// Tells the client that no further streams are wanted.
