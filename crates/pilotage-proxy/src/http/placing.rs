@@ -72,12 +72,28 @@ fn proxied(client: &Client, tables: &Tables, head: &Head) -> Result<Place, Box<L
             tables.listeners().find(|listener| connection::takes_what_nobody_else_takes(listener))
         })
         .ok_or_else(no_listener)?;
-    let manager = match chain(client, listener, destination, head.version) {
+    let found = chain(client, listener, destination, head.version);
+    let manager = match takes_old(client, listener, destination, head.version).or(found) {
         Some(ChainAction::Http(manager)) => Arc::clone(manager),
         Some(ChainAction::Tcp(route)) => bytes_as_http(client, tables, route)?,
         Some(ChainAction::Close) | None => return Err(no_listener()),
     };
     Ok(Place { manager, destination })
+}
+
+/// What takes a request of HTTP/1.0 where requests of HTTP/1.1 go, if that wants it. Listeners do not look for HTTP/1.0:
+/// captured, such a connection is forwarded as bytes.
+fn takes_old<'l>(
+    client: &Client,
+    listener: &'l Arc<ListenerTable>,
+    destination: SocketAddr,
+    version: Version,
+) -> Option<&'l ChainAction> {
+    if version != Version::HTTP_10 {
+        return None;
+    }
+    let newer = chain(client, listener, destination, Version::HTTP_11);
+    newer.filter(|action| matches!(action, ChainAction::Http(manager) if manager.accept_http_10))
 }
 
 /// Where a captured connection's bytes would be forwarded, an HTTP request goes to the same cluster. A cluster that

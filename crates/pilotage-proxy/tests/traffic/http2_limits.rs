@@ -146,7 +146,7 @@ fn a_head_that_does_not_end_ends_its_connection() {
     let goaway = (7, Some(11)); // ENHANCE_YOUR_CALM
     let begun = frame(1, 1, 1, block.get(..3).unwrap());
     let rest = frame(9, 4, 1, block.get(3..).unwrap());
-    assert_eq!(talk(&[begun.clone()]).last(), Some(&goaway));
+    assert_eq!(talk(std::slice::from_ref(&begun)).last(), Some(&goaway));
     assert_eq!(talk(&[frame(1, 5, 1, &block)[..12].to_vec()]).last(), Some(&goaway));
     let answered = talk(&[begun, rest]);
     assert_eq!(answered.last().map(|(kind, _)| *kind), Some(0), "{answered:?}");

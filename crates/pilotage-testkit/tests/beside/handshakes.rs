@@ -1,4 +1,4 @@
-//! Which handshakes succeed: conditions on the certificates of clients, and curves. The client is curl.
+//! Which handshakes succeed: conditions on the certificates of clients, versions, ciphers and curves. The client is curl.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -108,11 +108,29 @@ fn the_same_handshakes_succeed_as_in_envoy() {
             json!({"trustedCa": root(), "trustChainVerification": untrusted, "verifyCertificateHash": [hash]}),
         ),
     ];
-    let curves = [
-        ("p256", json!(["P-256"])),
-        ("x25519", json!(["X25519"])),
-        ("two", json!(["P-384", "X25519"])),
+    let cipher = "ECDHE-ECDSA-AES256-GCM-SHA384";
+    let parameters = [
+        ("p256", json!({"ecdhCurves": ["P-256"]})),
+        ("x25519", json!({"ecdhCurves": ["X25519"]})),
+        ("two-curves", json!({"ecdhCurves": ["P-384", "X25519"]})),
+        ("old", json!({"tlsMaximumProtocolVersion": "TLSv1_2"})),
+        (
+            "modern",
+            json!({"tlsMinimumProtocolVersion": "TLSv1_3", "tlsMaximumProtocolVersion": "TLSv1_3"}),
+        ),
+        ("cipher", json!({"tlsMaximumProtocolVersion": "TLSv1_2", "cipherSuites": [cipher]})),
+        ("any-version", json!({"tlsMaximumProtocolVersion": "TLSv1_3", "cipherSuites": [cipher]})),
     ];
+    let mut offers: Vec<Vec<String>> = Vec::new();
+    for version in ["1.2", "1.3"] {
+        for curve in ["X25519", "P-256", "P-384", "P-256:X25519"] {
+            offers.push(["--curves", curve, "--tls-max", version].map(str::to_owned).to_vec());
+        }
+        for cipher in [cipher, "ECDHE-ECDSA-AES128-GCM-SHA256"] {
+            offers.push(["--ciphers", cipher, "--tls-max", version].map(str::to_owned).to_vec());
+        }
+    }
+    offers.push(vec!["--tlsv1.3".to_owned()]);
     let (mut listeners, mut asked) = (Vec::new(), Vec::new());
     for (name, validation) in &validations {
         for required in [true, false] {
@@ -135,15 +153,14 @@ fn the_same_handshakes_succeed_as_in_envoy() {
             }
         }
     }
-    for (name, curves) in &curves {
-        let common = json!({"tlsParams": {"ecdhCurves": curves}});
+    for (name, parameters) in &parameters {
+        let common = json!({"tlsParams": parameters});
         listeners.push(secured(name, false, &common, (&certificate, &key)));
-        for curve in ["X25519", "P-256", "P-384", "P-256:X25519"] {
-            for version in ["1.2", "1.3"] {
-                let arguments = ["--curves", curve, "--tls-max", version].map(str::to_owned);
-                asked.push(((*name).to_owned(), arguments.to_vec()));
-            }
-        }
+        // Where nothing is said of curves, we speak one more.
+        let offers = offers.iter().filter(|offer| {
+            parameters.get("ecdhCurves").is_some() || !offer.contains(&"P-384".to_owned())
+        });
+        asked.extend(offers.map(|offer| ((*name).to_owned(), offer.clone())));
     }
     let Some(pair) = Pair::start(&listeners, &[]) else { return };
     let (mut succeeded, mut unlike) = (0, Vec::new());

@@ -142,3 +142,24 @@ fn old_http_is_spoken_where_the_mesh_or_a_flag_says_so() {
     assert_eq!(first_line(told, &[]), "HTTP/1.0 200 OK");
     assert_eq!(first_line(log, &["--http10"]), "HTTP/1.0 200 OK");
 }
+
+#[test]
+fn a_gateway_speaks_old_http_where_the_mesh_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let edge = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec:\n  \
+         selector: {istio: ingressgateway}\n  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: edge}\nspec:\n  hosts: ['*']\n  \
+         gateways: [edge]\n  http: [{directResponse: {status: 200, body: {string: hello}}}]\n";
+    let first_line = |settings: &str| {
+        let settings = mesh(&settings.replace("$LOG", folder.path().join("log").to_str().unwrap()));
+        let up = Up::start(&[("edge.yaml", edge.to_owned()), ("istio.yaml", settings)]);
+        let mut stream = TcpStream::connect(up.address("gateway")).unwrap();
+        stream.write_all(b"GET / HTTP/1.0\r\nhost: a.test\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(first_line("accessLogFile: $LOG"), "HTTP/1.0 426 Upgrade Required");
+    let told = "accessLogFile: $LOG\ndefaultConfig: {proxyMetadata: {ISTIO_META_HTTP10: \"1\"}}";
+    assert_eq!(first_line(told), "HTTP/1.0 200 OK");
+}
