@@ -127,10 +127,8 @@ fn filters(
     let cluster = cluster_name(route, head, random);
     let fault = route.fault.as_deref().filter(|_| manager.filters.fault);
     let drawn = fault.map(|f| draw_fault(f, head, cluster.name(), env, trace)).unwrap_or_default();
-    let mut flags = ResponseFlags::NONE;
-    if drawn.delay.is_some() {
-        flags.insert(ResponseFlags::DELAY_INJECTED);
-    }
+    let delayed = drawn.delay.map(|_| ResponseFlags::DELAY_INJECTED);
+    let taken = Taken { route, cluster, flags: delayed.unwrap_or_default() };
     // Routes that answer themselves do not take part in CORS.
     let forwards = matches!(route.action, RouteAction::Forward(_));
     let cors = route.cors.as_deref().filter(|_| manager.filters.cors && forwards);
@@ -141,18 +139,17 @@ fn filters(
             Decision::Reply(reply)
         }
         (Some(abort), _) => {
-            let weighted = cluster.weighted(route);
             let mut reply = aborted(abort);
-            reply.cluster = cluster.shared().filter(|name| tables.cluster(name).is_some());
-            own_answer(reply, route, weighted, head, env)
+            reply.cluster = taken.known_cluster(tables);
+            own_answer(reply, &taken, head, env)
         }
         (None, cors::Verdict::Answer(reply)) => {
             trace.note(format_args!("the CORS policy answers the preflight request"));
             Decision::Reply(reply)
         }
-        (None, cors::Verdict::Ignore) => act(tables, manager, route, &cluster, head, env, trace),
+        (None, cors::Verdict::Ignore) => act(tables, manager, &taken, head, env, trace),
         (None, cors::Verdict::Allow(origin)) => {
-            let mut decision = act(tables, manager, route, &cluster, head, env, trace);
+            let mut decision = act(tables, manager, &taken, head, env, trace);
             allow_origin(&mut decision, route, origin);
             decision
         }
@@ -160,15 +157,12 @@ fn filters(
     match &mut decision {
         Decision::Reply(reply) => {
             reply.delay = drawn.delay;
-            reply.flags.insert(flags);
+            reply.flags = taken.flags | reply.flags;
             reply.route = Some(Arc::clone(route));
             reply.virtual_host = Some(Arc::clone(&route.virtual_host));
-            reply.cluster = cluster.shared().filter(|name| tables.cluster(name).is_some());
+            reply.cluster = taken.known_cluster(tables);
         }
-        Decision::Forward(forward) => {
-            forward.delay = drawn.delay;
-            forward.flags.insert(flags);
-        }
+        Decision::Forward(forward) => forward.delay = drawn.delay,
     }
     decision
 }
@@ -235,20 +229,35 @@ impl Chosen<'_> {
         }
     }
 
-    /// The entry of the route's clusters that was drawn.
-    fn weighted<'r>(&self, route: &'r RouteEntry) -> Option<&'r WeightedCluster> {
-        let RouteAction::Forward(action) = &route.action else { return None };
-        match &action.clusters {
-            ClusterChoice::Draw(clusters) => clusters.get(self.index()),
-            ClusterChoice::Header(_) => None,
-        }
-    }
-
     fn index(&self) -> usize {
         match self {
             Self::Drawn { index, .. } => *index,
             Self::None | Self::Named(_) => 0,
         }
+    }
+}
+
+/// The route that takes a request, and what was drawn for it.
+struct Taken<'r> {
+    route: &'r Arc<RouteEntry>,
+    cluster: Chosen<'r>,
+    /// What happened to the request already.
+    flags: ResponseFlags,
+}
+
+impl<'r> Taken<'r> {
+    /// The entry of the route's clusters that was drawn.
+    fn weighted(&self) -> Option<&'r WeightedCluster> {
+        let RouteAction::Forward(action) = &self.route.action else { return None };
+        match &action.clusters {
+            ClusterChoice::Draw(clusters) => clusters.get(self.cluster.index()),
+            ClusterChoice::Header(_) => None,
+        }
+    }
+
+    /// The cluster, if it is there.
+    fn known_cluster(&self, tables: &Tables) -> Option<Arc<str>> {
+        self.cluster.shared().filter(|name| tables.cluster(name).is_some())
     }
 }
 
@@ -271,21 +280,19 @@ fn cluster_name<'r>(route: &'r RouteEntry, head: &RequestHead<'_>, random: u64) 
 fn act(
     tables: &Tables,
     manager: &HttpManager,
-    route: &Arc<RouteEntry>,
-    cluster: &Chosen<'_>,
+    taken: &Taken<'_>,
     head: &RequestHead<'_>,
     env: &mut Env<'_>,
     trace: &mut impl Trace,
 ) -> Decision {
+    let route = taken.route;
     match &route.action {
-        RouteAction::Forward(action) => {
-            forward(tables, manager, (route, action), cluster, head, env, trace)
-        }
+        RouteAction::Forward(action) => forward(tables, manager, (taken, action), head, env, trace),
         RouteAction::Redirect(redirect) => {
             let mut reply = LocalReply::new(redirect.status, "", details::DIRECT_RESPONSE);
             locate(&mut reply, redirect, route, head);
             let path = route.seen_path(head.path);
-            own_answer(reply, route, None, &RequestHead { path: &path, ..*head }, env)
+            own_answer(reply, taken, &RequestHead { path: &path, ..*head }, env)
         }
         RouteAction::DirectResponse(response) => {
             let body = response.body.clone();
@@ -294,7 +301,7 @@ fn act(
                 // Such a status promises a place: the one that was asked for.
                 locate(&mut reply, &Redirect::to_itself(response.status), route, head);
             }
-            own_answer(reply, route, None, head, env)
+            own_answer(reply, taken, head, env)
         }
     }
 }
@@ -309,8 +316,7 @@ fn locate(reply: &mut LocalReply, redirect: &Redirect, route: &RouteEntry, head:
 /// An answer in place of an upstream's, with the route's operations on response headers.
 fn own_answer(
     mut reply: LocalReply,
-    route: &RouteEntry,
-    weighted: Option<&WeightedCluster>,
+    taken: &Taken<'_>,
     head: &RequestHead<'_>,
     env: &Env<'_>,
 ) -> Decision {
@@ -319,10 +325,11 @@ fn own_answer(
         status: None,
         details: &reply.details,
         cluster: reply.cluster.as_deref(),
-        flags: reply.flags,
+        flags: taken.flags | reply.flags,
         start: env.unix_time,
         ..Exchange::default()
     };
+    let (route, weighted) = (taken.route, taken.weighted());
     crate::forward::apply_response_operations(route, weighted, &mut reply.headers, head, &exchange);
     Decision::Reply(Box::new(reply))
 }
@@ -330,12 +337,12 @@ fn own_answer(
 fn forward(
     tables: &Tables,
     manager: &HttpManager,
-    (route, action): (&Arc<RouteEntry>, &ForwardAction),
-    chosen: &Chosen<'_>,
+    (taken, action): (&Taken<'_>, &ForwardAction),
     head: &RequestHead<'_>,
     env: &mut Env<'_>,
     trace: &mut impl Trace,
 ) -> Decision {
+    let Taken { route, cluster: chosen, flags } = taken;
     let name = chosen.name().unwrap_or_default();
     if let Chosen::Drawn { index, point, total, .. } = chosen {
         trace.weighted_cluster(*index, name, *point, *total);
@@ -345,7 +352,7 @@ fn forward(
     let Some(cluster) = found else {
         let reply = LocalReply::new(action.not_found_status, "", details::CLUSTER_NOT_FOUND)
             .with_flags(ResponseFlags::NO_CLUSTER);
-        return own_answer(reply, route, chosen.weighted(route), head, env);
+        return own_answer(reply, taken, head, env);
     };
     if let Some(reply) = refused_upgrade(manager, action, head) {
         return Decision::Reply(Box::new(reply));
@@ -373,7 +380,7 @@ fn forward(
         mirrors,
         delay: None,
         cors_origin: None,
-        flags: ResponseFlags::NONE,
+        flags: *flags,
         auto_host_rewrite: action.rewrites_host_to_endpoint(),
         steered,
         direction: manager.direction,

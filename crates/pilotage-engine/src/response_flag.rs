@@ -3,65 +3,72 @@
 use std::fmt;
 
 macro_rules! flags {
-    ($($(#[$doc:meta])* $name:ident = $bit:expr, $short:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $number:expr, $short:expr;)*) => {
         impl ResponseFlags {
-            $($(#[$doc])* pub const $name: Self = Self(1 << $bit);)*
+            $($(#[$doc])* pub const $name: Self = Self($number);)*
 
             const NAMES: &'static [(Self, &'static str)] = &[$((Self::$name, $short)),*];
         }
     };
 }
 
-/// A set of response flags, as in the access log's `%RESPONSE_FLAGS%`.
+/// Response flags in the order in which they were set, each once, as in the access log's `%RESPONSE_FLAGS%`.
+///
+/// Their numbers stand side by side, the first in the lowest bits. There is room for twelve, far more than can happen to
+/// one request; a further one is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ResponseFlags(u32);
+pub struct ResponseFlags(u64);
 
-// In the order in which Envoy lists them.
+/// Of one number.
+const BITS: u32 = 5;
+const MASK: u64 = (1 << BITS) - 1;
+const MOST: u32 = u64::BITS / BITS;
+
 flags! {
     /// The upstream cluster has no healthy endpoint.
-    NO_HEALTHY_UPSTREAM = 0, "UH";
+    NO_HEALTHY_UPSTREAM = 1, "UH";
     /// The upstream did not answer in time.
-    UPSTREAM_TIMEOUT = 1, "UT";
+    UPSTREAM_TIMEOUT = 2, "UT";
     /// The stream was reset by this proxy.
-    LOCAL_RESET = 2, "LR";
+    LOCAL_RESET = 3, "LR";
     /// The upstream reset the stream.
-    UPSTREAM_RESET = 3, "UR";
+    UPSTREAM_RESET = 4, "UR";
     /// The upstream connection could not be made.
-    UPSTREAM_CONNECTION_FAILURE = 4, "UF";
+    UPSTREAM_CONNECTION_FAILURE = 5, "UF";
     /// The upstream closed the connection.
-    UPSTREAM_TERMINATION = 5, "UC";
+    UPSTREAM_TERMINATION = 6, "UC";
     /// A circuit breaker refused the request.
-    UPSTREAM_OVERFLOW = 6, "UO";
+    UPSTREAM_OVERFLOW = 7, "UO";
     /// No route matched.
-    NO_ROUTE = 7, "NR";
+    NO_ROUTE = 8, "NR";
     /// A delay was injected.
-    DELAY_INJECTED = 8, "DI";
+    DELAY_INJECTED = 9, "DI";
     /// An abort was injected.
-    FAULT_INJECTED = 9, "FI";
+    FAULT_INJECTED = 10, "FI";
     /// The request was refused by a rate limit.
-    RATE_LIMITED = 10, "RL";
+    RATE_LIMITED = 11, "RL";
     /// The downstream connection went away.
-    DOWNSTREAM_TERMINATION = 11, "DC";
+    DOWNSTREAM_TERMINATION = 12, "DC";
     /// The retry limit was reached, or no more connect attempts were left.
-    RETRY_LIMIT_EXCEEDED = 12, "URX";
+    RETRY_LIMIT_EXCEEDED = 13, "URX";
     /// The stream was idle for too long.
-    STREAM_IDLE_TIMEOUT = 13, "SI";
+    STREAM_IDLE_TIMEOUT = 14, "SI";
     /// The downstream broke the protocol.
-    DOWNSTREAM_PROTOCOL_ERROR = 14, "DPE";
+    DOWNSTREAM_PROTOCOL_ERROR = 15, "DPE";
     /// The stream lived longer than it may.
-    MAX_DURATION_REACHED = 15, "UMSDR";
+    MAX_DURATION_REACHED = 16, "UMSDR";
     /// The downstream connection lived longer than it may.
-    DURATION_TIMEOUT = 16, "DT";
+    DURATION_TIMEOUT = 17, "DT";
     /// The upstream broke the protocol.
-    UPSTREAM_PROTOCOL_ERROR = 17, "UPE";
+    UPSTREAM_PROTOCOL_ERROR = 18, "UPE";
     /// The route's cluster does not exist.
-    NO_CLUSTER = 18, "NC";
+    NO_CLUSTER = 19, "NC";
     /// The proxy is overloaded.
-    OVERLOADED = 19, "OM";
+    OVERLOADED = 20, "OM";
     /// A DNS name could not be resolved.
-    DNS_FAILURE = 20, "DF";
+    DNS_FAILURE = 21, "DF";
     /// The client reset the stream, or was made to by what it sent.
-    DOWNSTREAM_RESET = 21, "DR";
+    DOWNSTREAM_RESET = 22, "DR";
 }
 
 impl ResponseFlags {
@@ -75,35 +82,45 @@ impl ResponseFlags {
 
     /// Whether all of `other` is set.
     pub fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
+        other.numbers().all(|number| self.numbers().any(|own| own == number))
     }
 
-    /// Sets `other` too.
+    /// Sets `other` too, after what is set.
     pub fn insert(&mut self, other: Self) {
-        self.0 |= other.0;
+        for number in other.numbers() {
+            let count = u64::BITS.saturating_sub(self.0.leading_zeros()).div_ceil(BITS);
+            if count < MOST && !self.contains(Self(number)) {
+                self.0 |= number << (count * BITS);
+            }
+        }
+    }
+
+    fn numbers(self) -> impl Iterator<Item = u64> {
+        let rest = std::iter::successors(Some(self.0), |rest| Some(rest >> BITS));
+        rest.take_while(|rest| *rest != 0).map(|rest| rest & MASK)
     }
 }
 
 impl std::ops::BitOr for ResponseFlags {
     type Output = Self;
 
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+    fn bitor(mut self, other: Self) -> Self {
+        self.insert(other);
+        self
     }
 }
 
 /// The short names joined by commas; nothing for the empty set (the access log prints `-` there).
 impl fmt::Display for ResponseFlags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut first = true;
-        for (flag, name) in Self::NAMES {
-            if self.contains(*flag) {
-                if !first {
-                    f.write_str(",")?;
-                }
-                first = false;
-                f.write_str(name)?;
+        let names = self.numbers().filter_map(|number| {
+            Self::NAMES.iter().find_map(|(flag, name)| (flag.0 == number).then_some(name))
+        });
+        for (index, name) in names.enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
             }
+            f.write_str(name)?;
         }
         Ok(())
     }
@@ -162,10 +179,23 @@ mod tests {
     use super::ResponseFlags;
 
     #[test]
-    fn flags_print_in_envoys_order() {
-        let flags = ResponseFlags::FAULT_INJECTED | ResponseFlags::DELAY_INJECTED;
+    fn flags_print_in_the_order_in_which_they_were_set() {
+        let mut flags = ResponseFlags::DELAY_INJECTED | ResponseFlags::FAULT_INJECTED;
         assert_eq!(flags.to_string(), "DI,FI");
+        flags.insert(ResponseFlags::NO_HEALTHY_UPSTREAM | ResponseFlags::DELAY_INJECTED);
+        assert_eq!(flags.to_string(), "DI,FI,UH");
         assert_eq!(ResponseFlags::NONE.to_string(), "");
         assert!(!flags.contains(ResponseFlags::NO_CLUSTER));
+        assert!(flags.contains(ResponseFlags::FAULT_INJECTED | ResponseFlags::DELAY_INJECTED));
+    }
+
+    #[test]
+    fn all_flags_are_told_while_there_is_room() {
+        let names = ResponseFlags::NAMES;
+        assert!(names.iter().all(|(flag, _)| flag.0 != 0 && flag.0 <= super::MASK));
+        let mut flags = ResponseFlags::NONE;
+        names.iter().rev().for_each(|(flag, _)| flags.insert(*flag));
+        let told: Vec<_> = names.iter().rev().take(12).map(|(_, name)| *name).collect();
+        assert_eq!(flags.to_string(), told.join(","));
     }
 }

@@ -203,7 +203,9 @@ impl Context<'_> {
                     let details = reply.details.replace(BEFORE_RESPONSE, AFTER_RESPONSE);
                     reply.details = details.into();
                 }
-                reply.flags.insert(forward.flags);
+                // What happened before comes first.
+                let flags = tail.facts().map_or(forward.flags, |facts| facts.flags);
+                reply.flags = flags | reply.flags;
                 attempts.answered(reply.status);
                 let exchange = Exchange {
                     attempts: attempts.count(),
