@@ -157,7 +157,7 @@ fn forward(
         ..action.clone()
     };
     let is_plain = rest == RouteAction::default();
-    let key = format!("{rest:?}");
+    let key = if is_plain { String::new() } else { format!("{rest:?}") };
     let text = if is_plain { "nothing else".to_owned() } else { key.clone() };
     outcome.mention(Facet::Other, key, text, is_plain);
 }

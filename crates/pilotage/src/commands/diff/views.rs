@@ -47,6 +47,10 @@ pub(super) fn differences(
         let ProxyTables { old, new, refused } = ProxyTables::of(old, new, who, is_last);
         let difference = difference_up_to(&old, &new, most);
         found.push(ViewDifference { name, difference, refused });
+        if is_last {
+            // The process ends soon. To take the tables of a large mesh apart first would be a tenth of its time.
+            std::mem::forget((old, new));
+        }
     }
     found.reverse();
     (found, unseen)
