@@ -8,8 +8,9 @@ const MAX_DIRECT_RESPONSE_BYTES: u32 = 1024 * 1024;
 /// A route configuration as all of ours are.
 pub(crate) fn route_configuration(
     name: String,
-    virtual_hosts: Vec<VirtualHost>,
+    mut virtual_hosts: Vec<VirtualHost>,
 ) -> RouteConfiguration {
+    virtual_hosts.shrink_to_fit();
     RouteConfiguration {
         name,
         virtual_hosts,

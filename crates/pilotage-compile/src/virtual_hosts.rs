@@ -191,9 +191,11 @@ fn render(groups: Vec<Group<'_>>, place: &Place<'_>) -> Vec<VirtualHost> {
 pub(crate) fn virtual_host(
     name: String,
     domains: Vec<String>,
-    routes: Vec<Route>,
+    mut routes: Vec<Route>,
     counts_attempts: bool,
 ) -> VirtualHost {
+    // It is kept as long as the rules stay what they are.
+    routes.shrink_to_fit();
     VirtualHost {
         name,
         domains,
