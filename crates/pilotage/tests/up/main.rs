@@ -17,6 +17,7 @@ mod mesh_ports;
 mod mesh_settings;
 mod mesh_tls;
 mod reload;
+mod revocation;
 mod routing;
 mod shutdown;
 mod sidecar_tls;

@@ -4,18 +4,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rcgen::{
-    CertificateParams, CertificateRevocationListParams, KeyIdMethod, KeyPair, RevokedCertParams,
-    SerialNumber, date_time_ymd,
-};
-
 use crate::harness::{Up, service};
-use crate::tls::{Authority, Shown, authority, curl, free_port, stdout, wrote};
+use crate::revocation::revoked;
+use crate::tls::{Shown, authority, curl, free_port, stdout, wrote};
 
 /// Reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The serial number of the certificate that is revoked.
-const REVOKED: u64 = 4711;
 
 /// A workload that accepts no mTLS of the mesh, and its ports: number, protocol, and fields of their TLS.
 fn sidecar(ports: &[(u16, &str, String)], to: u16) -> String {
@@ -94,29 +88,6 @@ fn versions_ciphers_and_curves_are_those_of_the_port() {
     drop(up);
 }
 
-/// A certificate with a serial number that `list` revokes.
-fn revoked(ca: &Authority, folder: &Path) {
-    let mut params = CertificateParams::new(vec!["revoked.test".to_owned()]).unwrap();
-    params.serial_number = Some(SerialNumber::from(REVOKED));
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, ca).unwrap().pem();
-    Shown { certificate, key: key.serialize_pem() }.write(folder, "revoked");
-    let list = CertificateRevocationListParams {
-        this_update: date_time_ymd(2020, 1, 1),
-        next_update: date_time_ymd(4000, 1, 1),
-        crl_number: SerialNumber::from(1),
-        issuing_distribution_point: None,
-        revoked_certs: vec![RevokedCertParams {
-            serial_number: SerialNumber::from(REVOKED),
-            revocation_time: date_time_ymd(2020, 1, 1),
-            reason_code: None,
-            invalidity_date: None,
-        }],
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    std::fs::write(folder.join("list.crl"), list.signed_by(ca).unwrap().pem().unwrap()).unwrap();
-}
-
 /// What openssl prints for these words of a command line, the last of which is a shell's pipe where they have one.
 fn openssl(folder: &Path, command: &str) -> String {
     let output = Command::new("sh").args(["-c", command]).current_dir(folder).output().unwrap();
@@ -135,7 +106,7 @@ fn certificates_of_clients_are_checked_as_the_port_says() {
     {
         Shown::new(signer, &format!("{name}.test")).write(folder, name);
     }
-    revoked(&ca, folder);
+    revoked(&ca, folder, "revoked");
     let hash = openssl(folder, "openssl x509 -in client.crt -noout -fingerprint -sha256");
     let hash = hash.split_once('=').unwrap().1;
     let key = openssl(

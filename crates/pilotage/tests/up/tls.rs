@@ -296,13 +296,13 @@ fn outside(port: u16, tls: &str) -> String {
 }
 
 /// openssl as a TLS server that answers every request with a page about the connection.
-struct Openssl {
+pub(crate) struct Openssl {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Openssl {
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let port = free_port();
         let child = Command::new("openssl")
             .args(["s_server", "-www", "-quiet", "-accept", &format!("127.0.0.1:{port}")])
@@ -330,7 +330,7 @@ impl Drop for Openssl {
 }
 
 /// What a client inside the mesh gets for a request to `api.test`: status, and the whole answer as text.
-fn ask(port: u16, tls: &str) -> (u16, String) {
+pub(crate) fn ask(port: u16, tls: &str) -> (u16, String) {
     ask_with(port, tls, "")
 }
 
