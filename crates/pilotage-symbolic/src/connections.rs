@@ -8,6 +8,8 @@ mod deed;
 mod destinations;
 mod hello;
 mod kinds;
+mod ranges;
+mod sources;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -46,6 +48,8 @@ pub struct ConnectionChange {
 pub struct Connection {
     /// Where the client wants to go.
     pub destination: SocketAddr,
+    /// Where it comes from, if that makes a difference.
+    pub source: Option<SocketAddr>,
     /// Whether it begins with a TLS client hello.
     pub tls: bool,
     /// The server name in that.
@@ -56,8 +60,11 @@ pub struct Connection {
 
 impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { destination, tls, server_name, protocols } = self;
+        let Self { destination, source, tls, server_name, protocols } = self;
         write!(f, "{} to {destination}", if *tls { "TLS" } else { "TCP" })?;
+        if let Some(source) = source {
+            write!(f, " from {source}")?;
+        }
         if let Some(name) = server_name {
             write!(f, " for {name}")?;
         }
@@ -158,7 +165,9 @@ impl<'t> Comparing<'t> {
                 continue;
             }
             let inbound = entry.iter().flatten().any(|one| one.direction == Direction::Inbound);
-            if let Err(TooComplex) = self.destination(&destination, listeners, inbound) {
+            let proxied = entry.iter().flatten().any(|one| one.inspection.proxy_protocol);
+            let how = (inbound, proxied);
+            if let Err(TooComplex) = self.destination(&destination, listeners, how) {
                 self.found.undecided.push(told::place(&destination, inbound));
             }
         }
@@ -188,12 +197,13 @@ impl<'t> Comparing<'t> {
         &mut self,
         destination: &Destination,
         listeners: Entry<'_>,
-        inbound: bool,
+        (inbound, proxied): (bool, bool),
     ) -> Result<(), TooComplex> {
-        let kinds = Kinds::of(destination, self.chain_matches(listeners))?;
+        let kinds = Kinds::of(destination, self.chain_matches(listeners), proxied)?;
         let mut groups: Vec<Group> = Vec::new();
         for kind in kinds.all() {
-            let deeds = self.deeds(listeners, &kinds.example(kind));
+            let Some(example) = kinds.example(kind) else { continue };
+            let deeds = self.deeds(listeners, &example);
             let alike = |group: &&mut Group| {
                 group.deeds.iter().zip(&deeds).all(|(known, one)| Rc::ptr_eq(known, one))
             };
@@ -204,14 +214,15 @@ impl<'t> Comparing<'t> {
         }
         for Group { deeds, kinds: found } in groups {
             let changes = self.changes(&deeds);
-            let Some(first) = found.first().filter(|_| !changes.is_empty()) else { continue };
+            let first = found.first().filter(|_| !changes.is_empty());
+            let Some(witness) = first.and_then(|kind| kinds.example(*kind)) else { continue };
             let [was, becomes] = deeds.map(|deed| deed.origin.iter().cloned().collect());
             self.found.changes.push(ConnectionChange {
                 condition: told::condition(destination, inbound, &kinds, &found),
                 changes,
                 was,
                 becomes,
-                witness: kinds.example(*first),
+                witness,
             });
         }
         Ok(())
@@ -264,7 +275,8 @@ impl<'t> Comparing<'t> {
         let http = listener.inspection.http.as_ref().is_some_and(|scope| scope.applies_to(port));
         let sees_protocols = if connection.tls { tls } else { http };
         let protocols: Vec<&str> = connection.protocols.iter().map(String::as_str).collect();
-        let client = destinations::client(connection.destination);
+        let client = connection.source;
+        let client = client.unwrap_or_else(|| destinations::client(connection.destination));
         let info = ConnectionInfo {
             destination: connection.destination,
             source: client,

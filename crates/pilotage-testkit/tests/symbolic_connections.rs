@@ -269,7 +269,7 @@ fn connection(random: &mut Rng) -> Connection {
         _ => Vec::new(),
     };
     let destination = SocketAddr::new(address, port);
-    Connection { destination, tls, server_name, protocols }
+    Connection { destination, source: None, tls, server_name, protocols }
 }
 
 fn pick<T: Copy>(random: &mut Rng, all: &[T]) -> T {

@@ -20,7 +20,7 @@ pub(super) struct Destination {
     pub(super) ipv6: bool,
 }
 
-/// The client of all connections: where they come from makes no difference.
+/// The client of connections, where it makes no difference where they come from.
 pub(super) fn client(destination: SocketAddr) -> SocketAddr {
     match destination {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 40_000)),

@@ -4,10 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::destinations::Destination;
 use super::hello::Hello;
-use super::kinds::{Kind, Kinds, Range};
+use super::kinds::{Kind, Kinds};
+use super::ranges::Range;
+use super::sources::{From, Source};
 
 /// Names that are told one by one, at most.
 const MOST_TOLD: usize = 6;
+
+/// Numbers of sources, or of what is said first.
+type Numbers = BTreeSet<usize>;
 
 /// Where connections go to.
 pub(super) fn place(destination: &Destination, inbound: bool) -> String {
@@ -31,18 +36,23 @@ pub(super) fn condition(
     kinds: &Kinds,
     found: &[Kind],
 ) -> String {
-    let mut hellos: BTreeMap<(usize, usize), BTreeSet<usize>> = BTreeMap::new();
+    let mut hellos: BTreeMap<(usize, usize, usize), Numbers> = BTreeMap::new();
     for kind in found {
-        hellos.entry((kind.address, kind.port)).or_default().insert(kind.hello);
+        let place = (kind.address, kind.port, kind.source);
+        hellos.entry(place).or_default().insert(kind.hello);
     }
-    let mut places: BTreeMap<BTreeSet<usize>, Vec<(usize, usize)>> = BTreeMap::new();
-    for (place, hellos) in hellos {
-        places.entry(hellos).or_default().push(place);
+    let mut sources: BTreeMap<(Numbers, (usize, usize)), Numbers> = BTreeMap::new();
+    for ((address, port, source), hellos) in hellos {
+        sources.entry((hellos, (address, port))).or_default().insert(source);
+    }
+    let mut places: BTreeMap<(Numbers, Numbers), Vec<(usize, usize)>> = BTreeMap::new();
+    for ((hellos, place), sources) in sources {
+        places.entry((hellos, sources)).or_default().push(place);
     }
     let everywhere = kinds.addresses.len() * kinds.ports.len();
     let mut parts = Vec::new();
-    for (hellos, there) in places {
-        let which = said_first(kinds, &hellos);
+    for ((hellos, sources), there) in places {
+        let which = format!("{}{}", from(kinds, &sources), said_first(kinds, &hellos));
         let whole = place(destination, inbound);
         match there.len() == everywhere {
             true => parts.push(format!("{whole}{which}")),
@@ -53,6 +63,28 @@ pub(super) fn condition(
         }
     }
     parts.join("; ")
+}
+
+/// Where they come from, unless they may come from anywhere.
+fn from(kinds: &Kinds, numbers: &Numbers) -> String {
+    if numbers.len() == kinds.sources.len() {
+        return String::new();
+    }
+    let chosen = numbers.iter().filter_map(|at| kinds.sources.get(*at));
+    format!(", from {}", listed(&chosen.map(source_text).collect::<Vec<_>>(), "or"))
+}
+
+fn source_text(source: &Source) -> String {
+    let address = match &source.from {
+        From::Anywhere => None,
+        From::Destination => Some("the address that they go to".to_owned()),
+        From::Addresses(share) | From::Others(share) => Some(range_text(share.range)),
+    };
+    let port = source.port.map(|(port, _)| match port {
+        Some(port) => format!("port {port}"),
+        None => "other ports".to_owned(),
+    });
+    address.into_iter().chain(port).collect::<Vec<_>>().join(" ")
 }
 
 /// A single range and port.
@@ -81,7 +113,7 @@ fn range_text(range: Range) -> String {
 }
 
 /// What the clients say first, unless they may say anything.
-fn said_first(kinds: &Kinds, numbers: &BTreeSet<usize>) -> String {
+fn said_first(kinds: &Kinds, numbers: &Numbers) -> String {
     if numbers.len() == kinds.hellos.len() {
         return String::new();
     }

@@ -27,6 +27,7 @@ pub(super) fn report(answer: &Answer<'_>) -> Value {
                     "changes": changes(answer, &one.changes, &one.was, &one.becomes),
                     "witness": {
                         "destination": one.witness.destination.to_string(),
+                        "source": one.witness.source.map(|source| source.to_string()),
                         "tls": one.witness.tls,
                         "serverName": one.witness.server_name,
                         "protocols": one.witness.protocols,
