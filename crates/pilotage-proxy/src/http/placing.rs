@@ -139,8 +139,11 @@ fn chain<'l>(
     destination: SocketAddr,
     version: Version,
 ) -> Option<&'l ChainAction> {
-    // What an older request comes to is for the manager to say: nobody has to find out that it is HTTP.
-    let protocol = if version == Version::HTTP_2 { "h2c" } else { "http/1.1" };
+    let protocol = match version {
+        Version::HTTP_2 => "h2c",
+        Version::HTTP_10 => "http/1.0",
+        _ => "http/1.1",
+    };
     let chain = listener.chain(&ConnectionInfo {
         destination,
         source: client.arrival.source,
