@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::support::{Folder, pilotage};
 
 const RULES: &str = "
@@ -118,4 +120,66 @@ fn what_is_assumed_is_said() {
     assert!(done.stdout.contains("no request changes: proved"), "{}", done.stdout);
     let assumed = "assumed: HTTP at port 80, as neither side has a service";
     assert!(done.stdout.contains(assumed), "{}", done.stdout);
+}
+
+#[test]
+fn of_many_kinds_some_are_told_and_the_others_counted() {
+    let (old, new) = (Folder::new(), Folder::new());
+    let rules = |status: u32| {
+        let rule = |n| {
+            let status = status + n;
+            format!(
+                "  - match: [{{uri: {{prefix: /{n}/}}}}]\n    directResponse: {{status: {status}}}\n"
+            )
+        };
+        let head = RULES.split("  - match").next().unwrap_or_default();
+        format!("{head}{}", (0..5).map(rule).collect::<String>())
+    };
+    old.write("v.yaml", &rules(200));
+    new.write("v.yaml", &rules(300));
+    let done = pilotage(&["diff", "--limit", "2", old.path(), new.path()]);
+    assert_eq!(done.code, 1, "{}", done.stdout);
+    let first = "5 kinds of request change; every other request is proved unchanged.";
+    assert!(done.stdout.starts_with(first), "{}", done.stdout);
+    assert_eq!(done.stdout.matches("witness").count(), 2, "{}", done.stdout);
+    assert!(done.stdout.contains("… and 3 more kinds: destination in 3"), "{}", done.stdout);
+    let json = pilotage(&["diff", "--limit", "2", "-o", "json", old.path(), new.path()]);
+    let answer: Value = serde_json::from_str(&json.stdout).unwrap_or_default();
+    assert_eq!(answer["views"][0]["moreRequests"]["kinds"], 3, "{answer}");
+    let all = pilotage(&["diff", "--limit", "2", "--all", old.path(), new.path()]);
+    assert_eq!(all.code, 64);
+}
+
+#[test]
+fn claims_are_said_not_to_be_known() {
+    let folder = Folder::new();
+    folder.write(
+        "v.yaml",
+        "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: web}
+spec: {selector: {app: web}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: v}
+spec:
+  hosts: [a.test]
+  gateways: [web]
+  http:
+  - match: [{headers: {'@request.auth.claims.group': {exact: admin}}}]
+    directResponse: {status: 200}
+  - directResponse: {status: 404}
+",
+    );
+    let same = pilotage(&["diff", folder.path(), folder.path()]);
+    assert!(same.stdout.contains("assumed: requests without claims"), "{}", same.stdout);
+    let told = pilotage(&["explain", "http://a.test/", "--from", "web", "-f", folder.path()]);
+    for part in ["no: metadata @request.auth.claims.group", "got nothing: no tokens are read here"]
+    {
+        assert!(told.stdout.contains(part), "{}", told.stdout);
+    }
+    let analyzed = pilotage(&["analyze", folder.path()]);
+    assert!(analyzed.stdout.contains("PIL0014"), "{}", analyzed.stdout);
 }

@@ -45,6 +45,14 @@ fn the_answer_is_that_of_the_generation_in_force() {
     up.line_with("generation 2:");
     let (_, answer, _) = ask(&up, &["http://reviews:9080/"]);
     assert_eq!(subset(&answer), "v2");
+    // The address may stand behind `--live`, with or without `=`.
+    let admin = up.address("admin").to_string();
+    for live in [vec!["--live", &admin], vec![&*format!("--live={admin}")]] {
+        let done =
+            command(&["explain", "GET", "http://reviews:9080/"]).args(live).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(told.contains("v2  100 %"), "{told} {}", String::from_utf8_lossy(&done.stderr));
+    }
     // What makes no sense is told as for files.
     let (code, _, said) = ask(&up, &["http:///"]);
     assert_eq!(code, 64);
