@@ -37,7 +37,7 @@ pub(super) fn parse(
     head: &Bytes,
     names: HeaderNames,
 ) -> Result<Request, MessageError> {
-    let spelling = names.memory().map(|memory| Spelling::of(scanner, head, memory));
+    let spelling = names.memory().map(|memory| Spelling::of(scanner, head, &[], memory));
     let line = Line::parse(scanner.start_line(head))?;
     let mut headers = Headers::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut host = None;

@@ -52,10 +52,7 @@ fn parse(
 ) -> Result<ResponseHead, MessageError> {
     let line = scanner.start_line(head);
     let (version, status, reason) = status_line(line).ok_or(MessageError::Malformed)?;
-    let spelling = names.memory().map(|memory| {
-        let spelling = Spelling::of(scanner, head, memory);
-        if memory.reason_phrase { spelling.with_reason(head.slice_ref(reason)) } else { spelling }
-    });
+    let spelling = names.memory().map(|memory| Spelling::of(scanner, head, reason, memory));
     let mut headers = Headers::with_capacity(scanner.field_count() + ADDED_HEADERS);
     let mut declared = Declared::default();
     let mut persistent = version == Version::HTTP_11;

@@ -15,7 +15,7 @@ pub(crate) struct Settings {
     pub(crate) trailers: bool,
     /// How names of headers are spelled.
     pub(crate) names: HeaderNames,
-    /// Interim answers of upstreams are passed on.
+    /// Towards clients: interim answers of upstreams may be passed on.
     pub(crate) interim: bool,
 }
 
@@ -47,7 +47,7 @@ impl Settings {
             limits: Limits { headers, ..Limits::default() },
             trailers: cluster.http1_trailers,
             names: cluster.header_names,
-            interim: true,
+            ..Self::default()
         }
     }
 }

@@ -22,16 +22,11 @@ pub(crate) struct Spelling {
 }
 
 impl Spelling {
-    /// That of the message whose head `scanner` has found to be `head`.
-    pub(super) fn of(scanner: &Scanner, head: &Bytes, memory: Memory) -> Rc<Self> {
+    /// That of the message whose head `scanner` has found to be `head`, with the phrase after its status, if it has one.
+    pub(super) fn of(scanner: &Scanner, head: &Bytes, reason: &[u8], memory: Memory) -> Rc<Self> {
         let names = scanner.names(head).collect();
-        Rc::new(Self { names, reason: Bytes::new(), proper_others: memory.proper_others })
-    }
-
-    /// The same with the phrase after the status.
-    pub(super) fn with_reason(self: Rc<Self>, reason: Bytes) -> Rc<Self> {
-        let names = self.names.clone();
-        Rc::new(Self { names, reason, proper_others: self.proper_others })
+        let reason = if memory.reason_phrase { head.slice_ref(reason) } else { Bytes::new() };
+        Rc::new(Self { names, reason, proper_others: memory.proper_others })
     }
 
     fn apply(&self, name: &mut [u8]) {
@@ -111,10 +106,12 @@ mod tests {
     }
 
     fn spelling(memory: Memory) -> std::rc::Rc<Spelling> {
-        let text = "GET / HTTP/1.1\r\nHOST: x\r\nX-ONE: 1\r\nx-One: 2\r\n\r\n";
+        let text = "HTTP/1.1 200 All is well\r\nHOST: x\r\nX-ONE: 1\r\nx-One: 2\r\n\r\n";
         let mut scanner = Scanner::default();
         scanner.scan(text.as_bytes(), Limits::default()).unwrap().unwrap();
-        Spelling::of(&scanner, &Bytes::from_static(text.as_bytes()), memory)
+        let head = Bytes::from_static(text.as_bytes());
+        let reason = head.slice("HTTP/1.1 200 ".len().."HTTP/1.1 200 All is well".len());
+        Spelling::of(&scanner, &head, &reason, memory)
     }
 
     #[test]
@@ -130,8 +127,7 @@ mod tests {
         let remembered = "HTTP/1.1 200 OK\r\nHOST: x:Y\r\nX-ONE: a\r\nx-new_2b: b\r\n\r\n";
         let plain = spelling(Memory::default());
         assert_eq!(spelled(HeaderNames::Proper, Some(&plain)), remembered);
-        let others = spelling(Memory { proper_others: true, ..Memory::default() });
-        let others = others.with_reason(Bytes::from_static(b"All is well"));
+        let others = spelling(Memory { proper_others: true, reason_phrase: true });
         let expected = "HTTP/1.1 200 All is well\r\nHOST: x:Y\r\nX-ONE: a\r\nX-New_2b: b\r\n\r\n";
         assert_eq!(spelled(HeaderNames::Lower, Some(&others)), expected);
     }
