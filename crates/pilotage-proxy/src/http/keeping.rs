@@ -175,8 +175,8 @@ impl Keeper {
         }
     }
 
-    /// While the head of a request is arriving, as it has since `since`, on a connection with others under way: whether
-    /// it is late. The task is woken when that changes.
+    /// While the head of a request is arriving, as it has since `since`: whether it is late. The task is woken when that
+    /// changes.
     pub(crate) fn poll_late(&mut self, cx: &mut Context<'_>, since: Instant) -> bool {
         let Some(limit) = self.limits.head else { return false };
         let (deadline, now) = (since + limit, Instant::now());

@@ -111,8 +111,12 @@ struct Rules {
     interim: bool,
 }
 
+/// What a client is to be told before the answer to the request that is being served.
+type Due = Rc<RefCell<Vec<AnswerHead>>>;
+
 /// Serves one stream after another.
 async fn work(client: Rc<Client>, desk: Desk<Job>, rules: Rules) -> Infallible {
+    let due = Due::default();
     loop {
         let (request, mut respond) = desk.next().await;
         if has_more_headers(&request, rules.most_headers) {
@@ -121,7 +125,8 @@ async fn work(client: Rc<Client>, desk: Desk<Job>, rules: Rules) -> Infallible {
             client.reset(Some("http2.too_many_headers"), || drop(tail));
             continue;
         }
-        serve_stream(&client, request, respond, rules.interim).await;
+        due.take();
+        serve_stream(&client, request, respond, &due, rules.interim).await;
     }
 }
 
@@ -239,26 +244,26 @@ async fn serve_stream(
     client: &Rc<Client>,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
+    due: &Due,
     interim: bool,
 ) {
     let (mut parts, stream) = request.into_parts();
     let expects = |expect: &HeaderValue| expect.as_bytes().eq_ignore_ascii_case(b"100-continue");
     let expects_continue = parts.headers.get(EXPECT).is_some_and(expects);
-    let due = (expects_continue || interim).then(Rc::<RefCell<Vec<AnswerHead>>>::default);
+    let interim = (expects_continue || interim).then(|| Interim::Http2(Rc::clone(due)));
     let upgrade = extended::into_upgrade(&mut parts);
     let body = match stream.is_end_stream() && !upgrade {
         true => None,
         false => Some(Incoming::Http2(Box::new(Http2Body::new(stream, &parts.headers)))),
     };
     let response = {
-        let interim = due.clone().map(Interim::Http2);
         let head = Box::new(Head { upgrade, expects_continue, interim, ..Head::of(parts) });
         let mut answering = pin!(Some(exchange::handle(Rc::clone(client), head, body)));
         poll_fn(|cx| {
             let Some(polled) = answering.as_mut().as_pin_mut().map(|future| future.poll(cx)) else {
                 return Poll::Ready(None);
             };
-            for head in due.iter().flat_map(|due| due.take()) {
+            for head in due.take() {
                 let mut interim = Response::new(());
                 *interim.status_mut() = head.status;
                 *interim.headers_mut() = head.headers.into();
