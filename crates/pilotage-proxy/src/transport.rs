@@ -1,5 +1,6 @@
 //! A connection, whatever carries its bytes: what codecs, pools and byte tunnels read from and write to.
 
+mod below;
 mod prefixed;
 
 use std::io;
@@ -13,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+pub(crate) use self::below::writes_as_below;
 pub(crate) use self::prefixed::Prefixed;
 use crate::tls::TlsFacts;
 

@@ -51,6 +51,7 @@ impl ServerContext {
         let builder = if tls.requires_certificate || trust.is_some() {
             // Without conditions any certificate will do.
             let trust = trust.unwrap_or_else(|| Arc::new(Trust::anybody()));
+            // A secret may bring conditions too.
             let required = tls.requires_certificate || trust.conditions.demands_certificate();
             let clients = Clients::new(trust, required, Arc::clone(&provider));
             builder.with_client_cert_verifier(Arc::new(clients))
