@@ -108,10 +108,7 @@ impl Object {
         path: &FieldPath,
         label: impl Into<String>,
     ) -> Diagnostic {
-        match self.spans.key(path) {
-            Some(span) => problem.also_at(&self.source.file, span, label),
-            None => problem,
-        }
+        self.also_at(problem, self.spans.key(path), label.into())
     }
 
     /// Adds a field of this object to a problem as a further place, pointing at its value.
@@ -122,7 +119,11 @@ impl Object {
         path: &FieldPath,
         label: impl Into<String>,
     ) -> Diagnostic {
-        match self.spans.value(path) {
+        self.also_at(problem, self.spans.value(path), label.into())
+    }
+
+    fn also_at(&self, problem: Diagnostic, span: Option<Span>, label: String) -> Diagnostic {
+        match span {
             Some(span) => problem.also_at(&self.source.file, span, label),
             None => problem,
         }

@@ -54,9 +54,11 @@ use crate::labels::Labelled;
 
 /// The domain that short names are completed with. The analyzers do not look at the mesh's own.
 const DOMAIN: &str = "cluster.local";
+/// The namespace of objects for the whole mesh. The analyzers do not look at the mesh's own.
+const ROOT_NAMESPACE: &str = "istio-system";
 /// Namespaces of the system, which need no advice.
 const SYSTEM_NAMESPACES: [&str; 5] =
-    ["istio-system", "kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
+    [ROOT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
 /// The scope of what everybody sees.
 const EVERYBODY: &str = "*";
 

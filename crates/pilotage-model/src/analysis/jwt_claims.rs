@@ -7,14 +7,11 @@ use pilotage_config::virtual_service::VirtualService;
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::shared_gateways::gateways;
-use super::{Context, virtual_services};
+use super::{Context, ROOT_NAMESPACE, virtual_services};
 use crate::labels::{Labels, selects};
 
 /// What the name of a header begins with that stands for a claim.
 const CLAIM: &str = "@request.auth.claims";
-/// The namespace whose policies are for all.
-const ROOT_NAMESPACE: &str = "istio-system";
-
 /// One problem for each gateway pod that such a rule applies to in vain.
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     let objects = context.objects();

@@ -9,10 +9,7 @@ use pilotage_config::object::{Kind, Object};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::destination_rules::destination_rules;
-use super::{Context, full_name};
-
-/// The namespace whose rules are for all, unless the mesh says otherwise.
-const ROOT_NAMESPACE: &str = "istio-system";
+use super::{Context, ROOT_NAMESPACE, full_name};
 
 /// The problems of all rules that say who may see them.
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {

@@ -5,12 +5,9 @@ use pilotage_config::security::MutualTlsMode;
 use pilotage_config::sidecar::Sidecar;
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
-use super::Context;
+use super::{Context, ROOT_NAMESPACE};
 use crate::labels::Labels;
 use crate::peer_authentication::{PeerAuthentications, WorkloadMtls};
-
-/// Where objects for the whole mesh stand. The analyzers do not look at the mesh's own setting.
-const ROOT_NAMESPACE: &str = "istio-system";
 
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     let objects = context.objects();

@@ -25,8 +25,8 @@ pub(super) struct ViewDifference {
 }
 
 /// What changes for `who`; when `anybody` may ask, for a sidecar in each namespace whose objects change, and for every
-/// gateway. With the namespaces that were left out, as there are too many. At
-/// `most` so many kinds of changes are kept of each. The sides forget their objects on the way.
+/// gateway. With the namespaces that were left out, as there are too many. Of each, `most` kinds of changes are kept at
+/// most. The sides forget their objects on the way.
 pub(super) fn differences(
     old: &mut Side,
     new: &mut Side,
