@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::pair::{LOG_FILE, Pair, Side, cluster, in_order, listener};
+use super::pair::{Pair, Side, cluster, listener, log_of_outcomes, serving};
 
 /// A bound for hung tests only.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,14 +61,14 @@ const LINES: usize = 20;
 
 #[test]
 fn http2_clients_meet_the_same_limits_as_in_envoy() {
-    let upstream = upstream();
+    let upstream = serving(serve);
     let Some(pair) = Pair::start(&listeners(), &[cluster("up", &[upstream])]) else { return };
     let [theirs, ours] = pair.sides().map(|side| {
         let told: Vec<_> = CONVERSATIONS
             .iter()
             .map(|(name, says)| Client::connect(side, name).talk(says))
             .collect();
-        let logged: BTreeSet<_> = side.log(LINES).iter().map(|line| in_order(line)).collect();
+        let logged: BTreeSet<_> = side.log(LINES).into_iter().collect();
         (told, logged)
     });
     for (index, (name, says)) in CONVERSATIONS.iter().enumerate() {
@@ -90,13 +90,8 @@ fn listeners() -> Vec<Value> {
         ("asking", json!({"proxy100Continue": true})),
     ];
     let listener = |(name, mut more): (&str, Value)| {
-        let format = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n";
         more["delayedCloseTimeout"] = json!("0.1s");
-        more["accessLog"] = json!([{"name": "file", "typedConfig": {
-            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": LOG_FILE,
-            "logFormat": {"textFormatSource": {"inlineString": format}},
-        }}]);
+        more["accessLog"] = log_of_outcomes();
         let hi = json!({"status": 200, "body": {"inlineString": "hi"}});
         let routes = json!([
             {"match": {"prefix": "/d"}, "directResponse": hi},
@@ -107,18 +102,7 @@ fn listeners() -> Vec<Value> {
     listeners.into_iter().map(listener).collect()
 }
 
-/// An upstream that refuses, or tells its client to go on and answers when it has the body.
-fn upstream() -> SocketAddr {
-    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listening.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listening.incoming().flatten() {
-            std::thread::spawn(move || serve(stream));
-        }
-    });
-    address
-}
-
+/// Refuses, or tells the client to go on and answers when it has the body.
 fn serve(mut stream: TcpStream) -> std::io::Result<()> {
     let (mut text, mut piece, mut told) = (String::new(), [0; 4096], false);
     loop {

@@ -2,13 +2,13 @@
 //! ends, and what the upstream gets; how long it takes is only bounded.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::pair::{LOG_FILE, Pair, Side, cluster, in_order, listener};
+use super::pair::{Pair, Side, cluster, listener, log_of_outcomes, serving};
 
 /// A bound for hung tests only.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,7 +51,7 @@ fn limits_and_trailers_are_obeyed_as_in_envoy() {
     let [theirs, ours] = pair.sides().map(|side| {
         let told: Vec<_> =
             CONVERSATIONS.iter().map(|(name, parts)| talk(side, name, parts)).collect();
-        let logged = side.log(15).iter().map(|line| in_order(line)).collect::<Vec<_>>();
+        let logged = side.log(15);
         (told, std::mem::take(&mut *got.lock().unwrap()), logged)
     });
     for (index, (name, parts)) in CONVERSATIONS.iter().enumerate() {
@@ -103,13 +103,8 @@ fn listeners() -> Vec<Value> {
         ("none", "trailing", json!({})),
     ];
     let listener = |(name, cluster, mut more): (&str, &str, Value)| {
-        let format = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n";
         more["delayedCloseTimeout"] = json!("0.1s");
-        more["accessLog"] = json!([{"name": "file", "typedConfig": {
-            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": LOG_FILE,
-            "logFormat": {"textFormatSource": {"inlineString": format}},
-        }}]);
+        more["accessLog"] = log_of_outcomes();
         let policy = json!({"retryOn": "5xx", "numRetries": 1, "perTryIdleTimeout": "0.1s"});
         let routes = json!([
             {"match": {"prefix": "/d"}, "directResponse": {"status": 200, "body": {"inlineString": "hi"}}},
@@ -123,15 +118,7 @@ fn listeners() -> Vec<Value> {
 
 /// An upstream that notes the bodies it gets, and answers with trailers, or not at all.
 fn upstream(got: Arc<Mutex<Vec<String>>>) -> SocketAddr {
-    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listening.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listening.incoming().flatten() {
-            let got = Arc::clone(&got);
-            std::thread::spawn(move || serve(stream, &got));
-        }
-    });
-    address
+    serving(move |stream| serve(stream, &got))
 }
 
 fn serve(mut stream: TcpStream, got: &Mutex<Vec<String>>) -> std::io::Result<()> {

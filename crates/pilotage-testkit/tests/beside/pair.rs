@@ -1,9 +1,10 @@
 //! Both proxies, started from one bootstrap.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use arc_swap::ArcSwap;
 use pilotage_engine::{LiveState, Severity, Tables};
@@ -141,12 +142,27 @@ pub(crate) fn cluster(name: &str, endpoints: &[SocketAddr]) -> Value {
     })
 }
 
-/// A line with its flags in alphabetical order: Envoy prints them as they were set.
-pub(crate) fn in_order(line: &str) -> String {
-    let [status, flags, details] = line.split(' ').collect::<Vec<_>>()[..] else {
-        return line.to_owned();
-    };
-    let mut flags: Vec<&str> = flags.split(',').collect();
-    flags.sort_unstable();
-    format!("{status} {} {details}", flags.join(","))
+/// An access log of what became of each request: status, flags and details.
+pub(crate) fn log_of_outcomes() -> Value {
+    let format = "%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n";
+    json!([{"name": "file", "typedConfig": {
+        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path": LOG_FILE,
+        "logFormat": {"textFormatSource": {"inlineString": format}},
+    }}])
+}
+
+/// An upstream: each of its connections is served in a thread of its own.
+pub(crate) fn serving(
+    serve: impl Fn(TcpStream) -> io::Result<()> + Clone + Send + 'static,
+) -> SocketAddr {
+    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listening.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listening.incoming().flatten() {
+            let serve = serve.clone();
+            thread::spawn(move || serve(stream));
+        }
+    });
+    address
 }

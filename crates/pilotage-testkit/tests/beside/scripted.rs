@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use super::pair::serving;
 
 /// A bound for hung tests only.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -16,16 +18,8 @@ pub(crate) type Got = Arc<Mutex<Vec<String>>>;
 /// with its head, or with its last chunk. After an answer with `\0` at its end the connection is closed.
 pub(crate) fn upstream(answers: &[(&'static str, &'static str)], got: &Got) -> SocketAddr {
     let answers: BTreeMap<_, _> = answers.iter().copied().collect();
-    let listening = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listening.local_addr().unwrap();
     let got = Arc::clone(got);
-    std::thread::spawn(move || {
-        for stream in listening.incoming().flatten() {
-            let (got, answers) = (Arc::clone(&got), answers.clone());
-            std::thread::spawn(move || serve(stream, &answers, &got));
-        }
-    });
-    address
+    serving(move |stream| serve(stream, &answers, &got))
 }
 
 fn serve(
