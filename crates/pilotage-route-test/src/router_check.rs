@@ -10,7 +10,6 @@ mod check;
 mod count;
 mod entry;
 pub mod file;
-mod proto_text;
 mod runtime;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,6 @@ use pilotage_config::yaml::{self, Node, NodeKind};
 use pilotage_config::{Diagnostic, Duration, FieldPath, Severity, codes, message};
 use serde_json::Value;
 
-use super::proto_text;
 use crate::report::Place;
 
 /// A test file.
@@ -159,16 +158,12 @@ impl Decode for Raw {
 }
 
 impl TestFile {
-    /// Reads the tests in `text`, which is called `name`: as YAML or JSON, or as protobuf text where the name ends in
-    /// `.pb_text`.
+    /// Reads the tests in `text`, which is called `name`.
     ///
     /// # Errors
     /// What is wrong with the text; nothing of it is to be used then.
     pub fn read(name: &Arc<str>, text: &str) -> Result<Self, Vec<Diagnostic>> {
-        let (nodes, mut problems) = match proto_text::is(name) {
-            true => proto_text::document(name, text),
-            false => yaml::documents(name, text),
-        };
+        let (nodes, mut problems) = yaml::documents(name, text);
         let mut tests = Vec::new();
         for mut node in nodes.into_iter().filter(|node| !node.is_null()) {
             if let NodeKind::Seq(_) = node.kind {
