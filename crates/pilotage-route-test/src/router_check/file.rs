@@ -5,10 +5,13 @@ use std::sync::Arc;
 use pilotage_config::decode::{Decode, Decoder, UnknownFields};
 use pilotage_config::schema::Shape;
 use pilotage_config::yaml::{self, Node, NodeKind};
-use pilotage_config::{Diagnostic, Duration, FieldPath, Severity, codes, message};
+use pilotage_config::{Diagnostic, Duration, FieldPath, Severity, Span, codes, message};
 use serde_json::Value;
 
 use crate::report::Place;
+
+/// What the names of files end with that Envoy reads as protobuf text.
+const PROTOBUF_TEXT: &str = ".pb_text";
 
 /// A test file.
 #[derive(Clone, Debug)]
@@ -163,6 +166,12 @@ impl TestFile {
     /// # Errors
     /// What is wrong with the text; nothing of it is to be used then.
     pub fn read(name: &Arc<str>, text: &str) -> Result<Self, Vec<Diagnostic>> {
+        if name.ends_with(PROTOBUF_TEXT) {
+            let message = "tests as protobuf text are not read";
+            let start = Span { line: 1, column: 1, ..Span::default() };
+            let problem = Diagnostic::new(codes::PIL0203, message).at(name, start, "");
+            return Err(vec![problem.help("write the same fields as YAML or JSON")]);
+        }
         let (nodes, mut problems) = yaml::documents(name, text);
         let mut tests = Vec::new();
         for mut node in nodes.into_iter().filter(|node| !node.is_null()) {

@@ -213,6 +213,11 @@ fn slips_in_test_files_have_a_place_and_a_proposal() {
     assert!(read(ROUTES)[0].message.contains("a route configuration"), "{:?}", read(ROUTES));
     assert!(read("[]").iter().any(|p| p.message.contains("list")));
     assert!(read("").iter().any(|p| p.message.contains("no test")));
+    let protobuf = TestFile::read(&"t.pb_text".into(), "tests {}").unwrap_err();
+    assert_eq!(
+        protobuf[0].to_string(),
+        "t.pb_text:1:1: error[PIL0203]: tests as protobuf text are not read"
+    );
     let camel = "{runtime: {some.switch: 1}, tests: [{testName: a, input: {authority: a, path: /}, validate: {clusterName: x}}]}";
     assert_eq!(TestFile::read(&"t.yaml".into(), camel).unwrap().tests.len(), 1);
 }
