@@ -27,7 +27,9 @@ use crate::{
 /// The routes of a virtual service at `place`, in the order in which they are tried. Rules that can never apply there
 /// are left out, and so is everything behind a route that takes every request.
 pub(crate) fn routes(service: &VirtualService, place: &Place<'_>) -> Vec<Route> {
-    let mut routes = Vec::new();
+    // There are thousands of services, and what a list outgrows is memory that nothing else may fit into.
+    let most = service.http.iter().map(|rule| rule.rule.match_.len().max(1)).sum();
+    let mut routes = Vec::with_capacity(most);
     for rule in &service.http {
         if rule.rule.match_.is_empty() {
             routes.push(route(service, rule, None, place));
