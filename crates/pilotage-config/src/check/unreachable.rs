@@ -2,6 +2,7 @@
 //!
 //! This is a comparison of texts, not a proof; `docs/differences.md` says what a proof adds.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -15,22 +16,23 @@ use crate::virtual_service::{HttpMatchRequest, HttpRoute, StringMatch, TcpRoute,
 /// otherwise be answered with the square of that.
 const COVERING_MAX: usize = 8;
 
-pub(super) fn check_http(rules: &[Arc<HttpRoute>], checker: &mut Checker<'_>) {
-    let plain: Vec<Vec<HttpMatchRequest>> = rules
-        .iter()
-        .map(|rule| {
-            let blocks = rule.match_.iter();
-            blocks.map(|b| HttpMatchRequest { name: String::new(), ..b.clone() }).collect()
-        })
-        .collect();
-    let rules = rules.iter().zip(&plain).enumerate().map(|(index, (rule, blocks))| Rule {
-        list: "http",
-        index,
-        name: &rule.name,
-        blocks: blocks.iter().zip(rule.match_.iter().map(|block| block.name.as_str())).collect(),
+pub(super) fn check_http<'a>(rules: &'a [Arc<HttpRoute>], checker: &mut Checker<'_>) {
+    let blocks = |rule: &'a Arc<HttpRoute>| rule.match_.iter().map(nameless).collect();
+    let plain: Vec<Vec<Cow<'_, HttpMatchRequest>>> = rules.iter().map(blocks).collect();
+    let rules = rules.iter().zip(&plain).enumerate().map(|(index, (rule, blocks))| {
+        let names = rule.match_.iter().map(|block| block.name.as_str());
+        let blocks = blocks.iter().map(|block| &**block).zip(names).collect();
+        Rule { list: "http", index, name: &rule.name, blocks }
     });
     let used = check(&rules.collect::<Vec<_>>(), checker);
     covered_prefixes(&used, checker);
+}
+
+fn nameless(block: &HttpMatchRequest) -> Cow<'_, HttpMatchRequest> {
+    match block.name.is_empty() {
+        true => Cow::Borrowed(block),
+        false => Cow::Owned(HttpMatchRequest { name: String::new(), ..block.clone() }),
+    }
 }
 
 pub(super) fn check_tls(rules: &[TlsRoute], checker: &mut Checker<'_>) {
