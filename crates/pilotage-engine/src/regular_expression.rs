@@ -13,6 +13,9 @@ const MAX_REGEX_BYTES: usize = 8 << 20;
 /// A pattern up to this long, in bytes, is small when nothing in it is large for its length.
 const SMALL_PATTERN: usize = 1024;
 
+/// Levels that an expression may be nested, which is what the `regex` crate allows.
+const MOST_LEVELS: u32 = 250;
+
 /// A regular expression that has to match a whole text, as RE2's FullMatch does.
 ///
 /// It is checked at once and made ready with the first text that may fit: a table holds thousands, of which requests
@@ -36,7 +39,7 @@ impl WholeMatch {
         let written = proto.regex.as_str();
         let inner = ascii_classes(written);
         let expression = format!(r"\A(?:{inner})\z");
-        let ready = if is_small(written) && is_valid(&inner) && is_valid(&expression) {
+        let ready = if is_small(written) && is_valid(&inner) {
             OnceLock::new()
         } else {
             // A pattern such as `a)(b` must not become valid by being wrapped.
@@ -96,9 +99,11 @@ fn is_small(pattern: &str) -> bool {
     !large && !pattern.contains("\\P") && (1..=SMALL_PATTERN).contains(&pattern.len())
 }
 
-/// Whether the `regex` crate can read `expression`.
+/// Whether the `regex` crate can read `expression`, which is small, also when it stands in a group between anchors: that
+/// is one level more, and no comment hides the end of the group, as small ones set no flags.
 fn is_valid(expression: &str) -> bool {
-    regex_syntax::ParserBuilder::new().utf8(false).build().parse(expression).is_ok()
+    let mut parser = regex_syntax::ParserBuilder::new();
+    parser.utf8(false).nest_limit(MOST_LEVELS - 1).build().parse(expression).is_ok()
 }
 
 /// The characters that `pattern` begins with, up to the first that may be something else.
