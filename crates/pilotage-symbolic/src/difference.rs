@@ -319,7 +319,7 @@ impl Comparing<'_> {
                 let number = place.table.virtual_host_index(&request.authority)?;
                 let proto = place.routes.virtual_hosts.get(number)?;
                 let host = place.table.virtual_hosts().nth(number)?;
-                let levels = Levels { table: &place.routes, host: proto };
+                let levels = Levels::of(place, proto);
                 let matcher = &host.routes.get(index)?.matcher;
                 Some(of_route(levels, proto.routes.get(index)?, matcher))
             }

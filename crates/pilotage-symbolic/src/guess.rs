@@ -32,6 +32,13 @@ impl<'c> Guess<'c> {
                 },
                 Test::Present => ("any".to_owned(), None),
                 Test::Text(text) if text.comparison == Comparison::Regex => {
+                    // What both sides demand is looked at once.
+                    let is_same = |(part, _, made): &(&Dimension, _, Option<&Text>)| {
+                        **part == condition.dimension && *made == Some(text)
+                    };
+                    if seen.iter().any(is_same) {
+                        continue;
+                    }
                     (word(&text.operand)?, Some(text))
                 }
                 Test::Text(text) => (text.operand.to_string(), None),

@@ -3,6 +3,7 @@
 mod cluster;
 mod destinations;
 mod headers;
+mod retries;
 mod rewrite;
 mod route;
 
@@ -13,6 +14,7 @@ use pilotage_proto::envoy::config::core::v3::Metadata;
 
 pub(crate) use self::cluster::{ClusterChanges, cluster_changes, told};
 pub(crate) use self::destinations::{Split, short};
+pub(crate) use self::retries::RetriesTold;
 pub(crate) use self::rewrite::{Agreement, Rewrite};
 pub(crate) use self::route::{Levels, no_route, of_route};
 

@@ -14,12 +14,16 @@ use pilotage_proto::envoy::extensions::filters::network::http_connection_manager
 use pilotage_proto::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::RouteSpecifier;
 use pilotage_proto::unpack;
 
+use crate::outcome::RetriesTold;
+
 /// A connection manager with its routes.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) manager: Arc<HttpManager>,
     pub(crate) table: Arc<RouteTable>,
     pub(crate) routes: Arc<RouteConfiguration>,
+    /// What was told of retries last.
+    pub(crate) retries: RetriesTold,
     /// Whether clients speak TLS with this proxy.
     pub(crate) tls: bool,
     /// Whether requests come from outside to the workload of the proxy.
@@ -53,6 +57,7 @@ pub(crate) fn places(tables: &Tables) -> BTreeMap<String, Place> {
                 manager: Arc::clone(manager),
                 table: Arc::clone(table),
                 routes,
+                retries: RetriesTold::default(),
                 tls: chain.tls.is_some(),
                 inbound,
             });

@@ -68,7 +68,7 @@ impl<'p> Rules<'p> {
         let nobody = match (&found, place) {
             (Some((place, host, proto)), _) => {
                 all.extend(https(host)?);
-                let levels = Levels { table: &place.routes, host: proto };
+                let levels = Levels::of(place, proto);
                 for (route, proto) in host.routes.iter().zip(&proto.routes) {
                     let conditions = conditions(&route.matcher).map_err(|_| TooComplex)?;
                     let deed = Deed::Route(levels, proto, &route.matcher);

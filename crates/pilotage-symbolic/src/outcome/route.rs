@@ -11,8 +11,7 @@ use pilotage_proto::envoy::config::route::v3::route_action::{
     HostRewriteSpecifier, RequestMirrorPolicy,
 };
 use pilotage_proto::envoy::config::route::v3::{
-    DirectResponseAction, RedirectAction, RetryPolicy, Route, RouteAction, RouteConfiguration,
-    VirtualHost,
+    DirectResponseAction, RedirectAction, Route, RouteAction, RouteConfiguration, VirtualHost,
 };
 use pilotage_proto::envoy::extensions::filters::common::fault::v3::fault_delay::FaultDelaySecifier;
 use pilotage_proto::envoy::extensions::filters::http::cors::v3::CorsPolicy;
@@ -24,13 +23,22 @@ use pilotage_proto::prost_types::Duration;
 use pilotage_proto::{Any, unpack};
 
 use super::destinations::{Destinations, label};
-use super::{Facet, Origin, Outcome, Rewrite, Statement, headers};
+use super::{Facet, Origin, Outcome, RetriesTold, Rewrite, Statement, headers};
+use crate::place::Place;
 
 /// The levels that a route inherits from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Levels<'a> {
-    pub(crate) table: &'a RouteConfiguration,
-    pub(crate) host: &'a VirtualHost,
+    table: &'a RouteConfiguration,
+    host: &'a VirtualHost,
+    retries: &'a RetriesTold,
+}
+
+impl<'a> Levels<'a> {
+    /// What the routes of `host` at `place` inherit.
+    pub(crate) fn of(place: &'a Place, host: &'a VirtualHost) -> Self {
+        Self { table: &place.routes, host, retries: &place.retries }
+    }
 }
 
 /// What happens to requests that no route takes, or no virtual host.
@@ -118,9 +126,9 @@ fn forward(
     *operations = (destinations.operated, destinations.operations);
     rewrite(outcome, action, matcher);
     timeouts(outcome, action);
-    let inherited = action.retry_policy.is_none();
     let policy = action.retry_policy.as_ref().or(levels.host.retry_policy.as_ref());
-    retries(outcome, policy, inherited);
+    let inherited = action.retry_policy.is_none();
+    outcome.statements.push((Facet::Retries, levels.retries.statement(policy, inherited)));
     let mirrors = match action.request_mirror_policies.as_slice() {
         [] => levels.host.request_mirror_policies.as_slice(),
         own => own,
@@ -224,34 +232,6 @@ fn timeouts(outcome: &mut Outcome, action: &RouteAction) {
     }
     let usual = text == "no timeout";
     outcome.mention(Facet::Timeout, key, text, usual);
-}
-
-fn retries(outcome: &mut Outcome, policy: Option<&RetryPolicy>, inherited: bool) {
-    let Some(policy) = policy else {
-        outcome.mention(Facet::Retries, String::new(), "no retries".to_owned(), inherited);
-        return;
-    };
-    let count = policy.num_retries.unwrap_or(1);
-    let mut text = match count {
-        1 => "1 retry".to_owned(),
-        count => format!("{count} retries"),
-    };
-    text.push_str(&format!(" on {}", policy.retry_on.replace(',', ", ")));
-    let codes: Vec<String> =
-        policy.retriable_status_codes.iter().map(ToString::to_string).collect();
-    if !codes.is_empty() {
-        text.push_str(&format!(" {}", codes.join(", ")));
-    }
-    if let Some(limit) = &policy.per_try_timeout {
-        text.push_str(&format!(", each try within {}", duration_text(limit)));
-    }
-    let never = count == 0 || policy.retry_on.is_empty();
-    let (key, text) = match never {
-        true => (String::new(), "no retries".to_owned()),
-        false => (format!("{policy:?}"), text),
-    };
-    // The default of Istio need not be told beside a new destination.
-    outcome.mention(Facet::Retries, key, text, true);
 }
 
 fn mirror_key(mirror: &RequestMirrorPolicy) -> String {
@@ -427,7 +407,7 @@ fn answer_text(answer: &DirectResponseAction) -> String {
 }
 
 /// A duration with its unit.
-fn duration_text(duration: &Duration) -> String {
+pub(super) fn duration_text(duration: &Duration) -> String {
     let millis = duration.seconds.saturating_mul(1000) + i64::from(duration.nanos) / 1_000_000;
     let exact = duration.nanos % 1_000_000 == 0;
     match (exact, millis % 1000) {
