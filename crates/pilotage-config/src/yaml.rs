@@ -2,6 +2,7 @@
 //!
 //! This module is the only one that knows which YAML parser is in use.
 
+mod ahead;
 mod build;
 mod mistakes;
 mod outline;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::span::{FieldSpan, Span};
 
-pub(crate) use build::parse;
+pub(crate) use ahead::parse;
 pub(crate) use scalars::{float, integer};
 
 /// A value and where it stands.

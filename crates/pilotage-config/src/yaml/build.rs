@@ -9,11 +9,8 @@ use crate::codes;
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
 
-/// Parses `text` and hands every document and every problem to `sink`, in order.
-///
-/// One document is in memory at a time. A broken document is a problem; parsing goes on at the
-/// next `---`.
-pub(crate) fn parse(
+/// Parses `text` and hands every document and every problem to `sink`, in order, one at a time.
+pub(super) fn parse(
     source: &SourceName,
     text: &str,
     limits: &Limits,

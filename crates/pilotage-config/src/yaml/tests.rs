@@ -94,3 +94,22 @@ fn values_know_their_place() {
     });
     assert!(seen);
 }
+
+#[test]
+fn a_large_text_is_read_in_its_order_too() {
+    const MANY: usize = 10_000;
+    let document = |number: usize| match number % 100 {
+        7 => "b: [\n---\n".to_owned(),
+        _ => format!("a: {number}\n---\n"),
+    };
+    let text: String = (0..MANY).map(document).collect();
+    let found = documents(&text);
+    // Behind the last `---` there is nothing.
+    assert_eq!(found.len(), MANY + 1);
+    for (number, found) in found.iter().take(MANY).enumerate() {
+        match number % 100 {
+            7 => assert!(found.contains("a `[` is never closed"), "{found}"),
+            _ => assert_eq!(*found, format!("{{a: int {number}}}")),
+        }
+    }
+}
