@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pilotage_symbolic::{Change, Difference, Formula, Host, Origin, RequestChange};
 use serde_json::{Value, json};
 
+use super::places::Line;
 use super::sides::Side;
 use super::text::facets;
 use super::{Answer, places};
@@ -98,7 +99,8 @@ fn changes(
     becomes: &[Origin],
 ) -> Vec<Value> {
     let place = |side: &Side, is_new, change: &Change, origins: &[Origin]| {
-        places::lines(side, is_new, change, origins)
+        let lines = places::lines(side, is_new, change, origins);
+        lines.iter().map(Line::to_string).collect::<Vec<_>>()
     };
     changes
         .iter()

@@ -1,5 +1,6 @@
 //! The answer as a comment on a change.
 
+use super::places::Line;
 use super::text::{headline, host, more, provisos, seen, title, untold};
 use super::{Answer, places};
 
@@ -21,7 +22,7 @@ pub(super) fn report(answer: &Answer<'_>) -> String {
         let change = seen.change;
         let (mut was, mut becomes) = (Vec::new(), Vec::new());
         for one in &change.changes {
-            let told = |what: &str, lines: Vec<String>| match lines.first() {
+            let told = |what: &str, lines: Vec<Line<'_>>| match lines.first() {
                 Some(line) => format!("{} (`{line}`)", cell(what)),
                 None => cell(what),
             };

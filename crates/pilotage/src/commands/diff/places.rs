@@ -1,16 +1,35 @@
 //! From what a change comes from to the line where it is written.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use pilotage_config::FieldPath;
 use pilotage_symbolic::{Change, Facet, Origin};
 
 use super::sides::Side;
 
-/// `file:line` of what `facet` of the rule at `origin` says.
-pub(super) fn line(side: &Side, origin: &Origin, facet: Facet) -> Option<String> {
+/// Where something is written. Written out only when it is told, as a change may come from very many places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Line<'a> {
+    /// In a file.
+    Of(&'a str, u32),
+    /// In an object of a running program, of which no file is known.
+    Running(&'a Origin),
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of(file, line) => write!(f, "{file}:{line}"),
+            Self::Running(origin) => origin.fmt(f),
+        }
+    }
+}
+
+/// Where `facet` of the rule at `origin` is written.
+fn line<'a>(side: &'a Side, origin: &'a Origin, facet: Facet) -> Option<Line<'a>> {
     if side.is_running() {
-        return Some(origin.to_string());
+        return Some(Line::Running(origin));
     }
     let object = side.written(&origin.object)?;
     let written =
@@ -18,7 +37,7 @@ pub(super) fn line(side: &Side, origin: &Origin, facet: Facet) -> Option<String>
     let written = written.filter(|path| object.spans.get(path).is_some());
     let path = written.unwrap_or_else(|| FieldPath::from(&*origin.path));
     let line = object.spans.key(&path).map_or(object.line, |span| span.line);
-    Some(format!("{}:{line}", object.file))
+    Some(Line::Of(&object.file, line))
 }
 
 /// The field of a rule that says it.
@@ -38,12 +57,16 @@ fn field(facet: Facet) -> Option<&'static str> {
 }
 
 /// The lines of one side of `change`, whose rules are at `origins`.
-pub(super) fn lines(side: &Side, is_new: bool, change: &Change, origins: &[Origin]) -> Vec<String> {
+pub(super) fn lines<'a>(
+    side: &'a Side,
+    is_new: bool,
+    change: &'a Change,
+    origins: &'a [Origin],
+) -> Vec<Line<'a>> {
     let [was, becomes] = &change.places;
     let own = if is_new { becomes } else { was };
-    let own: Vec<Origin> = own.iter().cloned().collect();
-    let origins = if change.facet == Facet::Policy { &own } else { origins };
+    let origins = if change.facet == Facet::Policy { own.as_slice() } else { origins };
     let mut known = HashSet::new();
     let lines = origins.iter().filter_map(|origin| line(side, origin, change.facet));
-    lines.filter(|line| known.insert(line.clone())).collect()
+    lines.filter(|line| known.insert(*line)).collect()
 }

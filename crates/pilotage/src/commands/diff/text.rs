@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pilotage_symbolic::{Change, Facet, Formula, Host, KindOfChange, MoreKinds, RequestChange};
 
+use super::places::Line;
 use super::{Answer, places};
 
 /// Where a line's place begins.
@@ -237,10 +238,10 @@ fn lines(
 }
 
 /// `text`, and behind it where that is written.
-fn line(text: &str, places: &[String]) -> String {
+fn line(text: &str, places: &[Line<'_>]) -> String {
     let place = match places {
         [] => return format!("{text}\n"),
-        [only] => only.clone(),
+        [only] => only.to_string(),
         [first, rest @ ..] => format!("{first} and {} more", rest.len()),
     };
     let gap = PLACE_COLUMN.saturating_sub(text.chars().count()).max(2);
