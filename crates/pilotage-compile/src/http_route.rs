@@ -15,7 +15,7 @@ use pilotage_proto::envoy::config::route::v3::route_action::{
 use pilotage_proto::envoy::config::route::v3::weighted_cluster::ClusterWeight;
 use pilotage_proto::envoy::config::route::v3::weighted_cluster::cluster_weight;
 use pilotage_proto::envoy::config::route::v3::{Route, RouteAction, WeightedCluster};
-use pilotage_proto::{Any, pack};
+use pilotage_proto::{Any, Message as _, pack};
 
 use crate::default_route::decorator;
 use crate::place::Place;
@@ -100,11 +100,10 @@ fn route(
         name: name(written, block.map(|(_, block)| block)),
         r#match: Some(condition),
         action,
-        metadata: Some(origin::metadata(
-            &service.origin,
-            &block_origin(rule, block),
-            rule.root.as_ref(),
-        )),
+        metadata: {
+            let block = block_origin(rule, block);
+            origin::metadata(&service.origin, &block, rule.root.as_ref()).encode_to_vec().into()
+        },
         decorator: Some(decorator(operation)),
         typed_per_filter_config: filters(written),
         request_headers_to_add: operations.request_add,

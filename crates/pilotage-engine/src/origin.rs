@@ -2,6 +2,7 @@
 
 use pilotage_proto::Struct;
 use pilotage_proto::envoy::config::core::v3::Metadata;
+use pilotage_proto::envoy::config::route::v3::Route;
 use pilotage_proto::prost_types::value::Kind;
 
 use crate::route::RouteEntry;
@@ -23,6 +24,12 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// What the metadata of a route notes, which is encoded.
+    #[must_use]
+    pub fn of_route(route: &Route) -> Option<Self> {
+        Self::of(&Metadata::of_route(&route.metadata)?)
+    }
+
     /// What `metadata` notes.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Option<Self> {

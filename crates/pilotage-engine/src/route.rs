@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pilotage_proto::Message as _;
+use bytes::Bytes;
 use pilotage_proto::envoy::config::core::v3::Metadata;
 
 pub(crate) use self::compile::{FilterConfigs, Inherited, mirrors};
@@ -37,8 +37,8 @@ pub struct RouteEntry {
     pub action: RouteAction,
     /// Its virtual host.
     pub virtual_host: Arc<VirtualHostSettings>,
-    /// Metadata as delivered, in its wire form: as messages it would be larger than all the rest of the route.
-    pub(crate) metadata: Option<Box<[u8]>>,
+    /// Metadata as delivered, encoded.
+    pub(crate) metadata: Bytes,
     /// Operation name for traces and the `x-envoy-decorator-operation` header.
     pub decorator: Option<Decorator>,
     /// Name for per-route statistics; empty when there are none.
@@ -124,7 +124,7 @@ pub struct WeightedCluster {
 impl RouteEntry {
     /// Metadata as delivered: where the route comes from.
     pub fn metadata(&self) -> Option<Metadata> {
-        Metadata::decode(self.metadata.as_deref()?).ok()
+        Metadata::of_route(&self.metadata)
     }
 
     /// The path of a request to `path` as what comes after routing sees it, when this route answers: a redirect that

@@ -7,6 +7,7 @@
 mod any;
 pub mod json;
 mod messages;
+mod metadata;
 mod resource_set;
 
 pub use any::{AnyError, pack, type_name, type_url, unpack};

@@ -11,6 +11,7 @@ use std::fmt;
 
 use pilotage_engine::origin;
 use pilotage_proto::envoy::config::core::v3::Metadata;
+use pilotage_proto::envoy::config::route::v3::Route;
 
 pub(crate) use self::cluster::{ClusterChanges, cluster_changes, told};
 pub(crate) use self::destinations::{Split, short};
@@ -40,14 +41,25 @@ impl fmt::Display for Origin {
 impl Origin {
     /// The origin that `metadata` states, whoever delegated to it.
     pub(crate) fn of(metadata: Option<&Metadata>) -> Option<Self> {
-        let origin::Origin { object, path, via: _ } = origin::Origin::of(metadata?)?;
-        Some(Self { object, path })
+        origin::Origin::of(metadata?).map(Self::from)
+    }
+
+    /// The origin of `route`, likewise.
+    pub(crate) fn of_route(route: &Route) -> Option<Self> {
+        origin::Origin::of_route(route).map(Self::from)
     }
 
     /// The path of the rule, without that of a `match` block.
     #[must_use]
     pub fn rule(&self) -> &str {
         origin::rule_path(&self.path)
+    }
+}
+
+impl From<origin::Origin> for Origin {
+    fn from(origin: origin::Origin) -> Self {
+        let origin::Origin { object, path, via: _ } = origin;
+        Self { object, path }
     }
 }
 

@@ -128,7 +128,7 @@ impl<'p> Rule<'p> {
     /// Where it comes from.
     pub(crate) fn origin(&self) -> Option<Origin> {
         match self.deed {
-            Deed::Route(_, route, _) => Origin::of(route.metadata.as_ref()),
+            Deed::Route(_, route, _) => Origin::of_route(route),
             Deed::Answer(_) | Deed::Nothing(_) => None,
         }
     }

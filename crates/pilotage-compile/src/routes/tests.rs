@@ -1,3 +1,5 @@
+use pilotage_proto::envoy::config::core::v3::Metadata;
+
 use crate::testing::{given, given_mesh, routes_of, sidecar, virtual_hosts};
 
 /// Three services: `web` and `api` on port 80, `db` on a port whose protocol nobody says; `web` has a second port.
@@ -178,7 +180,7 @@ fn every_route_of_a_rule_says_where_it_was_written() {
     let paths: Vec<_> = host
         .routes
         .iter()
-        .filter_map(|route| route.metadata.as_ref()?.filter_metadata.get("pilotage"))
+        .filter_map(|route| Metadata::of_route(&route.metadata)?.filter_metadata.remove("pilotage"))
         .map(|ours| format!("{:?}", ours.fields["path"].kind))
         .collect();
     assert_eq!(paths.len(), 2);

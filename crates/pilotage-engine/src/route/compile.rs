@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
 use pilotage_proto::Any;
-use pilotage_proto::Message as _;
 use pilotage_proto::envoy::config::route::v3::route::Action;
 use pilotage_proto::envoy::config::route::v3::route_action::{
     ClusterNotFoundResponseCode, ClusterSpecifier,
@@ -71,7 +70,7 @@ impl RouteEntry {
             matcher,
             action: action(proto, inherited, warnings)?,
             virtual_host: Arc::clone(inherited.settings),
-            metadata: proto.metadata.as_ref().map(|metadata| metadata.encode_to_vec().into()),
+            metadata: proto.metadata.clone(),
             decorator: decorator.transpose()?,
             stat_prefix: proto.stat_prefix.as_str().into(),
             fault: filters.fault.or_else(|| inherited.fault.cloned()),

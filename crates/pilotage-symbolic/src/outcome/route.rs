@@ -61,7 +61,7 @@ pub(crate) fn of_route(levels: Levels<'_>, route: &Route, matcher: &RouteMatch) 
         rewrite: None,
         clusters: Vec::new(),
         forwards: false,
-        origin: Origin::of(route.metadata.as_ref()),
+        origin: Origin::of_route(route),
     };
     let mut operations = Default::default();
     match &route.action {

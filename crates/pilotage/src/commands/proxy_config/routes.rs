@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use pilotage_proto::ResourceSet;
+use pilotage_proto::envoy::config::core::v3::Metadata;
 use pilotage_proto::envoy::config::route::v3::route_match::PathSpecifier;
 use pilotage_proto::envoy::config::route::v3::{Route, RouteMatch, VirtualHost};
 
@@ -25,7 +26,8 @@ pub(super) fn table(resources: &ResourceSet) -> Table<5> {
                 table.push(row.map(str::to_owned));
             }
             for route in &host.routes {
-                let service = object_of(route.metadata.as_ref(), "virtual-service");
+                let metadata = Metadata::of_route(&route.metadata);
+                let service = object_of(metadata.as_ref(), "virtual-service");
                 table.push([
                     config.name.clone(),
                     host.name.clone(),
