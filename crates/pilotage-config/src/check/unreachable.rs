@@ -24,8 +24,8 @@ pub(super) fn check_http<'a>(rules: &'a [Arc<HttpRoute>], checker: &mut Checker<
         let blocks = blocks.iter().map(|block| &**block).zip(names).collect();
         Rule { list: "http", index, name: &rule.name, blocks }
     });
-    let used = check(&rules.collect::<Vec<_>>(), checker);
-    covered_prefixes(&used, checker);
+    let rules: Vec<_> = rules.collect();
+    covered_prefixes(&check(&rules, checker), checker);
 }
 
 fn nameless(block: &HttpMatchRequest) -> Cow<'_, HttpMatchRequest> {
@@ -69,14 +69,28 @@ impl<M> Rule<'_, M> {
         let Self { list, index, name, .. } = self;
         if name.is_empty() { format!("{list}[{index}]") } else { format!("`{name}`") }
     }
+
+    fn istio_name(&self) -> String {
+        istio_name(self.name, self.index)
+    }
 }
 
-/// A match block that no equal one stands before.
-struct Used<'a, M> {
-    block: &'a M,
-    path: FieldPath,
-    rule: String,
-    title: String,
+/// A match block and the rule that it is of. What it is called is made up only when there is something to tell.
+struct Block<'r, 'a, M> {
+    rule: &'r Rule<'a, M>,
+    index: usize,
+    conditions: &'a M,
+    name: &'a str,
+}
+
+impl<M> Block<'_, '_, M> {
+    fn path(&self) -> FieldPath {
+        self.rule.path().field("match").index(self.index)
+    }
+
+    fn istio_name(&self) -> String {
+        istio_name(self.name, self.index)
+    }
 }
 
 /// What Istio calls a rule or a block: its name, or else its number.
@@ -85,54 +99,54 @@ fn istio_name(name: &str, index: usize) -> String {
 }
 
 /// Walks the rules of one list in order, and returns the blocks that are no repetitions.
-fn check<'a, M: Eq + Hash>(rules: &[Rule<'a, M>], checker: &mut Checker<'_>) -> Vec<Used<'a, M>> {
-    let mut catch_all: Option<FieldPath> = None;
-    let mut seen: HashMap<&M, (FieldPath, String)> = HashMap::new();
-    let mut used = Vec::new();
+fn check<'r, 'a, M: Eq + Hash>(
+    rules: &'r [Rule<'a, M>],
+    checker: &mut Checker<'_>,
+) -> Vec<Block<'r, 'a, M>> {
+    let mut catch_all: Option<&Rule<'_, M>> = None;
+    let mut seen: HashMap<&M, usize> = HashMap::new();
+    let mut used: Vec<Block<'_, '_, M>> = Vec::new();
     for rule in rules {
-        let at = rule.path();
-        let name = istio_name(rule.name, rule.index);
-        if let Some(first) = &catch_all {
+        if let Some(first) = catch_all {
             let reason = if rule.blocks.is_empty() {
                 "only the last rule can have no matches"
             } else {
                 "route without matches defined before"
             };
-            unused(rule, &name, "no request comes this far", reason, checker);
-            checker.also_at(first, "has no `match`, and so takes every request");
+            unused(rule, "no request comes this far", reason, checker);
+            checker.also_at(&first.path(), "has no `match`, and so takes every request");
             checker.help("put the rule without `match` last");
             continue;
         }
         if rule.blocks.is_empty() {
-            catch_all = Some(at);
+            catch_all = Some(rule);
             continue;
         }
         let mut repeated = 0;
-        for (index, (block, block_name)) in rule.blocks.iter().copied().enumerate() {
-            let path = at.field("match").index(index);
-            let title = istio_name(block_name, index);
-            if let Some((first, first_rule)) = seen.get(block) {
+        for (index, (conditions, name)) in rule.blocks.iter().copied().enumerate() {
+            let block = Block { rule, index, conditions, name };
+            if let Some(first) = seen.get(conditions).and_then(|place| used.get(*place)) {
                 repeated += 1;
-                ineffective(&path, checker);
-                checker.also_at(first, "the same conditions");
-                checker.istio(not_used(&name, &title, first_rule));
+                ineffective(&block.path(), checker);
+                checker.also_at(&first.path(), "the same conditions");
+                checker.istio(not_used(&block, &block.istio_name(), &first.rule.istio_name()));
                 continue;
             }
-            seen.insert(block, (path.clone(), name.clone()));
-            used.push(Used { block, path, rule: name.clone(), title });
+            seen.insert(conditions, used.len());
+            used.push(block);
         }
         if repeated == rule.blocks.len() {
             let reason = "all matches used by prior rules";
-            unused(rule, &name, "all its matches stand further up", reason, checker);
+            unused(rule, "all its matches stand further up", reason, checker);
         }
     }
     used
 }
 
-fn unused<M>(rule: &Rule<'_, M>, name: &str, label: &str, reason: &str, checker: &mut Checker<'_>) {
+fn unused<M>(rule: &Rule<'_, M>, label: &str, reason: &str, checker: &mut Checker<'_>) {
     let message = format!("rule {} can never be used", rule.title());
     checker.problem(codes::IST0130, &rule.path(), message, label);
-    checker.istio(format!("VirtualService rule {name} not used ({reason})."));
+    checker.istio(format!("VirtualService rule {} not used ({reason}).", rule.istio_name()));
 }
 
 fn ineffective(at: &FieldPath, checker: &mut Checker<'_>) {
@@ -140,28 +154,30 @@ fn ineffective(at: &FieldPath, checker: &mut Checker<'_>) {
     checker.problem(codes::IST0131, at, message, "covered already");
 }
 
-fn not_used(rule: &str, block: &str, first: &str) -> String {
+fn not_used<M>(block: &Block<'_, '_, M>, title: &str, first: &str) -> String {
+    let rule = block.rule.istio_name();
     format!(
-        "VirtualService rule {rule} match {block} is not used (duplicate/overlapping match in rule {first})."
+        "VirtualService rule {rule} match {title} is not used (duplicate/overlapping match in rule {first})."
     )
 }
 
 /// Tells of blocks by uri prefix that earlier ones by a shorter prefix leave nothing to.
-fn covered_prefixes(used: &[Used<'_, HttpMatchRequest>], checker: &mut Checker<'_>) {
-    let by_prefix: Vec<(&str, &Used<'_, HttpMatchRequest>)> =
-        used.iter().filter_map(|used| Some((prefix(used.block)?, used))).collect();
+fn covered_prefixes(used: &[Block<'_, '_, HttpMatchRequest>], checker: &mut Checker<'_>) {
+    let by_prefix: Vec<(&str, &Block<'_, '_, HttpMatchRequest>)> =
+        used.iter().filter_map(|block| Some((prefix(block.conditions)?, block))).collect();
     for (index, (long, later)) in by_prefix.iter().enumerate() {
         let earlier = by_prefix.iter().take(index);
-        let covering = earlier.filter(|(_, earlier)| covers(earlier.block, later.block));
+        let covering = earlier.filter(|(_, earlier)| covers(earlier.conditions, later.conditions));
         for (number, (short, earlier)) in covering.take(COVERING_MAX).enumerate() {
             if number == 0 {
-                ineffective(&later.path, checker);
+                ineffective(&later.path(), checker);
                 checker.help("put the longer prefix first");
             }
-            checker.also_at(&earlier.path, "takes all these requests");
-            let block = format!("{} of prefix {long}", later.title);
-            let first = format!("{} of prefix {short} on {}", earlier.title, earlier.rule);
-            checker.istio(not_used(&later.rule, &block, &first));
+            checker.also_at(&earlier.path(), "takes all these requests");
+            let title = format!("{} of prefix {long}", later.istio_name());
+            let rule = earlier.rule.istio_name();
+            let first = format!("{} of prefix {short} on {rule}", earlier.istio_name());
+            checker.istio(not_used(later, &title, &first));
         }
     }
 }
