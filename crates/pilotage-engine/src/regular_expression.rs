@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use pilotage_proto::envoy::r#type::matcher::v3::RegexMatcher;
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ast::parse::ParserBuilder;
 
 use crate::rejection::FieldError;
 
@@ -99,11 +100,10 @@ fn is_small(pattern: &str) -> bool {
     !large && !pattern.contains("\\P") && (1..=SMALL_PATTERN).contains(&pattern.len())
 }
 
-/// Whether the `regex` crate can read `expression`, which is small, also when it stands in a group between anchors: that
-/// is one level more, and no comment hides the end of the group, as small ones set no flags.
+/// Whether the `regex` crate can compile `expression`, which is small: that sets no flags and names no class of Unicode,
+/// and then to be well-formed is enough. It stands in a group between anchors, which is one level more.
 fn is_valid(expression: &str) -> bool {
-    let mut parser = regex_syntax::ParserBuilder::new();
-    parser.utf8(false).nest_limit(MOST_LEVELS - 1).build().parse(expression).is_ok()
+    ParserBuilder::new().nest_limit(MOST_LEVELS - 1).build().parse(expression).is_ok()
 }
 
 /// The characters that `pattern` begins with, up to the first that may be something else.

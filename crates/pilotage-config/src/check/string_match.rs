@@ -41,10 +41,14 @@ pub(super) fn regex(pattern: &str, at: &FieldPath, checker: &mut Checker<'_>) {
 }
 
 /// Whether `pattern` can be compiled. To read it is enough, and takes a fraction of the time, unless it may turn out too
-/// large: counted repetitions and classes of Unicode are large for their length.
+/// large: counted repetitions and classes of Unicode are large for their length. Without flags a look at its form is.
 fn compiles(pattern: &str) -> Result<(), regex::Error> {
     let large = ["{", r"\p", r"\P", r"\w", r"\W"].iter().any(|part| pattern.contains(part));
-    if !large && regex_syntax::parse(pattern).is_ok() {
+    let is_read = match pattern.contains("(?") {
+        true => regex_syntax::parse(pattern).is_ok(),
+        false => regex_syntax::ast::parse::Parser::new().parse(pattern).is_ok(),
+    };
+    if !large && is_read {
         return Ok(());
     }
     regex::Regex::new(pattern).map(drop)
