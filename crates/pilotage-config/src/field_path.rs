@@ -1,6 +1,6 @@
 //! Paths that name one field of an object, and the table that leads from a path to its place.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::span::{FieldSpan, Span};
 
@@ -27,7 +27,7 @@ impl FieldPath {
     /// This path and then the field or map key `name`.
     #[must_use]
     pub fn field(&self, name: &str) -> Self {
-        let mut path = self.clone();
+        let mut path = self.with_room_for(name.len() + 1);
         path.push_field(name);
         path
     }
@@ -35,9 +35,15 @@ impl FieldPath {
     /// This path and then entry `index` of a list.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        let mut path = self.clone();
+        let mut path = self.with_room_for(4);
         path.push_index(index);
         path
+    }
+
+    fn with_room_for(&self, more: usize) -> Self {
+        let mut path = String::with_capacity(self.0.len() + more);
+        path.push_str(&self.0);
+        Self(path)
     }
 
     /// Appends a field name or map key in place.
@@ -61,7 +67,8 @@ impl FieldPath {
 
     /// Appends a list index in place.
     pub fn push_index(&mut self, index: usize) {
-        self.0.push_str(&format!("[{index}]"));
+        // Writing to a text cannot fail.
+        write!(self.0, "[{index}]").unwrap_or_default();
     }
 
     /// The path without its last segment, or nothing for the root.

@@ -276,11 +276,12 @@ impl<'a> Builder<'a> {
             Content::Map(entries, key) => match key.take() {
                 Some((name, key_span)) => entries.push(Entry { key: name, key_span, value: node }),
                 None => {
-                    let text = key_text(&node, self.text).unwrap_or_else(|| {
+                    let span = node.span;
+                    let text = key_text(node, self.text).unwrap_or_else(|node| {
                         self.problems.push(mistakes::complex_key(self.source, self.text, &node));
                         "".into()
                     });
-                    *key = Some((text, node.span));
+                    *key = Some((text, span));
                 }
             },
         }
@@ -327,6 +328,9 @@ impl<'a> Builder<'a> {
 
     /// Reports keys that stand twice, and keeps the first of them.
     fn drop_duplicates(&mut self, entries: &mut Vec<Entry>) {
+        if entries.len() < 2 {
+            return;
+        }
         let mut sorted: Vec<&Entry> = entries.iter().filter(|entry| &*entry.key != "<<").collect();
         sorted.sort_by_key(|entry| (&entry.key, entry.key_span.start));
         let mut again = BTreeSet::new();
@@ -373,12 +377,12 @@ fn scalar(value: &str, style: ScalarStyle, tag: Option<&Tag>) -> NodeKind {
     }
 }
 
-/// The text of a key; `None` for keys that are lists or mappings.
-fn key_text(node: &Node, source: &str) -> Option<Box<str>> {
-    match &node.kind {
-        NodeKind::String(text) | NodeKind::Int(text) | NodeKind::Float(text) => Some(text.clone()),
-        NodeKind::Bool(_) | NodeKind::Null => Some(node.span.slice(source).into()),
-        NodeKind::Seq(_) | NodeKind::Map(_) => None,
+/// The text of a key, unless it is a list or a mapping.
+fn key_text(node: Node, source: &str) -> Result<Box<str>, Node> {
+    match node.kind {
+        NodeKind::String(text) | NodeKind::Int(text) | NodeKind::Float(text) => Ok(text),
+        NodeKind::Bool(_) | NodeKind::Null => Ok(node.span.slice(source).into()),
+        NodeKind::Seq(_) | NodeKind::Map(_) => Err(node),
     }
 }
 
