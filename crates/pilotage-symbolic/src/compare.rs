@@ -273,8 +273,8 @@ impl<'a> Comparing<'a> {
         let (mut alternatives, mut examples) = (Vec::new(), Vec::new());
         let changes = group.first().map(|meeting| meeting.changes.clone()).unwrap_or_default();
         for meeting in group {
-            was.extend(meeting.old.origin());
-            becomes.extend(meeting.new.origin());
+            was.extend(meeting.old.outcome().origin.clone());
+            becomes.extend(meeting.new.outcome().origin.clone());
             if !everything {
                 let formula = self.formula(space, &meeting)?;
                 if !alternatives.contains(&formula) {
