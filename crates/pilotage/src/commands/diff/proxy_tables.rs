@@ -1,6 +1,8 @@
 //! The tables that one proxy has on both sides.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
 
 use pilotage_compile::Previous;
 use pilotage_engine::{LiveState, Rejection, Severity, Tables};
@@ -20,45 +22,36 @@ pub(super) struct ProxyTables {
 
 /// What the resources of a proxy are made of, and they themselves.
 struct Compiled {
-    view: Option<Arc<ProxyView>>,
+    view: Arc<ProxyView>,
     resources: ResourceSet,
 }
 
 impl ProxyTables {
     /// The tables of the proxy `who` on both sides, or of the running one called `name`. What is the same on both sides
-    /// is made once. If `is_last`, the sides forget what tables are made of as soon as they can: one of a large mesh
-    /// takes about as much memory as its resources.
+    /// is made once.
     pub(super) fn of(
-        before: &mut Side,
-        after: &mut Side,
+        before: &Side,
+        after: &Side,
         (name, [old_class, new_class]): (&str, [&ProxyClass; 2]),
-        is_last: bool,
     ) -> Self {
-        let mut first = compiled(before, old_class, None);
-        if is_last {
-            before.forget_objects();
-            first.iter_mut().for_each(|first| first.view = None);
-        }
-        let second = compiled(after, new_class, first.as_ref()).map(|second| second.resources);
-        if is_last {
-            after.forget_objects();
-        }
-        let first = first.map(|first| first.resources);
+        let first = compiled(before, old_class, None);
+        let old = || first.as_ref().map(|first| simulation::tables(&first.resources));
+        let new = || compiled(after, new_class, first.as_ref());
+        let (old, second) = both(old, new);
         let mut refused = Vec::new();
-        let old = match &first {
-            Some(resources) => {
-                let (tables, rejections) = simulation::tables(resources);
+        let old = match old {
+            Some((tables, rejections)) => {
                 refused.extend(told(before, &rejections));
                 tables
             }
             None => running(before, name),
         };
-        let new = match &second {
-            Some(resources) => {
-                let after_old = simulation::next_tables(&old, resources, &LiveState::new());
+        let new = match second {
+            Some(Compiled { resources, .. }) => {
+                let after_old = simulation::next_tables(&old, &resources, &LiveState::new());
                 // What is refused stays what it was, which here would be that of the other side.
                 let (tables, rejections) = match after_old.1.iter().any(is_refusal) {
-                    true => simulation::tables(resources),
+                    true => simulation::tables(&resources),
                     false => after_old,
                 };
                 refused.extend(told(after, &rejections));
@@ -71,15 +64,28 @@ impl ProxyTables {
 }
 
 fn compiled(side: &Side, who: &ProxyClass, before: Option<&Compiled>) -> Option<Compiled> {
-    let Content::Objects { snapshot: Some(snapshot), .. } = &side.content else { return None };
-    let known = before
-        .and_then(|one| Some(Previous { view: one.view.as_deref()?, resources: &one.resources }));
+    let Content::Objects { snapshot, .. } = &side.content else { return None };
+    let known = before.map(|one| Previous { view: &one.view, resources: &one.resources });
     let view = pilotage_model::view_after(known.map(|known| known.view), snapshot, who);
     let resources = match known {
         Some(known) => pilotage_compile::resources_after(known, &view),
         None => pilotage_compile::resources(&view),
     };
-    Some(Compiled { view: Some(view), resources })
+    Some(Compiled { view, resources })
+}
+
+/// What both questions come to, which are asked at the same time where there is a thread for one of them.
+fn both<A: Send, B>(one: impl Fn() -> A + Sync, other: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let beside = thread::Builder::new().spawn_scoped(scope, &one);
+        let there = other();
+        let here = match beside.map(ScopedJoinHandle::join) {
+            Ok(Ok(found)) => found,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => one(),
+        };
+        (here, there)
+    })
 }
 
 fn running(side: &Side, name: &str) -> Arc<Tables> {

@@ -46,8 +46,8 @@ pub(super) struct Written {
 /// What a side holds.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// Objects, of which the resources of any proxy can be made while there is a snapshot.
-    Objects { configuration: Box<Configuration>, snapshot: Option<Arc<Snapshot>> },
+    /// Objects, of which the resources of any proxy can be made.
+    Objects { configuration: Box<Configuration>, snapshot: Arc<Snapshot> },
     /// The tables of proxies that are running: the sidecar's, and gateways' by selector.
     Running(Vec<(String, Arc<Tables>)>),
 }
@@ -94,7 +94,7 @@ impl Side {
 
     fn of(name: String, configuration: Configuration, before: Option<&Self>) -> Self {
         let known = before.and_then(|before| match &before.content {
-            Content::Objects { snapshot, .. } => snapshot.as_deref(),
+            Content::Objects { snapshot, .. } => Some(&**snapshot),
             Content::Running(_) => None,
         });
         let snapshot =
@@ -107,21 +107,13 @@ impl Side {
         // Of several with one name the first counts.
         let places = configuration.objects.iter().rev().map(written).collect();
         let configuration = Box::new(configuration);
-        let content = Content::Objects { configuration, snapshot: Some(snapshot) };
+        let content = Content::Objects { configuration, snapshot };
         Self { name, content, places }
     }
 
     /// What is running at `name`.
     pub(super) fn running(name: String, tables: Vec<(String, Arc<Tables>)>) -> Self {
         Self { name, content: Content::Running(tables), places: HashMap::new() }
-    }
-
-    /// Forgets the objects but for where they are written. Nothing can be made of them any more.
-    pub(super) fn forget_objects(&mut self) {
-        if let Content::Objects { configuration, snapshot } = &mut self.content {
-            configuration.objects = Vec::new();
-            *snapshot = None;
-        }
     }
 
     /// Both sides, and whether something had to be assumed: when neither knows a service, as in a file with a

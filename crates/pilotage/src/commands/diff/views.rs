@@ -26,10 +26,10 @@ pub(super) struct ViewDifference {
 
 /// What changes for `who`; when `anybody` may ask, for a sidecar in each namespace whose objects change, and for every
 /// gateway. With the namespaces that were left out, as there are too many. Of each, `most` kinds of changes are kept at
-/// most. The sides forget their objects on the way.
+/// most.
 pub(super) fn differences(
-    old: &mut Side,
-    new: &mut Side,
+    old: &Side,
+    new: &Side,
     who: &ProxyClass,
     anybody: bool,
     most: usize,
@@ -42,12 +42,11 @@ pub(super) fn differences(
     let mut found: Vec<ViewDifference> = Vec::with_capacity(views.len());
     let count = views.len();
     for (name, [before, after]) in views.into_iter().rev() {
-        let is_last = found.len() + 1 == count;
         let who = (&*name, [&before, &after]);
-        let ProxyTables { old, new, refused } = ProxyTables::of(old, new, who, is_last);
+        let ProxyTables { old, new, refused } = ProxyTables::of(old, new, who);
         let difference = difference_up_to(&old, &new, most);
         found.push(ViewDifference { name, difference, refused });
-        if is_last {
+        if found.len() == count {
             // The process ends soon. To take the tables of a large mesh apart first would be a tenth of its time.
             std::mem::forget((old, new));
         }
@@ -98,8 +97,7 @@ fn all(old: &Side, new: &Side, who: &ProxyClass) -> (Vec<Proxy>, Vec<String>) {
 
 fn gateways(side: &Side) -> BTreeMap<String, ProxyClass> {
     match &side.content {
-        Content::Objects { snapshot: None, .. } => BTreeMap::new(),
-        Content::Objects { snapshot: Some(snapshot), .. } => {
+        Content::Objects { snapshot, .. } => {
             let identities = Identities { sidecar: None, gateways: true };
             let all = identities.proxies(snapshot).into_iter();
             all.map(|(id, class)| (id.to_string(), class)).collect()
