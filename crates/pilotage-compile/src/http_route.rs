@@ -76,7 +76,7 @@ fn route(
         None => http_match::every_request(),
     };
     let path = http_match::path_for_traces(&condition);
-    let mut operations = header_operations::operations(written.headers.as_ref());
+    let mut operations = header_operations::operations(written.headers.as_deref());
     let mut operation = format!("{}:{}{path}", service.name, place.port);
     let action = if let Some(wanted) = &written.redirect {
         redirect::redirect(wanted, place.port, place.tls).map(Action::Redirect)
@@ -85,7 +85,7 @@ fn route(
     } else {
         let mut action = forward(written, operations.authority.take(), place);
         if let [only] = written.route.as_slice() {
-            let single = header_operations::operations(only.headers.as_ref());
+            let single = header_operations::operations(only.headers.as_deref());
             to_single(&mut action, only, single.authority.clone(), place);
             operations.append(single);
             if let Some(destination) = &only.destination {
@@ -154,7 +154,7 @@ fn forward(
         _ => false,
     };
     let mut action = RouteAction {
-        retry_policy: retries::policy(rule.retries.as_ref(), place.mesh_retries(), hashing),
+        retry_policy: retries::policy(rule.retries.as_deref(), place.mesh_retries(), hashing),
         request_mirror_policies: mirrors::policies(rule, |to| place.cluster(to)),
         append_x_forwarded_host: proxy_headers::tells_original_host(place.view),
         ..RouteAction::default()
@@ -193,7 +193,7 @@ fn to_several(action: &mut RouteAction, routes: &[HttpRouteDestination], place: 
     let mut clusters = Vec::new();
     for route in weighted {
         action.hash_policy.extend(hash_policy(route, place));
-        clusters.push(cluster_weight(route, route.headers.as_ref(), place));
+        clusters.push(cluster_weight(route, route.headers.as_deref(), place));
     }
     action.cluster_specifier = Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
         clusters,

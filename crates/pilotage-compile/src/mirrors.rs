@@ -14,7 +14,7 @@ pub(crate) fn policies(
     rule: &HttpRoute,
     cluster: impl Fn(&Destination) -> String,
 ) -> Vec<RequestMirrorPolicy> {
-    let single = rule.mirror.iter().map(|mirror| (mirror, share_of_mirror(rule)));
+    let single = rule.mirror.as_deref().into_iter().map(|mirror| (mirror, share_of_mirror(rule)));
     let several = rule.mirrors.iter().filter_map(|mirror| {
         Some((mirror.destination.as_ref()?, share(mirror.percentage.as_ref())))
     });
@@ -60,7 +60,7 @@ mod tests {
 
     fn shares(mirror_percent: Option<u32>, mirror_percentage: Option<f64>) -> Vec<u32> {
         let rule = HttpRoute {
-            mirror: Some(Destination { host: "audit".into(), ..Destination::default() }),
+            mirror: Some(Box::new(Destination { host: "audit".into(), ..Destination::default() })),
             mirror_percent,
             mirror_percentage: mirror_percentage.map(|value| Percent { value: value.into() }),
             ..HttpRoute::default()

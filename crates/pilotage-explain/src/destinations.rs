@@ -173,7 +173,7 @@ impl<'a> Destinations<'a> {
         let (Some(from), Some(position)) = (self.from, position) else { return Vec::new() };
         let written = self.rule.and_then(|rule| rule.route.get(position));
         let path = format!("{}.route[{position}]", from.rule());
-        let headers = written.and_then(|entry| entry.headers.as_ref());
+        let headers = written.and_then(|entry| entry.headers.as_deref());
         crate::header_operations::of(self.scene.places, &from.object, &path, headers)
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn of(
     facts.extend(rewrite(rule, answer));
     if let Some(from) = from {
         let written = scene.places.http_rule(&from.object, from.rule());
-        let headers = written.and_then(|written| written.headers.as_ref());
+        let headers = written.and_then(|written| written.headers.as_deref());
         let places = scene.places;
         facts.extend(crate::header_operations::of(places, &from.object, from.rule(), headers));
     }

@@ -14,9 +14,9 @@ pub(super) fn check(route: &HttpRoute, scope: Scope, at: &FieldPath, checker: &m
     for (index, block) in route.match_.iter().enumerate() {
         http_match::check(block, scope, &at.field("match").index(index), checker);
     }
-    header_operations::check(route.headers.as_ref(), &at.field("headers"), checker);
+    header_operations::check(route.headers.as_deref(), &at.field("headers"), checker);
     let rewritten = route.rewrite.as_ref().is_some_and(|r| !r.authority.is_empty());
-    let headers = route.headers.as_ref();
+    let headers = route.headers.as_deref();
     header_operations::authority_once(rewritten, headers, &at.field("headers"), checker);
     if let Some(policy) = &route.cors_policy {
         cors::check(policy, &at.field("corsPolicy"), checker);
@@ -94,8 +94,8 @@ fn actions(route: &HttpRoute, scope: Scope, at: &FieldPath, checker: &mut Checke
 fn destinations(routes: &[HttpRouteDestination], at: &FieldPath, checker: &mut Checker<'_>) {
     for (index, entry) in routes.iter().enumerate() {
         let at = at.index(index);
-        header_operations::check(entry.headers.as_ref(), &at.field("headers"), checker);
-        let headers = entry.headers.as_ref();
+        header_operations::check(entry.headers.as_deref(), &at.field("headers"), checker);
+        let headers = entry.headers.as_deref();
         header_operations::authority_once(false, headers, &at.field("headers"), checker);
         destination::weighted(entry.destination.as_ref(), entry.weight, &at, checker);
     }

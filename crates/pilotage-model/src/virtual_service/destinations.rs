@@ -23,7 +23,7 @@ impl Names<'_> {
     pub(crate) fn complete_http(self, rule: &mut HttpRoute) {
         let routes = rule.route.iter_mut().filter_map(|route| route.destination.as_mut());
         let mirrors = rule.mirrors.iter_mut().filter_map(|mirror| mirror.destination.as_mut());
-        routes.chain(&mut rule.mirror).chain(mirrors).for_each(|to| self.destination(to));
+        routes.chain(rule.mirror.as_deref_mut()).chain(mirrors).for_each(|to| self.destination(to));
         rule.match_.iter_mut().for_each(|block| self.gateways(&mut block.gateways));
     }
 
@@ -69,7 +69,7 @@ pub fn needed(service: &VirtualService, namespace: &str) -> BTreeMap<Host, Neede
     for rule in service.http.iter().map(|rule| &rule.rule) {
         if rule.match_.is_empty() || rule.match_.iter().any(|m| mine(&m.source_namespace)) {
             rule.route.iter().for_each(|route| needs.add(route.destination.as_ref()));
-            needs.add(rule.mirror.as_ref());
+            needs.add(rule.mirror.as_deref());
             rule.mirrors.iter().for_each(|mirror| needs.add(mirror.destination.as_ref()));
         }
     }

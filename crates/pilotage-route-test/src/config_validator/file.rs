@@ -44,15 +44,15 @@ message! {
         /// Destinations.
         pub route: Vec<HttpRouteDestination>,
         /// Redirect.
-        pub redirect: Option<HttpRedirect>,
+        pub redirect: Option<Box<HttpRedirect>>,
         /// Rewrite.
-        pub rewrite: Option<HttpRewrite>,
+        pub rewrite: Option<Box<HttpRewrite>>,
         /// Fault.
-        pub fault: Option<HttpFaultInjection>,
+        pub fault: Option<Box<HttpFaultInjection>>,
         /// Header operations.
-        pub headers: Option<Headers>,
+        pub headers: Option<Box<Headers>>,
         /// Delegate.
-        pub delegate: Option<Delegate>,
+        pub delegate: Option<Box<Delegate>>,
     }
 }
 

@@ -111,9 +111,9 @@ impl<'a> Stage<'a> {
         }
         let objects = self.objects;
         let mut rule = root.as_ref().and_then(|origin| written_rule(objects, origin));
-        let delegate = rule.and_then(|rule| rule.delegate.as_ref());
+        let delegate = rule.and_then(|rule| rule.delegate.as_deref());
         let mut found = Vec::new();
-        if let Some(wanted) = &case.delegate {
+        if let Some(wanted) = case.delegate.as_deref() {
             let same = delegate == Some(wanted);
             let (wanted, got) = (written::delegate(Some(wanted)), written::delegate(delegate));
             found.extend(differs(case, "delegate", same, wanted, got));
@@ -187,25 +187,25 @@ fn compare(case: &TestCase, rule: &HttpRoute, found: &mut Vec<Mismatch>) {
     }
     if case.rewrite.is_some() {
         let same = rule.rewrite == case.rewrite;
-        let texts = (case.rewrite.as_ref(), rule.rewrite.as_ref());
+        let texts = (case.rewrite.as_deref(), rule.rewrite.as_deref());
         let texts = (written::rewrite(texts.0), written::rewrite(texts.1));
         found.extend(differs(case, "rewrite", same, texts.0, texts.1));
     }
     if case.fault.is_some() {
         let same = rule.fault == case.fault;
-        let texts = (case.fault.as_ref(), rule.fault.as_ref());
+        let texts = (case.fault.as_deref(), rule.fault.as_deref());
         let texts = (written::fault(texts.0), written::fault(texts.1));
         found.extend(differs(case, "fault", same, texts.0, texts.1));
     }
     if case.headers.is_some() {
         let same = rule.headers == case.headers;
-        let texts = (case.headers.as_ref(), rule.headers.as_ref());
+        let texts = (case.headers.as_deref(), rule.headers.as_deref());
         let texts = (written::headers(texts.0), written::headers(texts.1));
         found.extend(differs(case, "headers", same, texts.0, texts.1));
     }
     if case.redirect.is_some() {
         let same = rule.redirect == case.redirect;
-        let texts = (case.redirect.as_ref(), rule.redirect.as_ref());
+        let texts = (case.redirect.as_deref(), rule.redirect.as_deref());
         let texts = (written::redirect(texts.0), written::redirect(texts.1));
         found.extend(differs(case, "redirect", same, texts.0, texts.1));
     }
@@ -241,7 +241,7 @@ fn bare(object: &Object, host: Option<&str>) -> Option<Arc<Object>> {
         Arc::new(HttpRoute {
             name: rule.name.clone(),
             match_: rule.match_.iter().map(of_request).collect(),
-            direct_response: Some(HttpDirectResponse { status: 200, body: None }),
+            direct_response: Some(Box::new(HttpDirectResponse { status: 200, body: None })),
             ..HttpRoute::default()
         })
     });

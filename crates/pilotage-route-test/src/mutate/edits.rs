@@ -86,7 +86,7 @@ pub(super) fn of(rules: &[Arc<HttpRoute>], index: usize, others: &Destinations) 
     edits.copies(rule);
     edits.rewrites(rule);
     edits.answers(rule);
-    edits.headers("headers", rule.headers.as_ref(), |rule| rule.headers.as_mut());
+    edits.headers("headers", rule.headers.as_deref(), |rule| rule.headers.as_deref_mut());
     edits.found
 }
 
@@ -213,8 +213,8 @@ impl Edits {
                 change("host", words, host, destination.subset.clone());
             }
             let field = format!("{at}.headers");
-            self.headers(&field, to.headers.as_ref(), move |rule| {
-                rule.route.get_mut(number)?.headers.as_mut()
+            self.headers(&field, to.headers.as_deref(), move |rule| {
+                rule.route.get_mut(number)?.headers.as_deref_mut()
             });
         }
     }

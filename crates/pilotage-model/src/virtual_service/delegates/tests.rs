@@ -25,7 +25,7 @@ fn delegating(name: &str, prefix: &str, namespace: &str) -> HttpRoute {
     HttpRoute {
         name: "root".into(),
         match_: vec![uri_prefix(prefix)],
-        delegate: Some(Delegate { name: name.into(), namespace: namespace.into() }),
+        delegate: Some(Box::new(Delegate { name: name.into(), namespace: namespace.into() })),
         ..HttpRoute::default()
     }
 }
