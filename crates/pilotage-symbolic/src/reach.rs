@@ -1,5 +1,6 @@
 //! Rules that can never match, and the rules that take their requests.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use pilotage_engine::Tables;
@@ -39,12 +40,14 @@ pub struct Reachability {
     pub undecided: Vec<Host>,
 }
 
-/// The rules that never match in any of `proxies`. The work for all of them together is bounded.
+/// The rules that never match in any of `proxies`, of which one is in memory at a time if they are made on the way. The
+/// work for all of them together is bounded.
 #[must_use]
-pub fn reachability<'t>(proxies: impl IntoIterator<Item = &'t Tables>) -> Reachability {
+pub fn reachability(proxies: impl IntoIterator<Item: Borrow<Tables>>) -> Reachability {
     let mut looking =
         Looking { ration: Ration::of(WORK), rules: BTreeMap::new(), undecided: Vec::new() };
     for tables in proxies {
+        let tables = tables.borrow();
         for place in places(tables).values() {
             looking.place(tables, place);
         }

@@ -41,8 +41,7 @@ spec:
 /// One problem for each rule that gets no request, and for each such match block of other rules. What `known` tells of
 /// already is left out.
 pub(super) fn analyze(configuration: &Configuration, known: &[Diagnostic]) -> Vec<Diagnostic> {
-    let proxies = proxies(configuration);
-    let found = reachability(proxies.iter().map(|tables| &**tables)).unreachable;
+    let found = reachability(proxies(configuration).into_iter().flatten()).unreachable;
     let objects: BTreeMap<String, &Object> =
         configuration.objects.iter().map(|object| (object.to_string(), &**object)).collect();
     let told = told(known);
@@ -153,8 +152,8 @@ fn noun(at: &str) -> &'static str {
     if at.contains(".match[") { "match block" } else { "rule" }
 }
 
-/// The tables of those proxies that see something to decide about.
-fn proxies(configuration: &Configuration) -> Vec<Arc<Tables>> {
+/// The tables of those proxies that see something to decide about, made one after the other.
+fn proxies(configuration: &Configuration) -> Option<impl Iterator<Item = Arc<Tables>>> {
     let mut namespaces: BTreeSet<&str> = BTreeSet::new();
     let mut any = false;
     for object in &configuration.objects {
@@ -166,7 +165,7 @@ fn proxies(configuration: &Configuration) -> Vec<Arc<Tables>> {
         }
     }
     if !any {
-        return Vec::new();
+        return None;
     }
     namespaces.remove("default");
     let listeners = load("", LISTENERS).objects.into_iter().map(Arc::new);
@@ -179,11 +178,10 @@ fn proxies(configuration: &Configuration) -> Vec<Arc<Tables>> {
     let sidecars = ["default"].into_iter().chain(namespaces).map(sidecar);
     let mut all: Vec<ProxyClass> = sidecars.take(MOST_PROXIES).collect();
     all.extend(gateways.take(MOST_PROXIES));
-    let tables = all.iter().map(|who| {
-        let view = pilotage_model::view(&snapshot, who);
+    Some(all.into_iter().map(move |who| {
+        let view = pilotage_model::view(&snapshot, &who);
         simulation::tables(&pilotage_compile::resources(&view)).0
-    });
-    tables.collect()
+    }))
 }
 
 /// Whether a rule of it may stand before another one.
