@@ -2,7 +2,6 @@
 
 use pilotage_proto::Struct;
 use pilotage_proto::envoy::config::core::v3::Metadata;
-use pilotage_proto::envoy::config::route::v3::Route;
 use pilotage_proto::prost_types::value::Kind;
 
 use crate::route::RouteEntry;
@@ -24,25 +23,26 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// What the metadata of a route notes, which is encoded.
+    /// What the metadata of a route notes, which is kept encoded.
     #[must_use]
-    pub fn of_route(route: &Route) -> Option<Self> {
-        Self::of(&Metadata::of_route(&route.metadata)?)
+    pub fn of_route(metadata: &[u8]) -> Option<Self> {
+        Self::noted(|key| Metadata::text_of_route(metadata, OURS, key))
     }
 
     /// What `metadata` notes.
     #[must_use]
     pub fn of(metadata: &Metadata) -> Option<Self> {
         let fields = metadata.filter_metadata.get(OURS)?;
-        let via = text(fields, "via").and_then(|via| {
+        Self::noted(|key| text(fields, key))
+    }
+
+    fn noted<'m>(text: impl Fn(&str) -> Option<&'m str>) -> Option<Self> {
+        let via = text("via").and_then(|via| {
             let (object, path) = via.rsplit_once(' ')?;
             Some((object.to_owned(), path.to_owned()))
         });
-        Some(Self {
-            object: text(fields, "object")?.to_owned(),
-            path: text(fields, "path").unwrap_or_default().to_owned(),
-            via,
-        })
+        let path = text("path").unwrap_or_default().to_owned();
+        Some(Self { object: text("object")?.to_owned(), path, via })
     }
 
     /// The path of the rule, without that of a `match` block.
@@ -69,18 +69,17 @@ impl RouteEntry {
     /// Where the route comes from; nothing where no object of Istio stands behind it.
     #[must_use]
     pub fn origin(&self) -> Option<Origin> {
-        Origin::of(&self.metadata()?)
+        Origin::of_route(&self.metadata)
     }
 
     /// The same in words, object and field; of routes that Istio compiled the path of the object.
     #[must_use]
     pub fn origin_in_words(&self) -> Option<String> {
-        let metadata = self.metadata()?;
-        match Origin::of(&metadata) {
+        match self.origin() {
             Some(origin) => {
                 Some(format!("{} {}", origin.object, origin.path).trim_end().to_owned())
             }
-            None => text(metadata.filter_metadata.get(ISTIOS)?, "config").map(str::to_owned),
+            None => Metadata::text_of_route(&self.metadata, ISTIOS, "config").map(str::to_owned),
         }
     }
 }

@@ -7,6 +7,7 @@ mod retries;
 mod rewrite;
 mod route;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use pilotage_engine::origin;
@@ -46,7 +47,7 @@ impl Origin {
 
     /// The origin of `route`, likewise.
     pub(crate) fn of_route(route: &Route) -> Option<Self> {
-        origin::Origin::of_route(route).map(Self::from)
+        origin::Origin::of_route(&route.metadata).map(Self::from)
     }
 
     /// The path of the rule, without that of a `match` block.
@@ -123,9 +124,9 @@ impl Facet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statement {
     /// Equal exactly if the same happens.
-    pub(crate) key: String,
+    pub(crate) key: Cow<'static, str>,
     /// For people.
-    pub(crate) text: String,
+    pub(crate) text: Cow<'static, str>,
     /// Whether it is what happens anyway, and need not be said beside something else.
     pub(crate) usual: bool,
 }
@@ -205,8 +206,7 @@ impl Outcome {
 }
 
 fn change(facet: Facet, old: Option<&Statement>, new: Option<&Statement>) -> Change {
-    let text =
-        |one: Option<&Statement>| one.map_or("nothing of the kind".to_owned(), |s| s.text.clone());
+    let text = |one: Option<&Statement>| one.map_or("nothing of the kind", |s| &*s.text).to_owned();
     let (mut was, mut becomes) = (text(old), text(new));
     if was == becomes {
         // What is told in short is the same: show all there is.
