@@ -17,7 +17,7 @@ impl RetriesTold {
     /// What `policy` says; `inherited`: not because the route wants it.
     pub(super) fn statement(&self, policy: Option<&RetryPolicy>, inherited: bool) -> Statement {
         let Some(policy) = policy else {
-            return Statement { key: String::new(), text: NO_RETRIES.to_owned(), usual: inherited };
+            return Statement { key: "".into(), text: NO_RETRIES.into(), usual: inherited };
         };
         match &mut *self.last.borrow_mut() {
             Some((known, statement)) if known == policy => statement.clone(),
@@ -30,6 +30,9 @@ const NO_RETRIES: &str = "no retries";
 
 fn statement(policy: &RetryPolicy) -> Statement {
     let count = policy.num_retries.unwrap_or(1);
+    if count == 0 || policy.retry_on.is_empty() {
+        return Statement { key: "".into(), text: NO_RETRIES.into(), usual: true };
+    }
     let mut text = match count {
         1 => "1 retry".to_owned(),
         count => format!("{count} retries"),
@@ -43,11 +46,6 @@ fn statement(policy: &RetryPolicy) -> Statement {
     if let Some(limit) = &policy.per_try_timeout {
         text.push_str(&format!(", each try within {}", duration_text(limit)));
     }
-    let never = count == 0 || policy.retry_on.is_empty();
-    let (key, text) = match never {
-        true => (String::new(), NO_RETRIES.to_owned()),
-        false => (format!("{policy:?}"), text),
-    };
     // The default of Istio need not be told beside a new destination.
-    Statement { key, text, usual: true }
+    Statement { key: format!("{policy:?}").into(), text: text.into(), usual: true }
 }

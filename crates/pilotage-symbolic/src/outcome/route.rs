@@ -1,5 +1,6 @@
 //! The outcome of one route, with what it inherits.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use pilotage_engine::route_match::RouteMatch;
@@ -44,7 +45,7 @@ impl<'a> Levels<'a> {
 /// What happens to requests that no route takes, or no virtual host.
 pub(crate) fn no_route(why: &str) -> Outcome {
     let text = format!("404, {why}");
-    let statement = Statement { key: text.clone(), text, usual: false };
+    let statement = Statement { key: text.clone().into(), text: text.into(), usual: false };
     Outcome {
         statements: vec![(Facet::Destination, statement)],
         rewrite: None,
@@ -102,12 +103,24 @@ impl Outcome {
     }
 
     fn say(&mut self, facet: Facet, key: String, text: String) {
-        self.statements.push((facet, Statement { key, text, usual: false }));
+        self.mention(facet, key, text, false);
     }
 
     /// Says it, as something that needs not be mentioned when it is `usual`.
-    fn mention(&mut self, facet: Facet, key: String, text: String, usual: bool) {
-        self.statements.push((facet, Statement { key, text, usual }));
+    fn mention(
+        &mut self,
+        facet: Facet,
+        key: String,
+        text: impl Into<Cow<'static, str>>,
+        usual: bool,
+    ) {
+        let statement = Statement { key: key.into(), text: text.into(), usual };
+        self.statements.push((facet, statement));
+    }
+
+    /// Says that nothing of the kind is done, as usual.
+    fn abstain(&mut self, facet: Facet, text: &'static str) {
+        self.mention(facet, String::new(), text, true);
     }
 }
 
@@ -134,40 +147,53 @@ fn forward(
         own => own,
     };
     outcome.clusters.extend(mirrors.iter().map(|mirror| mirror.cluster.clone()));
-    let key = mirrors.iter().map(mirror_key).collect::<Vec<_>>().join(", ");
-    let text = mirrors.iter().map(|mirror| mirror_text(mirror, host)).collect::<Vec<_>>();
-    let text = if text.is_empty() { "no copies".to_owned() } else { text.join(", ") };
-    outcome.mention(Facet::Mirror, key, text, mirrors.is_empty());
-    let hash = &action.hash_policy;
-    let text = match hash.as_slice() {
-        [] => "no hash".to_owned(),
-        some => format!("hash of {some:?}"),
-    };
-    outcome.mention(Facet::Hash, format!("{hash:?}"), text, hash.is_empty());
-    let rest = RouteAction {
-        cluster_specifier: None,
-        prefix_rewrite: String::new(),
-        regex_rewrite: None,
-        host_rewrite_specifier: None,
-        append_x_forwarded_host: false,
-        timeout: None,
-        idle_timeout: None,
-        max_grpc_timeout: None,
-        grpc_timeout_offset: None,
-        max_stream_duration: None,
-        retry_policy: None,
-        request_mirror_policies: Vec::new(),
-        hash_policy: Vec::new(),
+    if mirrors.is_empty() {
+        outcome.abstain(Facet::Mirror, "no copies");
+    } else {
+        let key = mirrors.iter().map(mirror_key).collect::<Vec<_>>().join(", ");
+        let text = mirrors.iter().map(|mirror| mirror_text(mirror, host)).collect::<Vec<_>>();
+        outcome.say(Facet::Mirror, key, text.join(", "));
+    }
+    match action.hash_policy.as_slice() {
+        [] => outcome.abstain(Facet::Hash, "no hash"),
+        some => outcome.say(Facet::Hash, format!("{some:?}"), format!("hash of {some:?}")),
+    }
+    rest(outcome, action);
+}
+
+/// What nothing else is told of.
+fn rest(outcome: &mut Outcome, action: &RouteAction) {
+    let RouteAction {
+        cluster_not_found_response_code,
+        priority,
+        upgrade_configs,
+        // Told for themselves.
+        cluster_specifier: _,
+        prefix_rewrite: _,
+        regex_rewrite: _,
+        host_rewrite_specifier: _,
+        append_x_forwarded_host: _,
+        timeout: _,
+        idle_timeout: _,
+        max_grpc_timeout: _,
+        grpc_timeout_offset: _,
+        max_stream_duration: _,
+        retry_policy: _,
+        request_mirror_policies: _,
+        hash_policy: _,
         // Not obeyed by routes of Istio, which have nothing of the kind.
-        metadata_match: None,
-        hedge_policy: None,
-        include_vh_rate_limits: None,
-        ..action.clone()
-    };
-    let is_plain = rest == RouteAction::default();
-    let key = if is_plain { String::new() } else { format!("{rest:?}") };
-    let text = if is_plain { "nothing else".to_owned() } else { key.clone() };
-    outcome.mention(Facet::Other, key, text, is_plain);
+        metadata_match: _,
+        hedge_policy: _,
+        include_vh_rate_limits: _,
+    } = action;
+    let is_plain = *cluster_not_found_response_code == 0 && *priority == 0;
+    if is_plain && upgrade_configs.is_empty() {
+        return outcome.abstain(Facet::Other, "nothing else");
+    }
+    let [status, priority] =
+        [action.cluster_not_found_response_code().as_str_name(), action.priority().as_str_name()];
+    let text = format!("priority {priority}, without the cluster {status}, {upgrade_configs:?}");
+    outcome.say(Facet::Other, text.clone(), text);
 }
 
 fn rewrite(outcome: &mut Outcome, action: &RouteAction, matcher: &RouteMatch) {
@@ -204,9 +230,10 @@ fn rewrite(outcome: &mut Outcome, action: &RouteAction, matcher: &RouteMatch) {
         key.push("x-forwarded-host".to_owned());
         text.push("tells the original host".to_owned());
     }
-    let usual = key.is_empty();
-    let text = if usual { "no rewrite".to_owned() } else { text.join(", ") };
-    outcome.mention(Facet::Rewrite, key.join(", "), text, usual);
+    match key.is_empty() {
+        true => outcome.abstain(Facet::Rewrite, "no rewrite"),
+        false => outcome.say(Facet::Rewrite, key.join(", "), text.join(", ")),
+    }
 }
 
 fn timeouts(outcome: &mut Outcome, action: &RouteAction) {
@@ -291,9 +318,10 @@ fn header_operations(
     }
     let counts = (host.include_request_attempt_count, host.include_attempt_count_in_response);
     keys.push(format!("{counts:?} {}", table.most_specific_header_mutations_wins));
-    let usual = texts.is_empty();
-    let text = if usual { "no header operations".to_owned() } else { texts.join(", ") };
-    outcome.mention(Facet::Headers, keys.join("; "), text, usual);
+    match texts.is_empty() {
+        true => outcome.mention(Facet::Headers, keys.join("; "), "no header operations", true),
+        false => outcome.say(Facet::Headers, keys.join("; "), texts.join(", ")),
+    }
 }
 
 const FAULT: &str = "envoy.filters.http.fault";
@@ -310,20 +338,18 @@ fn filters(outcome: &mut Outcome, levels: Levels<'_>, route: &Route) {
         all.insert(name, config);
     }
     let fault = all.get(FAULT).and_then(|any| unpack::<HttpFault>(any).ok());
-    let (key, text) = match &fault {
-        Some(fault) => (format!("{fault:?}"), fault_text(fault)),
-        None => (String::new(), "no fault".to_owned()),
-    };
-    outcome.mention(Facet::Fault, key, text, fault.is_none());
+    match &fault {
+        Some(fault) => outcome.say(Facet::Fault, format!("{fault:?}"), fault_text(fault)),
+        None => outcome.abstain(Facet::Fault, "no fault"),
+    }
     if !outcome.forwards {
         return;
     }
     let cors = all.get(CORS).and_then(|any| unpack::<CorsPolicy>(any).ok());
-    let (key, text) = match &cors {
-        Some(cors) => (format!("{cors:?}"), cors_text(cors)),
-        None => (String::new(), "no CORS policy".to_owned()),
-    };
-    outcome.mention(Facet::Cors, key, text, cors.is_none());
+    match &cors {
+        Some(cors) => outcome.say(Facet::Cors, format!("{cors:?}"), cors_text(cors)),
+        None => outcome.abstain(Facet::Cors, "no CORS policy"),
+    }
 }
 
 fn fault_text(fault: &HttpFault) -> String {
