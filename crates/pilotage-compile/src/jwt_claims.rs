@@ -3,7 +3,7 @@
 //! The authentication filter leaves the payload in the dynamic metadata of the request; a condition on a claim is a
 //! condition on that.
 
-use pilotage_config::virtual_service::StringMatch;
+use pilotage_config::virtual_service::{CLAIMS, StringMatch};
 use pilotage_proto::envoy::r#type::matcher::v3::metadata_matcher::PathSegment;
 use pilotage_proto::envoy::r#type::matcher::v3::metadata_matcher::path_segment::Segment;
 use pilotage_proto::envoy::r#type::matcher::v3::value_matcher::MatchPattern;
@@ -22,7 +22,7 @@ pub fn spellings<'p>(filter: &str, path: impl IntoIterator<Item = &'p str>) -> O
     if filter != FILTER || path.next() != Some(PAYLOAD) {
         return None;
     }
-    let (mut dotted, mut bracketed) = (PREFIX.to_owned(), PREFIX.to_owned());
+    let (mut dotted, mut bracketed) = (CLAIMS.to_owned(), CLAIMS.to_owned());
     for claim in path {
         dotted.push_str(&format!(".{claim}"));
         bracketed.push_str(&format!("[{claim}]"));
@@ -30,7 +30,6 @@ pub fn spellings<'p>(filter: &str, path: impl IntoIterator<Item = &'p str>) -> O
     Some([dotted, bracketed])
 }
 
-const PREFIX: &str = "@request.auth.claims";
 const FILTER: &str = "envoy.filters.http.jwt_authn";
 /// The field under which the filter puts the claims.
 const PAYLOAD: &str = "payload";
@@ -56,11 +55,11 @@ pub(crate) fn condition(
 
 /// The names of nested claims in a key: `….a.b` with dots, `…[a][b.c]` with brackets.
 fn claims(name: &str) -> Option<Vec<String>> {
-    let head = name.get(..PREFIX.len())?;
-    if !head.eq_ignore_ascii_case(PREFIX) {
+    let head = name.get(..CLAIMS.len())?;
+    if !head.eq_ignore_ascii_case(CLAIMS) {
         return None;
     }
-    let rest = name.get(PREFIX.len()..)?;
+    let rest = name.get(CLAIMS.len()..)?;
     if let Some(dotted) = rest.strip_prefix('.') {
         let parts: Vec<_> = dotted.split('.').map(str::to_owned).collect();
         return parts.iter().all(|part| !part.is_empty()).then_some(parts);

@@ -23,7 +23,7 @@ pub use destination::{Destination, PortSelector, RouteDestination};
 pub use direct_response::{HttpBody, HttpDirectResponse};
 pub use faults::{Abort, Delay, HttpFaultInjection, Percent, grpc_status_number};
 pub use header_operations::{HeaderOperations, Headers};
-pub use http_match::HttpMatchRequest;
+pub use http_match::{CLAIMS, HttpMatchRequest};
 pub use http_route::{HttpRoute, HttpRouteDestination};
 pub use l4_match::{L4MatchAttributes, TlsMatchAttributes};
 pub use mirrors::HttpMirrorPolicy;

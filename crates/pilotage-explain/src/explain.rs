@@ -166,10 +166,10 @@ fn tcp(scene: &Scene<'_>, answer: &mut Explanation, passage: &Passage<'_>, route
     let shares = route.shares().map(|(name, weight)| (name.to_string(), weight)).collect();
     let destinations = Destinations { scene, from: from.as_ref(), rule: None };
     answer.clusters = destinations.of(shares);
+    // A connection that goes nowhere is closed without an answer.
+    answer.clusters.iter_mut().for_each(|cluster| cluster.status = None);
     answer.outcome = Outcome::Forward;
     settle(answer);
-    // A connection that goes nowhere is closed without an answer.
-    answer.status = None;
 }
 
 /// Where a filter chain comes from.

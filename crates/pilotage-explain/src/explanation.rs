@@ -284,9 +284,9 @@ pub struct Destination {
     pub port: Option<u16>,
     /// Whether there is such a cluster.
     pub exists: bool,
-    /// The status that requests to it get from the proxy; nothing where an upstream decides.
+    /// The status that requests to it get from the proxy; nothing where an upstream decides, or for connections.
     pub status: Option<u16>,
-    /// Flags of requests to it.
+    /// Flags of requests or connections to it; none where all goes well.
     pub flags: String,
     /// The entry of the rule that sends requests there.
     pub place: Option<Place>,

@@ -167,18 +167,20 @@ fn broken(answer: &Explanation, cluster: &Destination) -> Option<String> {
     let rule = answer.rule.as_ref().map_or("", |rule| rule.field.as_str());
     let rule = if rule.is_empty() { "the route" } else { rule };
     let at = cluster.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+    let status = cluster.status.map(|status| format!("{status} ")).unwrap_or_default();
     let share = if cluster.share < 100.0 {
-        format!(" for {} of the requests", percent(cluster.share))
+        let what = if cluster.status.is_some() { "requests" } else { "connections" };
+        format!(" for {} of the {what}", percent(cluster.share))
     } else {
         String::new()
     };
     if has("NC") {
         return Some(match &cluster.subset {
             Some(subset) => format!(
-                "503 NC cluster_not_found{share}: {rule} routes to subset \"{subset}\" of {host}, which no DestinationRule defines{at}"
+                "{status}NC cluster_not_found{share}: {rule} routes to subset \"{subset}\" of {host}, which no DestinationRule defines{at}"
             ),
             None => format!(
-                "503 NC cluster_not_found{share}: {rule} routes to {host}:{}, which is no service and port that this proxy sees{at}",
+                "{status}NC cluster_not_found{share}: {rule} routes to {host}:{}, which is no service and port that this proxy sees{at}",
                 cluster.port.unwrap_or_default()
             ),
         });
@@ -193,10 +195,12 @@ fn broken(answer: &Explanation, cluster: &Destination) -> Option<String> {
             Some(subset) => format!("subset \"{subset}\" of {host}"),
             None => host.to_owned(),
         };
-        return Some(format!("503 UH no_healthy_upstream{share}: {what} {why}{at}"));
+        return Some(format!("{status}UH no_healthy_upstream{share}: {what} {why}{at}"));
     }
     if has("UO") {
-        return Some(format!("503 UO overflow{share}: a circuit breaker of {host} is open{at}"));
+        return Some(format!(
+            "{status}UO overflow{share}: a circuit breaker of {host} is open{at}"
+        ));
     }
     None
 }

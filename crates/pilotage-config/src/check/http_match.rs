@@ -5,10 +5,7 @@ use super::scope::Scope;
 use super::{any_match, names, string_match};
 use crate::codes;
 use crate::field_path::FieldPath;
-use crate::virtual_service::{HttpMatchRequest, StringMatch};
-
-/// What header names begin with that look at a claim of the request's JWT.
-const CLAIM_PREFIX: &str = "@request.auth.claims";
+use crate::virtual_service::{CLAIMS, HttpMatchRequest, StringMatch};
 
 pub(super) fn check(
     block: &HttpMatchRequest,
@@ -48,7 +45,7 @@ fn header_matches(
         for (name, value) in headers {
             let at = at.field(field).field(name);
             header_name(name, scope, &at, checker);
-            if name.starts_with(CLAIM_PREFIX) && !scope.is_mesh {
+            if name.starts_with(CLAIMS) && !scope.is_mesh {
                 unknown_claim(field == "withoutHeaders", &at, checker);
             }
             match value {
@@ -74,7 +71,7 @@ fn unknown_claim(is_unwanted: bool, at: &FieldPath, checker: &mut Checker<'_>) {
 fn header_name(name: &str, scope: Scope, at: &FieldPath, checker: &mut Checker<'_>) {
     if name.is_empty() {
         checker.error(at, "a header match needs the name of a header", "no name");
-    } else if name.starts_with(CLAIM_PREFIX) {
+    } else if name.starts_with(CLAIMS) {
         if scope.is_mesh {
             checker.error(
                 at,

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::StringMatch;
 use crate::message::message;
 
+/// What keys of `headers` begin with that mean a claim of the request's JSON Web Token and no header.
+pub const CLAIMS: &str = "@request.auth.claims";
+
 message! {
     /// Conditions that all have to hold.
     pub struct HttpMatchRequest as "HTTPMatchRequest" {

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 
 use pilotage_config::object::{Kind, Object};
-use pilotage_config::virtual_service::VirtualService;
+use pilotage_config::virtual_service::{CLAIMS, VirtualService};
 use pilotage_config::{Diagnostic, FieldPath, codes};
 
 use super::shared_gateways::gateways;
 use super::{Context, ROOT_NAMESPACE, virtual_services};
 use crate::labels::{Labels, selects};
 
-/// What the name of a header begins with that stands for a claim.
-const CLAIM: &str = "@request.auth.claims";
 /// One problem for each gateway pod that such a rule applies to in vain.
 pub(super) fn analyze(context: &Context<'_>) -> Vec<Diagnostic> {
     let objects = context.objects();
@@ -40,7 +38,7 @@ fn first_claim(spec: &VirtualService) -> Option<(&str, FieldPath)> {
         http.match_.iter().enumerate().find_map(|(index, block)| {
             let lists = [("headers", &block.headers), ("withoutHeaders", &block.without_headers)];
             lists.into_iter().find_map(|(field, list)| {
-                let name = list.keys().find(|name| name.starts_with(CLAIM))?;
+                let name = list.keys().find(|name| name.starts_with(CLAIMS))?;
                 let path = FieldPath::spec().field("http").index(rule).field("match").index(index);
                 Some((name.as_str(), path.field(field).field(name)))
             })

@@ -247,7 +247,7 @@ impl Screen<'_> {
             said = format!("{said}   subset {subset}{labels}");
         }
         let place = cluster.policy.as_ref().or(cluster.place.as_ref());
-        let fails = cluster.status.is_some() && !lacks_endpoints(cluster);
+        let fails = !cluster.flags.is_empty() && !lacks_endpoints(cluster);
         let tone = if fails { Tone::Bad } else { Tone::Strong };
         rows.push(topic, 0, &said, &self.with_object(place), tone);
         if cluster.policy.is_some() && self.answer.clusters.len() > 1 {
@@ -258,8 +258,12 @@ impl Screen<'_> {
         }
         let endpoints = endpoints(&cluster.endpoints);
         if lacks_endpoints(cluster) {
-            let said = "no endpoint is known: requests get 503 UH until there is one";
-            rows.push("", 1, said, "", Tone::Quiet);
+            let fate = match cluster.status {
+                Some(status) => format!("requests get {status} {}", cluster.flags),
+                None => format!("connections are closed, {},", cluster.flags),
+            };
+            let said = format!("no endpoint is known: {fate} until there is one");
+            rows.push("", 1, &said, "", Tone::Quiet);
         } else if !endpoints.is_empty() {
             let tone = if cluster.endpoints.iter().all(|e| e.health != "healthy") {
                 Tone::Bad
@@ -303,7 +307,7 @@ impl Screen<'_> {
 
     fn last_words(&self, rows: &mut Rows) {
         let answer = self.answer;
-        let mut failing = answer.clusters.iter().filter(|cluster| cluster.status.is_some());
+        let mut failing = answer.clusters.iter().filter(|cluster| !cluster.flags.is_empty());
         let is_told = answer.outcome == Outcome::Forward
             && answer.clusters.iter().any(lacks_endpoints)
             && failing.all(lacks_endpoints);
