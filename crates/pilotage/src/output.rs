@@ -10,6 +10,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 use pilotage_config::Diagnostic;
+use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use self::diagnostics::diagnostic;
@@ -46,18 +47,27 @@ pub(crate) enum OutputError {
 /// # Errors
 /// When standard output cannot be written.
 pub(crate) fn print_value(value: &Value, format: Format) -> Result<(), OutputError> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    if format == Format::Yaml {
-        yaml::write(&mut out, value)?;
-    } else {
-        // A reader that has seen enough, such as `head`, is told from JSON that fails.
-        let written = serde_json::to_writer_pretty(&mut out, value);
-        written.map_err(|error| match error.is_io() {
-            true => OutputError::Write(error.into()),
-            false => OutputError::Json(error),
-        })?;
-        out.write_all(b"\n")?;
+    if format == Format::Json {
+        return print_json(value);
     }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    yaml::write(&mut out, value)?;
+    Ok(out.flush()?)
+}
+
+/// Prints `value` as JSON, for programs.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), OutputError> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    // A reader that has seen enough, such as `head`, is told from JSON that fails.
+    let written = serde_json::to_writer_pretty(&mut out, value);
+    written.map_err(|error| match error.is_io() {
+        true => OutputError::Write(error.into()),
+        false => OutputError::Json(error),
+    })?;
+    out.write_all(b"\n")?;
     Ok(out.flush()?)
 }
 

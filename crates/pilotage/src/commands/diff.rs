@@ -23,7 +23,7 @@ use self::views::ViewDifference;
 use super::CommandError;
 use crate::exit::Status;
 use crate::inputs::read_one;
-use crate::output::{self, Format};
+use crate::output;
 use crate::who::WhoArgs;
 
 /// Arguments of `diff`.
@@ -137,7 +137,7 @@ fn compare(args: &DiffArgs) -> Result<Status, CommandError> {
     match args.output {
         Form::Text => output::print_text(&text::report(&answer))?,
         Form::Markdown => output::print_text(&markdown::report(&answer))?,
-        Form::Json => output::print_value(&json::report(&answer), Format::Json)?,
+        Form::Json => output::print_json(&json::Report::of(&answer))?,
     }
     let status = answer.status();
     // The process ends. To take the objects of a large mesh apart first would be a tenth of its time.

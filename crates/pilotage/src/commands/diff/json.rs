@@ -2,61 +2,112 @@
 
 use std::collections::BTreeMap;
 
-use pilotage_symbolic::{Change, Difference, Formula, Host, Origin, RequestChange};
+use pilotage_symbolic::{
+    Change, ConnectionChange, Difference, Formula, Host, Origin, RequestChange,
+};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::places::Line;
 use super::sides::Side;
 use super::text::facets;
-use super::{Answer, places};
+use super::{Answer, ViewDifference, places};
 
-/// The whole answer.
-pub(super) fn report(answer: &Answer<'_>) -> Value {
-    let views: Vec<Value> = answer
-        .views
-        .iter()
-        .map(|view| {
-            let found = &view.difference;
-            json!({
-                "proxy": view.name,
-                "refused": view.refused,
-                "hosts": found.hosts,
-                "requests": found.requests.iter().map(|one| request(answer, one)).collect::<Vec<_>>(),
-                "moreRequests": more(found),
-                "connections": found.connections.iter().map(|one| json!({
-                    "condition": one.condition,
-                    "changes": changes(answer, &one.changes, &one.was, &one.becomes),
-                    "witness": {
-                        "destination": one.witness.destination.to_string(),
-                        "source": one.witness.source.map(|source| source.to_string()),
-                        "tls": one.witness.tls,
-                        "serverName": one.witness.server_name,
-                        "protocols": one.witness.protocols,
-                    },
-                })).collect::<Vec<_>>(),
-                "undecidedConnections": found.undecided_connections,
-                "unfinished": found.unfinished.iter().map(host).collect::<Vec<_>>(),
-                "undecided": found.undecided.iter().map(|one| json!({
-                    "host": host(&one.host),
-                    "samples": one.samples,
-                })).collect::<Vec<_>>(),
-                "mistakes": found.mistakes.iter().map(|one| json!({
-                    "request": one.request.to_string(),
-                    "what": one.what,
-                })).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
+/// The whole answer. The kinds of requests are written as they are put into words, as they may be many.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report<'a> {
+    version: u32,
+    old: &'a str,
+    new: &'a str,
+    same: bool,
+    proved: bool,
+    left_out: Vec<Value>,
+    namespaces_not_seen: &'a [String],
+    assumptions: Vec<String>,
+    views: Vec<View<'a>>,
+}
+
+/// What one proxy sees.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View<'a> {
+    proxy: &'a str,
+    refused: &'a [String],
+    hosts: usize,
+    requests: Requests<'a>,
+    more_requests: Value,
+    connections: Vec<Value>,
+    undecided_connections: &'a [String],
+    unfinished: Vec<Value>,
+    undecided: Vec<Value>,
+    mistakes: Vec<Value>,
+}
+
+struct Requests<'a>(&'a Answer<'a>, &'a [RequestChange]);
+
+impl Serialize for Requests<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(answer, changes) = self;
+        serializer.collect_seq(changes.iter().map(|change| request(answer, change)))
+    }
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn of(answer: &'a Answer<'_>) -> Self {
+        Self {
+            version: 1,
+            old: &answer.old.name,
+            new: &answer.new.name,
+            same: answer.status() == crate::exit::Status::Ok,
+            proved: answer.is_proved(),
+            left_out: answer.left_out_json(),
+            namespaces_not_seen: &answer.unseen,
+            assumptions: answer.assumptions(),
+            views: answer.views.iter().map(|view| View::of(answer, view)).collect(),
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    fn of(answer: &'a Answer<'_>, view: &'a ViewDifference) -> Self {
+        let found = &view.difference;
+        let connections = found.connections.iter().map(|one| connection(answer, one));
+        let undecided = found
+            .undecided
+            .iter()
+            .map(|one| json!({"host": host(&one.host), "samples": one.samples}));
+        let mistakes = found
+            .mistakes
+            .iter()
+            .map(|one| json!({"request": one.request.to_string(), "what": one.what}));
+        Self {
+            proxy: &view.name,
+            refused: &view.refused,
+            hosts: found.hosts,
+            requests: Requests(answer, &found.requests),
+            more_requests: more(found),
+            connections: connections.collect(),
+            undecided_connections: &found.undecided_connections,
+            unfinished: found.unfinished.iter().map(host).collect(),
+            undecided: undecided.collect(),
+            mistakes: mistakes.collect(),
+        }
+    }
+}
+
+fn connection(answer: &Answer<'_>, change: &ConnectionChange) -> Value {
+    let witness = &change.witness;
     json!({
-        "version": 1,
-        "old": answer.old.name,
-        "new": answer.new.name,
-        "same": answer.status() == crate::exit::Status::Ok,
-        "proved": answer.is_proved(),
-        "leftOut": answer.left_out_json(),
-        "namespacesNotSeen": answer.unseen,
-        "assumptions": answer.assumptions(),
-        "views": views,
+        "condition": change.condition,
+        "changes": changes(answer, &change.changes, &change.was, &change.becomes),
+        "witness": {
+            "destination": witness.destination.to_string(),
+            "source": witness.source.map(|source| source.to_string()),
+            "tls": witness.tls,
+            "serverName": witness.server_name,
+            "protocols": witness.protocols,
+        },
     })
 }
 
